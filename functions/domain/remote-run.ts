@@ -1,0 +1,141 @@
+/**
+ * What the control plane knows of a run inside the database pod.
+ *
+ * wal-g never depends on an exec stream: `start` leaves a detached run behind, later looks read its files. The types
+ * here are what the in-pod runner (platform/runner.sh) answers, already parsed; every time is the pod's clock.
+ */
+
+/** What a run does: push a base backup or delete old ones. Both hold the one lock of the database. */
+export type RunKind = 'backup' | 'rotation';
+
+/**
+ * Which incarnation of container and database answered. A run belongs to exactly one; when any field differs later,
+ * the database was restarted under it. All fields are opaque text: compare, never calculate.
+ */
+export interface Identity {
+  /** Host name inside the container. */
+  readonly host: string;
+  /** Field 22 of /proc/1/stat: start time of the container's first process, in clock ticks since boot. */
+  readonly ticks: string;
+  /** /proc/sys/kernel/random/boot_id of the node. */
+  readonly boot: string;
+  /** Line 3 of postmaster.pid: start of the postmaster, Unix seconds; empty when PostgreSQL is not up. */
+  readonly postmaster: string;
+}
+
+/** Who holds the lock on the data directory; `unknown` is a holder that is not one of our runs. */
+export type Holder = { readonly id: string; readonly kind: RunKind } | 'unknown' | undefined;
+
+/**
+ * `none`: no trace of the run. `starting` and `running`: alive. `exited`: wal-g ended and its code is known.
+ * `died`: files are there, no exit code, nothing alive.
+ */
+export type RunState = 'none' | 'starting' | 'running' | 'exited' | 'died';
+
+/** A run as its files and processes show it. Times are Unix seconds of the pod's clock. */
+export interface RunReport {
+  readonly id: string;
+  readonly kind: RunKind;
+  readonly state: RunState;
+  readonly exitCode?: number;
+  readonly startedAt?: number;
+  readonly endedAt?: number;
+  /** The pod-side deadline ended it: it lasted at least as long as it was allowed to. */
+  readonly deadlineHit: boolean;
+  /** A stop was asked for: nothing may start under this id any more. */
+  readonly tombstone: boolean;
+  /** Set by a rotation run whose catalogue, listed under the lock, was not the one it was planned from. */
+  readonly catalogueChanged: boolean;
+  /** Head and tail of the log, whole lines, bounded by the runner (head 8 KiB, tail 24 KiB). */
+  readonly log: { readonly head: string; readonly tail: string; readonly bytes: number };
+  /** First and last line of the log with `ERROR` (or the first line of a Go panic), when there is one. */
+  readonly firstError?: string;
+  readonly lastError?: string;
+}
+
+/** What stops us from working in the pod at all, whatever the run. `detail` is one line. */
+export type PodObstacle =
+  | { readonly kind: 'WrongUser'; readonly detail: string }
+  | { readonly kind: 'DirectoryNotCreatable'; readonly detail: string }
+  | { readonly kind: 'NoWalg'; readonly detail: string }
+  | { readonly kind: 'NoDataDirectory'; readonly detail: string };
+
+/** One look into the pod (`inspect`). */
+export interface Inspection {
+  /** Unix seconds, pod's clock. */
+  readonly podTime: number;
+  readonly identity: Identity;
+  /** Numeric uid that runs wal-g: the owner of the data directory. */
+  readonly uid: number;
+  readonly pgdata: string;
+  /** Unsigned 64-bit decimal text from pg_control. */
+  readonly systemIdentifier: string;
+  /** `standby` when standby.signal (or recovery.signal) is in the data directory. */
+  readonly role: 'primary' | 'standby';
+  readonly obstacle?: PodObstacle;
+  readonly holder: Holder;
+  /** The run asked about, when one was. */
+  readonly run?: RunReport;
+}
+
+/** Answer of `start`. `refused` names the check that failed; nothing was launched then. */
+export type StartAnswer =
+  | { readonly state: 'running' | 'exited'; readonly podTime: number; readonly startedAt: number }
+  | { readonly state: 'busy'; readonly podTime: number; readonly holder: Holder }
+  | {
+      readonly state: 'refused';
+      readonly podTime: number;
+      readonly reason: 'identity' | 'not-after' | 'tombstone' | 'obstacle';
+      readonly detail: string;
+    };
+
+/** Answer of `stop`, a level: TERM first, KILL from a call at least 30 s later, tombstone always. */
+export interface StopAnswer {
+  readonly podTime: number;
+  /** `gone`: nothing of the run is alive. `signalled`: TERM or KILL was sent. `left`: alive, but not safe to signal. */
+  readonly state: 'gone' | 'signalled' | 'left';
+}
+
+/** Answer of `catalogue`: raw material of a proof; domain/catalogue.ts gives it meaning. */
+export interface CatalogueAnswer {
+  readonly podTime: number;
+  readonly systemIdentifier: string;
+  /** stdout of `wal-g backup-list --detail --json`, or of the plain list plus sentinels as fallback; undefined when storage could not be read. */
+  readonly backups?: string;
+  /** True when `backups` has only names and times: details of at least one entry could not be read. */
+  readonly plain: boolean;
+  /** stdout of `wal-g wal-show --detailed-json`; undefined when it failed. */
+  readonly wal?: string;
+  /** Names of WAL segments that PostgreSQL still waits to archive (archive_status/<segment>.ready), newest 2000. */
+  readonly ready: readonly string[];
+  /** One line that explains archiving, from pg_stat_archiver, when psql could read it. */
+  readonly archiver?: {
+    readonly failedCount: number;
+    readonly lastFailedWal: string;
+    readonly lastFailedTime: string;
+    readonly lastArchivedTime: string;
+  };
+  /** First ERROR line of what failed. */
+  readonly error?: string;
+}
+
+/** Answer of `probe`. */
+export interface ProbeAnswer {
+  readonly podTime: number;
+  readonly uid: number;
+  readonly obstacle?: PodObstacle;
+  /** As `wal-g --version` prints it, without tabs; custom builds print `devel`. */
+  readonly walgVersion: string;
+  /** `archive_mode` from postgresql's own settings when psql could read it, else empty. */
+  readonly archiveMode: string;
+  readonly read: ProbeResult;
+  readonly write: ProbeResult;
+  readonly holder: Holder;
+}
+
+/** `timeout`: the pod-side bound of 15 s for both checks together ended it. */
+export interface ProbeResult {
+  readonly outcome: 'ok' | 'failed' | 'timeout' | 'skipped';
+  /** First ERROR line, or the last line printed; empty when ok. */
+  readonly detail: string;
+}
