@@ -5,18 +5,6 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import { DateTime } from 'luxon';
 import { failure } from '../domain/failures.ts';
 
-/** A Kubernetes object as far as every kind has it. */
-export interface KubeObject {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace?: string | undefined;
-    readonly [key: string]: unknown;
-  };
-  readonly [key: string]: unknown;
-}
-
 /** One page of a list; `continue` is undefined on the last page. Items are unparsed. */
 export interface Page {
   readonly items: readonly unknown[];

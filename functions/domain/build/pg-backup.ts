@@ -1,0 +1,24 @@
+import type { Manifest } from '../manifest.ts';
+import { apiVersion, label, slotAnnotation, slotBackupName } from '../names.ts';
+import type { PgManager } from '../resources.ts';
+import { rfc3339, type UnixSeconds } from '../time.ts';
+
+/** The PgBackup of a slot. Without owner reference: deleting a manager deletes no history. */
+export function buildPgBackup(manager: PgManager, slot: UnixSeconds): Manifest {
+  const { name, namespace, uid } = manager.metadata;
+  return {
+    apiVersion,
+    kind: 'PgBackup',
+    metadata: {
+      name: slotBackupName(name, slot),
+      namespace,
+      labels: {
+        [label.manager]: name,
+        [label.managerUid]: uid,
+        [label.statefulSet]: manager.spec.selector.name,
+      },
+      annotations: { [slotAnnotation]: rfc3339(slot) },
+    },
+    spec: { selector: { name: manager.spec.selector.name } },
+  };
+}

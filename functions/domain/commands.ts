@@ -1,0 +1,84 @@
+/**
+ * What a decision may ask for. Commands are data; platform/apply.ts is the only interpreter. Applying a command twice
+ * is harmless: applies carry the resourceVersion that they were decided from, creates have derived names, runs are
+ * guarded by identity, not-after and tombstone inside the pod.
+ */
+import type { OwnEvent } from './events.ts';
+import type { Manifest } from './manifest.ts';
+import type { Identity, RunKind } from './remote-run.ts';
+import type { UnixSeconds } from './time.ts';
+import type { Timer } from './timer.ts';
+
+/** Which incarnation of an object a write is meant for. */
+export interface Incarnation {
+  readonly name: string;
+  readonly namespace: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+}
+
+export interface PodRef {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+}
+
+/** What `start` in the pod is told; see platform/runner.sh. */
+export interface StartOrder {
+  readonly kind: RunKind;
+  readonly id: string;
+  /** PgBackup name: `<directory>/<name>.log` will lead to the log. */
+  readonly name: string;
+  readonly directory: string;
+  readonly identity: Identity;
+  readonly notAfter: UnixSeconds;
+  readonly timeoutSeconds: number;
+  /** JSON stored with the backup (kind backup). */
+  readonly userData?: string;
+  /** Oldest backup to keep and the names that the plan was made from (kind rotation). */
+  readonly cut?: { readonly name: string; readonly names: readonly string[] };
+}
+
+export type Command =
+  /** Server-side apply of a status; `status` has all fields of this field manager. */
+  | {
+      readonly type: 'applyStatus';
+      readonly kind: 'PgManager' | 'PgBackup';
+      readonly target: Incarnation;
+      readonly fieldManager: string;
+      readonly status: object;
+    }
+  | { readonly type: 'createBackup'; readonly backup: Manifest }
+  | { readonly type: 'removeBackup'; readonly target: Omit<Incarnation, 'resourceVersion'> }
+  | { readonly type: 'applyTimer'; readonly timer: Timer }
+  | { readonly type: 'removeTimer'; readonly namespace: string; readonly name: string }
+  /** A Kubernetes Event; its name is derived, so a second one is refused as AlreadyExists. */
+  | { readonly type: 'recordEvent'; readonly event: Manifest }
+  /** A CloudEvent to K_SINK. */
+  | { readonly type: 'post'; readonly event: OwnEvent }
+  | { readonly type: 'start'; readonly pod: PodRef; readonly order: StartOrder }
+  | {
+      readonly type: 'stop';
+      readonly pod: PodRef;
+      readonly kind: RunKind;
+      readonly id: string;
+      readonly directory: string;
+    }
+  | {
+      readonly type: 'prune';
+      readonly pod: PodRef;
+      readonly directory: string;
+      readonly runs: readonly { readonly id: string; readonly name: string }[];
+    };
+
+/** What is done now and what comes next. `reason` is a constant for machines, `message` one line for people. */
+export interface Decision {
+  readonly commands: readonly Command[];
+  /**
+   * `settled`: nothing more to do now. `again`: look at once, these commands change the situation. `wait`: something
+   * is under way in the pod; look again soon. `retry`: cannot be settled now, the event should come again (503).
+   */
+  readonly next: 'settled' | 'again' | 'wait' | 'retry';
+  readonly reason: string;
+  readonly message: string;
+}

@@ -1,0 +1,89 @@
+/**
+ * Slot arithmetic: which daily slots are due, which one may still run, which were missed. A pure function of what the
+ * manager wants, what is stored of it, and `now`.
+ */
+import type { UnixSeconds } from './time.ts';
+
+const day = 86_400;
+
+/** A timer that fires this much early still counts for its slot (seconds). */
+export const earlyTolerance = 5;
+
+/** A cursor further ahead than this cannot come from an early timer (seconds). */
+const cursorTolerance = 60;
+
+/** What the user wants now. `at` is `HH:MM:SS` UTC. */
+export interface Wish {
+  readonly at: string;
+  readonly suspended: boolean;
+  /** How late a slot may still start, seconds. */
+  readonly startingDeadline: number;
+}
+
+/** What was settled so far. Slots up to and including `max(since, lastSlot)` are settled. */
+export interface Cursor {
+  readonly at: string;
+  readonly suspended: boolean;
+  /** No slot at or before this moment counts: creation, or the last change of `at` or `suspend`. */
+  readonly since: UnixSeconds;
+  readonly lastSlot?: UnixSeconds | undefined;
+}
+
+export interface Settlement {
+  /** The slot to run now, if any: the latest due one, if it is within the deadline. */
+  readonly run?: UnixSeconds | undefined;
+  /** Due slots that will not run any more, oldest first. None while suspended: those count as suspended. */
+  readonly missed: readonly UnixSeconds[];
+  /** The cursor after all of this is done. */
+  readonly cursor: Cursor;
+  /** The stored cursor was ahead of `now` and has been set back. */
+  readonly cursorWasAhead: boolean;
+}
+
+/**
+ * Settles all slots up to `now` under the stored values, then takes over the wished ones. So a change of `at` loses no
+ * slot that was already due and starts none for a time before the change; resume never fires at once; and a manager
+ * that is suspended now starts nothing, whatever is stored.
+ */
+export function settle(wish: Wish, stored: Cursor, now: UnixSeconds): Settlement {
+  const cursorWasAhead = Math.max(stored.since, stored.lastSlot ?? 0) > now + cursorTolerance;
+  const cursor = cursorWasAhead ? { ...stored, since: now, lastSlot: undefined } : stored;
+  const due = slotsBetween(cursor.at, Math.max(cursor.since, cursor.lastSlot ?? 0), now + earlyTolerance);
+  const quiet = cursor.suspended || wish.suspended;
+  const latest = due.at(-1);
+  const run = !quiet && latest !== undefined && now - latest <= wish.startingDeadline ? latest : undefined;
+  return {
+    run,
+    missed: quiet ? [] : due.filter((slot) => slot !== run),
+    cursor: advance(wish, { ...cursor, lastSlot: latest ?? cursor.lastSlot }, now),
+    cursorWasAhead,
+  };
+}
+
+function advance(wish: Wish, settled: Cursor, now: UnixSeconds): Cursor {
+  const changed = wish.at !== settled.at || wish.suspended !== settled.suspended;
+  return { ...settled, at: wish.at, suspended: wish.suspended, since: changed ? now : settled.since };
+}
+
+/** The next slot that is neither settled nor due. */
+export function nextSlot(cursor: Cursor, now: UnixSeconds): UnixSeconds {
+  return firstSlotAfter(cursor.at, Math.max(now, cursor.since, cursor.lastSlot ?? 0));
+}
+
+/** Daily slots in (after, until], oldest first. */
+function slotsBetween(at: string, after: UnixSeconds, until: UnixSeconds): UnixSeconds[] {
+  const slots: UnixSeconds[] = [];
+  for (let slot = firstSlotAfter(at, after); slot <= until; slot += day) slots.push(slot);
+  return slots;
+}
+
+/** UTC days all have 86 400 s in Unix time, so no calendar is needed. */
+function firstSlotAfter(at: string, after: UnixSeconds): UnixSeconds {
+  const offset = secondsOfDay(at);
+  return (Math.floor((after - offset) / day) + 1) * day + offset;
+}
+
+function secondsOfDay(at: string): number {
+  const [hours = 0, minutes = 0, seconds = 0] = at.split(':').map(Number);
+  return hours * 3600 + minutes * 60 + seconds;
+}

@@ -1,0 +1,263 @@
+/** What a look at one PgManager leads to: which slot runs, which were missed, what its status and timer should be. No side effects. */
+import { isDeepStrictEqual } from 'node:util';
+import { buildKubernetesEvent } from '../domain/build/kubernetes-event.ts';
+import { buildPgBackup } from '../domain/build/pg-backup.ts';
+import type { Command, Decision } from '../domain/commands.ts';
+import { eventType, type OwnEvent } from '../domain/events.ts';
+import { oldestManager } from '../domain/managers.ts';
+import { apiVersion, fieldManager, label, path, slotBackupName } from '../domain/names.ts';
+import type { MissedSettling, PgBackup, PgManager, ScheduleStatus } from '../domain/resources.ts';
+import { nextSlot, settle, type Cursor, type Settlement, type Wish } from '../domain/slots.ts';
+import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
+import { dailySchedule, timerName, type Timer } from '../domain/timer.ts';
+
+/** What is true of one manager, read within one look. */
+export interface Observation {
+  /** API server's clock. */
+  readonly now: UnixSeconds;
+  readonly manager: PgManager;
+  /** All managers of the namespace with the same selector, this one among them; only read when a slot is due. */
+  readonly rivals: readonly PgManager[];
+  /** Who has the name of the slot that could run now. */
+  readonly slotBackup?: PgBackup | undefined;
+  /** Names of this manager's own PgBackups; only read when slots are about to be recorded as missed. */
+  readonly ownBackups: ReadonlySet<string>;
+}
+
+/** How many settlings `missed.last` keeps; those not announced yet are kept besides. */
+const keptSettlings = 5;
+
+/** Settlement of the manager as it is stored and wished now: the question that gather needs answered to know what to read. */
+export function settlementOf(manager: PgManager, now: UnixSeconds): Settlement {
+  return settle(wishOf(manager), cursorOf(manager, now), now);
+}
+
+/** Runs the due slot, moves the cursor, records what was missed, mends the timer, announces. */
+export function decide(observation: Observation): Decision {
+  const { manager, now } = observation;
+  const settlement = settlementOf(manager, now);
+  const verdict = judge(observation, settlement);
+  const schedule = nextStatus(observation, settlement, verdict);
+  const stored = manager.status.schedule;
+  if (!isDeepStrictEqual(schedule, stored)) {
+    return {
+      commands: [
+        ...(verdict.create === undefined ? [] : [createBackup(manager, verdict.create)]),
+        applySchedule(manager, schedule),
+        ...cursorWarning(observation, settlement),
+      ],
+      next: 'again',
+      reason: verdict.create === undefined ? 'StatusBehind' : 'SlotDue',
+      message: verdict.create === undefined ? 'schedule status written' : `slot ${rfc3339(verdict.create)} runs`,
+    };
+  }
+  return announce(observation, schedule);
+}
+
+interface Verdict {
+  /** Slot whose PgBackup is to be created. */
+  readonly create?: UnixSeconds | undefined;
+  readonly missed: readonly MissedSettling[];
+}
+
+/** Turns due slots into one run at most and missed settlings, oldest first. */
+function judge(observation: Observation, settlement: Settlement): Verdict {
+  const { manager, rivals, slotBackup, ownBackups } = observation;
+  const oldest = oldestManager(rivals);
+  const due = [...settlement.missed, ...(settlement.run === undefined ? [] : [settlement.run])];
+  if (oldest !== undefined && oldest.metadata.uid !== manager.metadata.uid) {
+    return { missed: settling(due, 'ScheduleConflict') };
+  }
+  const late = settlement.missed.filter((slot) => !ownBackups.has(slotBackupName(manager.metadata.name, slot)));
+  const tooLate = settling(late, 'TooLate');
+  if (settlement.run === undefined) return { missed: tooLate };
+  if (slotBackup === undefined) return { create: settlement.run, missed: tooLate };
+  if (isOwn(manager, slotBackup)) return { missed: tooLate };
+  return { missed: [...tooLate, ...settling([settlement.run], 'NameTaken')] };
+}
+
+function isOwn(manager: PgManager, backup: PgBackup): boolean {
+  return backup.metadata.labels[label.managerUid] === manager.metadata.uid;
+}
+
+function settling(slots: readonly UnixSeconds[], reason: string): MissedSettling[] {
+  const [first, last] = [slots[0], slots.at(-1)];
+  if (first === undefined || last === undefined) return [];
+  return [{ slot: rfc3339(last), first: rfc3339(first), count: slots.length, reason }];
+}
+
+function nextStatus(observation: Observation, settlement: Settlement, verdict: Verdict): ScheduleStatus {
+  const { manager, now } = observation;
+  const { cursor } = settlement;
+  const missed = nextMissed(manager.status.schedule?.missed, verdict.missed);
+  return defined({
+    at: cursor.at,
+    suspended: cursor.suspended,
+    since: rfc3339(cursor.since),
+    lastSlot: cursor.lastSlot === undefined ? undefined : rfc3339(cursor.lastSlot),
+    nextSlot: cursor.suspended ? undefined : rfc3339(nextSlot(cursor, now)),
+    message: scheduleMessage(manager, cursor, missed?.last.at(-1)),
+    missed,
+  });
+}
+
+function nextMissed(
+  stored: ScheduleStatus['missed'],
+  added: readonly MissedSettling[],
+): ScheduleStatus['missed'] | undefined {
+  if (stored === undefined && added.length === 0) return undefined;
+  const known = stored ?? { count: 0, last: [] };
+  const all = [...known.last, ...added];
+  const unannounced = all.filter((entry) => isUnannounced(entry, known.announced)).length;
+  return defined({
+    count: known.count + added.reduce((sum, entry) => sum + entry.count, 0),
+    last: all.slice(-Math.max(keptSettlings, unannounced)),
+    announced: known.announced,
+  });
+}
+
+function isUnannounced(entry: MissedSettling, announced: string | undefined): boolean {
+  return announced === undefined || entry.slot > announced;
+}
+
+function scheduleMessage(manager: PgManager, cursor: Cursor, lastMissed: MissedSettling | undefined): string {
+  if (cursor.suspended) {
+    const last = manager.status.conditions.backup?.lastSuccess?.finishTime;
+    return `suspended by spec.backup.suspend; ${last === undefined ? 'no backup yet' : `last backup ${last}`}`;
+  }
+  const lastSlot = cursor.lastSlot === undefined ? undefined : rfc3339(cursor.lastSlot);
+  if (lastMissed === undefined || lastMissed.slot !== lastSlot) return 'waiting for the next slot';
+  return missedMessage(manager, lastMissed);
+}
+
+function missedMessage(manager: PgManager, missed: MissedSettling): string {
+  const slots = `${missed.count} ${missed.count === 1 ? 'slot' : 'slots'} missed`;
+  switch (missed.reason) {
+    case 'ScheduleConflict':
+      return `${slots}: an older PgManager has the same selector "${manager.spec.selector.name}" and only its slots run (last ${missed.slot}). Delete one of the two.`;
+    case 'NameTaken':
+      return `${slots}: a PgBackup of the name ${slotBackupName(manager.metadata.name, parseTime(missed.slot) ?? 0)} is there already and is not of this PgManager (last ${missed.slot}). Delete it or leave it; the next slot has another name.`;
+    default:
+      return `${slots}: nothing could start within ${span(manager.spec.backup.startingDeadlineSeconds)} of ${missed.count === 1 ? 'it' : 'them'} (last ${missed.slot})`;
+  }
+}
+
+/** Status is as it should be: keep the timer so, then tell what has not been told yet. */
+function announce(observation: Observation, schedule: ScheduleStatus): Decision {
+  const { manager } = observation;
+  const timer = timerCommand(manager);
+  const pending = schedule.missed?.last.filter((entry) => isUnannounced(entry, schedule.missed?.announced)) ?? [];
+  const last = pending.at(-1);
+  if (schedule.missed === undefined || last === undefined) {
+    return { commands: [timer], next: 'settled', reason: 'UpToDate', message: schedule.message ?? '' };
+  }
+  return {
+    commands: [
+      timer,
+      ...pending.flatMap((entry) => announceMissed(observation, entry)),
+      applySchedule(manager, { ...schedule, missed: { ...schedule.missed, announced: last.slot } }),
+    ],
+    next: 'again',
+    reason: 'SlotMissed',
+    message: missedMessage(manager, last),
+  };
+}
+
+function announceMissed(observation: Observation, missed: MissedSettling): Command[] {
+  const { manager, now } = observation;
+  const { name, namespace, uid } = manager.metadata;
+  const event: OwnEvent = {
+    type: eventType.backupMissed,
+    source: path.manager(namespace, name),
+    id: `${uid}/missed/${missed.slot}`,
+    subject: `pgmanager/${namespace}/${name}`,
+    data: { namespace, name, uid, first: missed.first, last: missed.slot, count: missed.count, reason: missed.reason },
+  };
+  return [
+    {
+      type: 'recordEvent',
+      event: buildKubernetesEvent({
+        object: { kind: 'PgManager', name, namespace, uid },
+        transition: `missed-${parseTime(missed.slot) ?? 0}`,
+        type: 'Warning',
+        reason: missed.reason === 'ScheduleConflict' ? 'ScheduleConflict' : 'SlotMissed',
+        message: missedMessage(manager, missed),
+        time: now,
+        reporter: 'schedule',
+      }),
+    },
+    { type: 'post', event },
+  ];
+}
+
+function cursorWarning(observation: Observation, settlement: Settlement): Command[] {
+  if (!settlement.cursorWasAhead) return [];
+  const { manager, now } = observation;
+  const { name, namespace, uid } = manager.metadata;
+  const stored = manager.status.schedule;
+  return [
+    {
+      type: 'recordEvent',
+      event: buildKubernetesEvent({
+        object: { kind: 'PgManager', name, namespace, uid },
+        transition: `cursor-${now}`,
+        type: 'Warning',
+        reason: 'CursorReset',
+        message: `the last settled slot was in the future (${stored?.lastSlot ?? stored?.since}); set back to ${rfc3339(now)}`,
+        time: now,
+        reporter: 'schedule',
+      }),
+    },
+  ];
+}
+
+function createBackup(manager: PgManager, slot: UnixSeconds): Command {
+  return { type: 'createBackup', backup: buildPgBackup(manager, slot) };
+}
+
+function applySchedule(manager: PgManager, schedule: ScheduleStatus): Command {
+  return {
+    type: 'applyStatus',
+    kind: 'PgManager',
+    target: manager.metadata,
+    fieldManager: fieldManager.schedule,
+    status: { schedule },
+  };
+}
+
+/** A suspended manager has no slot timer: nothing would come of its ticks. */
+function timerCommand(manager: PgManager): Command {
+  const { name, namespace, uid } = manager.metadata;
+  if (manager.spec.backup.suspend) return { type: 'removeTimer', namespace, name: timerName('slot', uid) };
+  const timer: Timer = {
+    purpose: 'slot',
+    owner: { apiVersion, kind: 'PgManager', name, namespace, uid },
+    schedule: dailySchedule(manager.spec.backup.at),
+    data: { namespace, name },
+  };
+  return { type: 'applyTimer', timer };
+}
+
+function wishOf(manager: PgManager): Wish {
+  const { at, suspend, startingDeadlineSeconds } = manager.spec.backup;
+  return { at, suspended: suspend, startingDeadline: startingDeadlineSeconds };
+}
+
+/** First sight: the manager is settled up to its creation. */
+function cursorOf(manager: PgManager, now: UnixSeconds): Cursor {
+  const { at, suspend } = manager.spec.backup;
+  const created = parseTime(manager.metadata.creationTimestamp) ?? now;
+  const stored = manager.status.schedule;
+  if (stored === undefined) return { at, suspended: suspend, since: created };
+  return {
+    at: stored.at,
+    suspended: stored.suspended,
+    since: parseTime(stored.since) ?? created,
+    lastSlot: parseTime(stored.lastSlot),
+  };
+}
+
+/** Without the fields that are undefined: what the API server would give back. */
+function defined<T extends object>(fields: T): T {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+}
