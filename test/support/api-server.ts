@@ -42,7 +42,8 @@ export function findBinaries(environment = process.env): string | undefined {
 /** Starts etcd and the API server on free ports; everything they write lies below `dir`. */
 export async function startApiServer({ dir }: { dir: string }): Promise<ApiServer> {
   const binaries = findBinaries();
-  if (binaries === undefined) throw new Error('no kube-apiserver and etcd: set KUBEBUILDER_ASSETS or run npm start once');
+  if (binaries === undefined)
+    throw new Error('no kube-apiserver and etcd: set KUBEBUILDER_ASSETS or run npm start once');
   await mkdir(dir, { recursive: true });
   const [clientPort, peerPort, port] = await freePorts(3);
   const [etcdUrl, peerUrl, url] = [clientPort, peerPort, port].map((each) => `http://127.0.0.1:${each}`);
