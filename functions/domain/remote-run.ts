@@ -58,14 +58,15 @@ export type PodObstacle =
   | { readonly kind: 'WrongUser'; readonly detail: string }
   | { readonly kind: 'DirectoryNotCreatable'; readonly detail: string }
   | { readonly kind: 'NoWalg'; readonly detail: string }
-  | { readonly kind: 'NoDataDirectory'; readonly detail: string };
+  | { readonly kind: 'NoDataDirectory'; readonly detail: string }
+  | { readonly kind: 'MissingTool'; readonly detail: string };
 
 /** One look into the pod (`inspect`). */
 export interface Inspection {
   /** Unix seconds, pod's clock. */
   readonly podTime: number;
   readonly identity: Identity;
-  /** Numeric uid that runs wal-g: the owner of the data directory. */
+  /** Numeric uid that runs wal-g: the owner of the data directory; -1 when there is none. */
   readonly uid: number;
   readonly pgdata: string;
   /** Unsigned 64-bit decimal text from pg_control. */
@@ -78,14 +79,17 @@ export interface Inspection {
   readonly run?: RunReport;
 }
 
-/** Answer of `start`. `refused` names the check that failed; nothing was launched then. */
+/**
+ * Answer of `start`. `refused` names the check that failed; nothing was launched then. `died`: this very run was launched
+ * before, left no exit code, and nothing of it is alive; one id never runs twice.
+ */
 export type StartAnswer =
   | { readonly state: 'running' | 'exited'; readonly podTime: number; readonly startedAt: number }
   | { readonly state: 'busy'; readonly podTime: number; readonly holder: Holder }
   | {
       readonly state: 'refused';
       readonly podTime: number;
-      readonly reason: 'identity' | 'not-after' | 'tombstone' | 'obstacle';
+      readonly reason: 'identity' | 'not-after' | 'tombstone' | 'obstacle' | 'died';
       readonly detail: string;
     };
 
@@ -94,6 +98,14 @@ export interface StopAnswer {
   readonly podTime: number;
   /** `gone`: nothing of the run is alive. `signalled`: TERM or KILL was sent. `left`: alive, but not safe to signal. */
   readonly state: 'gone' | 'signalled' | 'left';
+  /** False when the directory cannot be written: then a late `start` is held off by its not-after only. */
+  readonly tombstone: boolean;
+}
+
+/** Answer of `prune`: ids of which no file is left. */
+export interface PruneAnswer {
+  readonly podTime: number;
+  readonly pruned: readonly string[];
 }
 
 /** Answer of `catalogue`: raw material of a proof; domain/catalogue.ts gives it meaning. */
@@ -106,8 +118,10 @@ export interface CatalogueAnswer {
   readonly plain: boolean;
   /** stdout of `wal-g wal-show --detailed-json`; undefined when it failed. */
   readonly wal?: string;
-  /** Names of WAL segments that PostgreSQL still waits to archive (archive_status/<segment>.ready), newest 2000. */
+  /** Names of WAL segments that PostgreSQL still waits to archive (archive_status/<segment>.ready), newest 20 000. */
   readonly ready: readonly string[];
+  /** How many there are: when more than `ready` holds, a segment older than its first may wait as well. */
+  readonly readyTotal: number;
   /** One line that explains archiving, from pg_stat_archiver, when psql could read it. */
   readonly archiver?: {
     readonly failedCount: number;
