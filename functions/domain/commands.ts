@@ -25,18 +25,26 @@ export interface PodRef {
 
 /** What `start` in the pod is told; see platform/runner.sh. */
 export interface StartOrder {
-  readonly kind: RunKind;
   readonly id: string;
-  /** PgBackup name: `<directory>/<name>.log` will lead to the log. */
-  readonly name: string;
   readonly directory: string;
   readonly identity: Identity;
   readonly notAfter: UnixSeconds;
   readonly timeoutSeconds: number;
-  /** JSON stored with the backup (kind backup). */
-  readonly userData?: string;
-  /** Oldest backup to keep and the names that the plan was made from (kind rotation). */
-  readonly cut?: { readonly name: string; readonly names: readonly string[] };
+  readonly work:
+    | {
+        readonly kind: 'backup';
+        /** PgBackup name: `<directory>/<name>.log` will lead to the log. */
+        readonly name: string;
+        /** JSON stored with the backup. */
+        readonly userData: string;
+      }
+    | {
+        readonly kind: 'rotation';
+        /** Oldest backup to keep. */
+        readonly cut: string;
+        /** All names that the plan was made from. */
+        readonly names: readonly string[];
+      };
 }
 
 export type Command =
@@ -54,8 +62,11 @@ export type Command =
   | { readonly type: 'removeTimer'; readonly namespace: string; readonly name: string }
   /** A Kubernetes Event; its name is derived, so a second one is refused as AlreadyExists. */
   | { readonly type: 'recordEvent'; readonly event: Manifest }
-  /** A CloudEvent to K_SINK. */
-  | { readonly type: 'post'; readonly event: OwnEvent }
+  /**
+   * CloudEvents to K_SINK, and what to do once all of them are accepted (recording that they were announced). A sink
+   * that is down stops only `then`, never the other commands.
+   */
+  | { readonly type: 'post'; readonly events: readonly OwnEvent[]; readonly then: readonly Command[] }
   | { readonly type: 'start'; readonly pod: PodRef; readonly order: StartOrder }
   | {
       readonly type: 'stop';

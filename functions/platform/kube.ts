@@ -1,9 +1,10 @@
 /** REST to the Kubernetes API server: a few URL shapes over one keep-alive connection pool. */
-import { Agent, request as httpsRequest } from 'node:https';
-import type { IncomingHttpHeaders, RequestOptions } from 'node:http';
+import type { RequestOptions } from 'node:http';
+import { Agent } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { DateTime } from 'luxon';
 import { failure } from '../domain/failures.ts';
+import { exchange, type Answer } from './exchange.ts';
 
 /** One page of a list; `continue` is undefined on the last page. Items are unparsed. */
 export interface Page {
@@ -50,12 +51,6 @@ export interface Kube {
   close(): void;
 }
 
-interface RawAnswer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  readonly text: string;
-}
-
 interface Call {
   readonly method: string;
   readonly path: string;
@@ -64,9 +59,7 @@ interface Call {
   readonly contentType?: string;
 }
 
-const requestTimeoutMs = 15_000;
 const credentialsLifetimeMs = 30_000;
-const maxAnswerBytes = 64 * 1024 * 1024;
 
 /** Connects with the credentials of `kubeConfig`; tokens are read again every 30 s because Kubernetes rotates them. */
 export function createKube(kubeConfig: KubeConfig): Kube {
@@ -97,7 +90,7 @@ export function createKube(kubeConfig: KubeConfig): Kube {
   async function call(what: Call): Promise<unknown> {
     const options = await requestOptions();
     const query = new URLSearchParams(definedEntries(what.query ?? {})).toString();
-    const answer = await send(
+    const answer = await exchange(
       {
         ...options,
         host: base.hostname,
@@ -176,35 +169,7 @@ function definedEntries(query: Readonly<Record<string, string | undefined>>): [s
   return Object.entries(query).filter((entry): entry is [string, string] => entry[1] !== undefined);
 }
 
-/** One HTTP exchange; every way to get no answer becomes a transient failure. */
-function send(options: RequestOptions, body: string | undefined): Promise<RawAnswer> {
-  return new Promise((resolve, reject) => {
-    const outgoing = httpsRequest({ ...options, signal: AbortSignal.timeout(requestTimeoutMs) }, (incoming) => {
-      const chunks: Buffer[] = [];
-      let bytes = 0;
-      incoming.on('data', (chunk: Buffer) => {
-        bytes += chunk.length;
-        if (bytes > maxAnswerBytes) outgoing.destroy(new Error(`answer is larger than ${maxAnswerBytes} bytes`));
-        else chunks.push(chunk);
-      });
-      incoming.on('error', noAnswer);
-      incoming.on('end', () =>
-        resolve({
-          status: incoming.statusCode ?? 0,
-          headers: incoming.headers,
-          text: Buffer.concat(chunks).toString('utf8'),
-        }),
-      );
-    });
-    function noAnswer(error: Error): void {
-      reject(failure.of(0, 'NoAnswer', `${options.method} ${options.path}: ${error.message}`));
-    }
-    outgoing.on('error', noAnswer);
-    outgoing.end(body);
-  });
-}
-
-function parseAnswer(what: Call, answer: RawAnswer): unknown {
+function parseAnswer(what: Call, answer: Answer): unknown {
   const body = parseJson(answer.text);
   if (answer.status >= 200 && answer.status < 300) return body;
   const status = (typeof body === 'object' && body !== null ? body : {}) as { reason?: string; message?: string };

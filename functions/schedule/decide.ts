@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { buildKubernetesEvent } from '../domain/build/kubernetes-event.ts';
 import { buildPgBackup } from '../domain/build/pg-backup.ts';
 import type { Command, Decision } from '../domain/commands.ts';
+import { defined } from '../domain/defined.ts';
 import { eventType, type OwnEvent } from '../domain/events.ts';
 import { oldestManager } from '../domain/managers.ts';
 import { apiVersion, fieldManager, label, path, slotBackupName } from '../domain/names.ts';
@@ -154,8 +155,12 @@ function announce(observation: Observation, schedule: ScheduleStatus): Decision 
   return {
     commands: [
       timer,
-      ...pending.flatMap((entry) => announceMissed(observation, entry)),
-      applySchedule(manager, { ...schedule, missed: { ...schedule.missed, announced: last.slot } }),
+      ...pending.map((entry) => recordMissed(observation, entry)),
+      {
+        type: 'post',
+        events: pending.map((entry) => missedEvent(manager, entry)),
+        then: [applySchedule(manager, { ...schedule, missed: { ...schedule.missed, announced: last.slot } })],
+      },
     ],
     next: 'again',
     reason: 'SlotMissed',
@@ -163,31 +168,32 @@ function announce(observation: Observation, schedule: ScheduleStatus): Decision 
   };
 }
 
-function announceMissed(observation: Observation, missed: MissedSettling): Command[] {
-  const { manager, now } = observation;
+function missedEvent(manager: PgManager, missed: MissedSettling): OwnEvent {
   const { name, namespace, uid } = manager.metadata;
-  const event: OwnEvent = {
+  return {
     type: eventType.backupMissed,
     source: path.manager(namespace, name),
     id: `${uid}/missed/${missed.slot}`,
     subject: `pgmanager/${namespace}/${name}`,
     data: { namespace, name, uid, first: missed.first, last: missed.slot, count: missed.count, reason: missed.reason },
   };
-  return [
-    {
-      type: 'recordEvent',
-      event: buildKubernetesEvent({
-        object: { kind: 'PgManager', name, namespace, uid },
-        transition: `missed-${parseTime(missed.slot) ?? 0}`,
-        type: 'Warning',
-        reason: missed.reason === 'ScheduleConflict' ? 'ScheduleConflict' : 'SlotMissed',
-        message: missedMessage(manager, missed),
-        time: now,
-        reporter: 'schedule',
-      }),
-    },
-    { type: 'post', event },
-  ];
+}
+
+function recordMissed(observation: Observation, missed: MissedSettling): Command {
+  const { manager, now } = observation;
+  const { name, namespace, uid } = manager.metadata;
+  return {
+    type: 'recordEvent',
+    event: buildKubernetesEvent({
+      object: { kind: 'PgManager', name, namespace, uid },
+      transition: `missed-${parseTime(missed.slot) ?? 0}`,
+      type: 'Warning',
+      reason: missed.reason === 'ScheduleConflict' ? 'ScheduleConflict' : 'SlotMissed',
+      message: missedMessage(manager, missed),
+      time: now,
+      reporter: 'schedule',
+    }),
+  };
 }
 
 function cursorWarning(observation: Observation, settlement: Settlement): Command[] {
@@ -255,9 +261,4 @@ function cursorOf(manager: PgManager, now: UnixSeconds): Cursor {
     since: parseTime(stored.since) ?? created,
     lastSlot: parseTime(stored.lastSlot),
   };
-}
-
-/** Without the fields that are undefined: what the API server would give back. */
-function defined<T extends object>(fields: T): T {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
 }

@@ -1,0 +1,125 @@
+/** What a look at one StatefulSet's backups leads to. The running one first, then the oldest that waits, then telling. No side effects. */
+import { isFinished, isLaunching, isRunning } from '../domain/backups.ts';
+import type { Command, Decision } from '../domain/commands.ts';
+import { defined } from '../domain/defined.ts';
+import { byAge } from '../domain/managers.ts';
+import type { PgBackup } from '../domain/resources.ts';
+import { rfc3339 } from '../domain/time.ts';
+import { timerName } from '../domain/timer.ts';
+import { announceCommands, conditionCommands, owedAnnouncements } from './announce.ts';
+import type { Observation } from './observation.ts';
+import { judgeRunning } from './running.ts';
+import { alreadyRunning, end, judgeStart, observeTimer, orphanStop, pendBehind, stepCommands } from './starting.ts';
+import { applyBackupStatus, type Step } from './step.ts';
+
+/** The unfinished PgBackups in the order they are served: a running one always beats those not started, then age decides. */
+export function inTurn(open: readonly PgBackup[]): PgBackup[] {
+  const unfinished = open.filter((backup) => !isFinished(backup));
+  return unfinished.toSorted((a, b) => Number(isRunning(b)) - Number(isRunning(a)) || byAge(a, b));
+}
+
+export function decide(observation: Observation): Decision {
+  const [subject, ...others] = inTurn(observation.open);
+  if (subject === undefined) return tell(observation, afterLast(observation));
+  const step = isRunning(subject) ? judgeRunning(observation, subject) : judgeStart(observation, subject);
+  const timers = observation.firstRound ? [subject, ...others].map(observeTimer) : [];
+  switch (step.kind) {
+    case 'unlaunched':
+      return relaunch(observation, subject);
+    case 'write':
+      return {
+        commands: [...(endsNow(step) ? [] : timers), ...stepCommands(subject, step)],
+        next: 'again',
+        reason: step.reason,
+        message: step.message,
+      };
+    default:
+      return settleOthers(observation, { subject, others, step, timers });
+  }
+}
+
+function endsNow(step: Extract<Step, { kind: 'write' }>): boolean {
+  return step.status.state === 'success' || step.status.state === 'error';
+}
+
+interface Waiting {
+  readonly subject: PgBackup;
+  readonly others: readonly PgBackup[];
+  readonly step: Extract<Step, { kind: 'wait' | 'retry' }>;
+  readonly timers: readonly Command[];
+}
+
+/** The first one waits or runs: say so to those behind it, then tell what is owed. */
+function settleOthers(observation: Observation, waiting: Waiting): Decision {
+  const { subject, others, step, timers } = waiting;
+  const commands = [...timers, ...(step.commands ?? [])];
+  const writes = others.flatMap((backup): Command[] => {
+    const judged = judgeBehind(observation, backup, subject);
+    return judged?.kind === 'write' ? stepCommands(backup, judged) : [];
+  });
+  if (writes.length > 0) {
+    return {
+      commands: [...commands, ...writes],
+      next: 'again',
+      reason: 'OthersBehind',
+      message: `${others.length} behind ${subject.metadata.name}`,
+    };
+  }
+  return tell(observation, { commands, next: step.kind, reason: step.reason, message: step.message });
+}
+
+/** While the first only waits the others wait too; once it is started they are too late. */
+function judgeBehind(observation: Observation, backup: PgBackup, first: PgBackup): Step | undefined {
+  if (isLaunching(first)) return undefined;
+  if (!isRunning(first)) return first.status.state === 'pending' ? pendBehind(observation, backup, first) : undefined;
+  return end(observation, backup, alreadyRunning(observation, first));
+}
+
+/** Nothing is unfinished: what is left is to stop an orphan and to tell. */
+function afterLast(observation: Observation): Decision {
+  const stop = orphanStop(observation);
+  return stop.length > 0
+    ? {
+        commands: stop,
+        next: 'wait',
+        reason: 'OrphanStopped',
+        message: 'stopping a run whose PgBackup is finished or gone',
+      }
+    : {
+        commands: [],
+        next: 'settled',
+        reason: 'NothingUnfinished',
+        message: `no unfinished PgBackup of ${observation.statefulSet}`,
+      };
+}
+
+/** Conditions and announcements, besides what the look itself asks for. */
+function tell(observation: Observation, decision: Decision): Decision {
+  const conditions = conditionCommands(observation);
+  const announcements = owedAnnouncements(observation).flatMap((backup) => announceCommands(observation, backup));
+  if (conditions.length === 0 && announcements.length === 0) return decision;
+  return {
+    ...decision,
+    commands: [...decision.commands, ...conditions, ...announcements],
+    next: decision.next === 'settled' ? 'again' : decision.next,
+    message: decision.message,
+  };
+}
+
+/** Its start never reached the pod: back into the queue, where it is the first because it is the oldest still. */
+function relaunch(observation: Observation, backup: PgBackup): Decision {
+  const message = 'the start did not reach the pod; it is tried again';
+  const status = defined({
+    state: 'pending' as const,
+    reason: 'PodNotReady',
+    message,
+    pendingSince: rfc3339(observation.now),
+    announced: backup.status.announced,
+  });
+  return { commands: [applyBackupStatus(backup, status)], next: 'again', reason: 'StartLost', message };
+}
+
+/** The observe timer of a PgBackup that is finished and announced, where a crash left it behind. */
+export function leftoverTimer(namespace: string, uid: string): Command {
+  return { type: 'removeTimer', namespace, name: timerName('backup', uid) };
+}

@@ -1,0 +1,93 @@
+/** Final statuses of a PgBackup and the messages that a person reads. No side effects. */
+import type { CatalogueEntry } from '../domain/catalogue.ts';
+import { defined } from '../domain/defined.ts';
+import { problemMessage, type Problem } from '../domain/errors.ts';
+import type { RunReport } from '../domain/remote-run.ts';
+import type { PgBackup, PgBackupStatus } from '../domain/resources.ts';
+import { bounded, byteSize, redact } from '../domain/text.ts';
+import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
+
+/** When a run began and ended, pod's clock where it is known. */
+interface Times {
+  readonly startedAt?: UnixSeconds | undefined;
+  readonly endedAt: UnixSeconds;
+}
+
+/** Proved: it is in the catalogue and its WAL is stored. */
+export function succeeded(backup: PgBackup, entry: CatalogueEntry, run: RunReport | undefined): PgBackupStatus {
+  const startedAt = run?.startedAt ?? parseTime(backup.status.startTime) ?? entry.startedAt;
+  const endedAt = run?.endedAt ?? entry.finishedAt;
+  const log = run === undefined || run.state === 'none' ? 'log lost with the container' : logText(run);
+  return finished(
+    backup,
+    { startedAt, endedAt },
+    {
+      state: 'success',
+      message: withLog(`Job finished in ${inWords(endedAt - startedAt)}.`, log),
+      size: entry.compressedSize === undefined ? undefined : byteSize(entry.compressedSize),
+      backup: defined({
+        name: entry.name,
+        startLSN: entry.startLSN,
+        finishLSN: entry.finishLSN,
+        systemIdentifier: entry.systemIdentifier,
+        compressedSize: entry.compressedSize,
+        uncompressedSize: entry.uncompressedSize,
+      }),
+    },
+  );
+}
+
+/** `endedAt` is used when the run itself did not record its end. */
+export function failed(backup: PgBackup, problem: Problem, endedAt: UnixSeconds, run?: RunReport): PgBackupStatus {
+  const times = { startedAt: run?.startedAt ?? parseTime(backup.status.startTime), endedAt: run?.endedAt ?? endedAt };
+  const log = run === undefined || run.state === 'none' ? '' : logText(run);
+  return finished(backup, times, {
+    state: 'error',
+    reason: problem.kind,
+    message: withLog(redact(problemMessage(problem)), log),
+  });
+}
+
+function finished(backup: PgBackup, times: Times, outcome: Partial<PgBackupStatus>): PgBackupStatus {
+  const { startedAt } = times;
+  const endedAt = Math.max(times.endedAt, startedAt ?? 0);
+  return defined({
+    ...outcome,
+    startTime: startedAt === undefined ? undefined : rfc3339(startedAt),
+    finishTime: rfc3339(endedAt),
+    duration: span(startedAt === undefined ? 0 : endedAt - startedAt),
+    announced: backup.status.announced,
+    executor: backup.status.executor,
+  });
+}
+
+function logText(run: RunReport): string {
+  const { head, tail, bytes } = run.log;
+  if (head === '') return tail;
+  return `${head}\n… of ${bytes} bytes of log the middle is left out …\n${tail}`;
+}
+
+/** Each line of the log is indented by two spaces, so that `kubectl describe` aligns. */
+function withLog(headline: string, log: string): string {
+  const lines = redact(log.trimEnd())
+    .split('\n')
+    .filter((line) => line !== '');
+  return bounded([headline, ...lines.map((line) => `  ${printable(line)}`)].join('\n'));
+}
+
+function printable(line: string): string {
+   
+  return line.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '').replaceAll('\t', ' ');
+}
+
+/** `4 seconds`, `6 minutes 2 seconds`. */
+function inWords(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const parts: [number, string][] = [
+    [Math.floor(whole / 3600), 'hour'],
+    [Math.floor(whole / 60) % 60, 'minute'],
+    [whole % 60, 'second'],
+  ];
+  const shown = parts.filter(([count, unit]) => count > 0 || (unit === 'second' && whole === 0));
+  return shown.map(([count, unit]) => `${count} ${unit}${count === 1 ? '' : 's'}`).join(' ');
+}

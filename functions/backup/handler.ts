@@ -1,0 +1,60 @@
+/** Settles what an event hints at: a look at all unfinished PgBackups of one StatefulSet. */
+import { isFinished } from '../domain/backups.ts';
+import { objectHint, type ObjectHint } from '../domain/hints.ts';
+import { path } from '../domain/names.ts';
+import { PgBackup } from '../domain/resources.ts';
+import { apply, type Effects } from '../platform/apply.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { EventHandler, ReceivedEvent } from '../platform/http.ts';
+import { reconcile, type Outcome } from '../platform/reconcile.ts';
+import { decide, leftoverTimer } from './decide.ts';
+import { gather, type Target } from './gather.ts';
+import type { Observation } from './observation.ts';
+
+/** Types of Knative's ApiServerSource begin so. */
+const resourceEvents = 'dev.knative.apiserver.resource.';
+
+const nowhere: Outcome = { outcome: 'done', reason: 'PointsNowhere', message: 'the event names no object' };
+
+/** Handler of all events of the backup function: PgBackup add and delete, observe ticks, look hints. */
+export function createBackupHandler(effects: Effects, clock: Clock, scope: string): EventHandler {
+  return async (event) => {
+    const hint = objectHint(event);
+    if (hint === undefined || (scope !== '' && hint.namespace !== scope)) return nowhere;
+    const target = await targetOf(effects, event, hint);
+    if (target === undefined) return nowhere;
+    let rounds = 0;
+    return reconcile<Observation>(
+      {
+        gather: (elapsed) => gather(effects, target, elapsed, rounds++ === 0),
+        decide,
+        apply: ({ commands, reason, message }) => {
+          if (commands.length > 0)
+            effects.log.info('Decision', {
+              object: `${target.namespace}/${target.statefulSet}`,
+              reason,
+              detail: message,
+              commands: commands.map(({ type }) => type),
+            });
+          return apply(effects, commands);
+        },
+      },
+      clock,
+    );
+  };
+}
+
+/** The StatefulSet to look at. A tick whose PgBackup is long told comes from a timer that a crash left behind: it is removed. */
+async function targetOf(effects: Effects, event: ReceivedEvent, hint: ObjectHint): Promise<Target | undefined> {
+  const { namespace, statefulSet } = hint;
+  if (event.type.startsWith(resourceEvents) && statefulSet !== undefined) {
+    return { namespace, statefulSet, deleted: event.type === `${resourceEvents}delete` };
+  }
+  const found = PgBackup.safeParse(await effects.kube.get(path.backup(namespace, hint.name)));
+  if (!found.success) return statefulSet === undefined ? undefined : { namespace, statefulSet, deleted: true };
+  const { metadata, spec, status } = found.data;
+  if (isFinished(found.data) && status.announced === status.state) {
+    await apply(effects, [leftoverTimer(namespace, metadata.uid)]);
+  }
+  return { namespace, statefulSet: spec.selector.name, deleted: false };
+}

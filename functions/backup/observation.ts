@@ -1,0 +1,44 @@
+/** What a look at one StatefulSet's backups is decided from. */
+import type { Location, Place } from '../domain/location.ts';
+import type { PgBackup, PgManager } from '../domain/resources.ts';
+import type { CatalogueAnswer, Inspection } from '../domain/remote-run.ts';
+import type { UnixSeconds } from '../domain/time.ts';
+
+/** Why the pod did not answer; `message` is one line from whoever refused or broke off. */
+export interface PodProblem {
+  readonly kind: 'forbidden' | 'not-found' | 'transient' | 'unknown' | 'timeout';
+  readonly message: string;
+}
+
+export type Answered<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: PodProblem };
+
+/**
+ * Lifecycle of a PgBackup:
+ *
+ *   (no state) ─▶ pending ─▶ running, launching ─▶ running, started ─▶ success | error ─▶ announced
+ *        │           │        (executor pinned,     (startTime from
+ *        └───────────┴──────▶  start sent)           the pod)
+ *        error at once: wrong names, AlreadyRunning
+ */
+export interface Observation {
+  /** API server's clock. */
+  readonly now: UnixSeconds;
+  /** First round of this activation: timers are looked after. */
+  readonly firstRound: boolean;
+  readonly namespace: string;
+  /** Name of the StatefulSet, from the selector; it need not exist. */
+  readonly statefulSet: string;
+  /** PgBackups of the StatefulSet that are unfinished or not announced as finished. */
+  readonly open: readonly PgBackup[];
+  /** PgManagers with the same selector. */
+  readonly managers: readonly PgManager[];
+  /** All PgBackups of the StatefulSet; read when a finished one is to be told, or one was deleted. */
+  readonly history?: readonly PgBackup[] | undefined;
+  /** Read when there is nothing started yet (or nothing at all) to look at. */
+  readonly location?: Location | undefined;
+  /** The one place that was looked into, and what it said. */
+  readonly look?: { readonly place: Place; readonly answer: Answered<Inspection> } | undefined;
+  /** Read when the running one needs proof and there was time for it. */
+  readonly catalogue?: Answered<CatalogueAnswer> | undefined;
+}

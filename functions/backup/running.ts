@@ -1,0 +1,355 @@
+/** A look at the PgBackup that is running: is it still alive, did it end, can it be proved? No side effects. */
+import { isLaunching } from '../domain/backups.ts';
+import { prove, type Claim, type Proof } from '../domain/catalogue.ts';
+import type { Command } from '../domain/commands.ts';
+import { defined } from '../domain/defined.ts';
+import { problemMessage, type Problem } from '../domain/errors.ts';
+import { oldestManager } from '../domain/managers.ts';
+import { containerName, path } from '../domain/names.ts';
+import type { Identity, Inspection, RunReport } from '../domain/remote-run.ts';
+import type { Executor, PgBackup } from '../domain/resources.ts';
+import { oneLine } from '../domain/text.ts';
+import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
+import { failed, succeeded } from './ending.ts';
+import type { Observation } from './observation.ts';
+import type { Step } from './step.ts';
+
+/** How long the WAL of a finished backup may take to be stored (seconds). */
+const archivingGrace = 120;
+/** How long proof is waited for while storage or pod cannot be read (seconds). */
+const proofPatience = 3600;
+/** How long a pod that went away may take to come back (seconds). */
+const podPatience = 600;
+/** A cut `start` may still arrive this long after its not-after (seconds). */
+const startGrace = 5;
+/** After the pod-side deadline: 60 s until KILL, and as much again before we stop it ourselves (seconds). */
+const deadlineGrace = 120;
+
+type RunningBackup = PgBackup & { status: { executor: Executor } };
+
+/** What the pod said of a running PgBackup, in one place. */
+interface Sight {
+  readonly observation: Observation;
+  readonly backup: RunningBackup;
+  readonly inspection: Inspection;
+  readonly run: RunReport;
+  /** Container or postmaster is another one than the run was started in. */
+  readonly changed: string | undefined;
+}
+
+/** True when the outcome of this look hangs on the catalogue: gather reads it then. */
+export function needsCatalogue(backup: PgBackup, inspection: Inspection): boolean {
+  const { run } = inspection;
+  const { executor } = backup.status;
+  if (run === undefined || executor === undefined) return false;
+  if (run.state === 'exited') return true;
+  const changed = identityChange(executor, inspection.identity) !== undefined;
+  if (run.state === 'died') return changed;
+  return run.state === 'none' && (changed || !startMayStillArrive(executor, inspection.podTime));
+}
+
+export function judgeRunning(observation: Observation, backup: PgBackup): Step {
+  const { executor } = backup.status;
+  const { look } = observation;
+  if (executor === undefined || look === undefined)
+    return { kind: 'retry', reason: 'NotLooked', message: 'the pod was not looked into' };
+  const running: RunningBackup = { ...backup, status: { ...backup.status, executor } };
+  if (!look.answer.ok) return judgeUnreachable(observation, running, look.answer.problem.message);
+  const inspection = look.answer.value;
+  const { run } = inspection;
+  if (run === undefined)
+    return judgeUnreachable(observation, running, inspection.obstacle?.detail ?? 'the run could not be looked at');
+  const sight: Sight = {
+    observation,
+    backup: running,
+    inspection,
+    run,
+    changed: identityChange(executor, inspection.identity),
+  };
+  switch (run.state) {
+    case 'starting':
+    case 'running':
+      return judgeAlive(sight);
+    case 'exited':
+      return run.exitCode === 0 ? judgeProof(sight, absentAfterExit(sight)) : judgeFailedExit(sight);
+    case 'died':
+      return sight.changed === undefined
+        ? ended(sight, { kind: 'WalgError', text: died(sight) })
+        : judgeProof(sight, restarted(sight));
+    case 'none':
+      return judgeTraceless(sight);
+  }
+}
+
+/** The pod does not answer: it may be restarting. It has ten minutes, then the database was lost under the backup. */
+function judgeUnreachable(observation: Observation, backup: RunningBackup, why: string): Step {
+  const { now } = observation;
+  const since = parseTime(backup.status.unprovenSince) ?? now;
+  const deadline = parseTime(backup.status.executor.deadline) ?? now;
+  const gone = observation.look?.answer.ok === false && observation.look.answer.problem.kind === 'not-found';
+  const until = since + (gone ? podPatience : Math.max(proofPatience, deadline - since + proofPatience));
+  if (now >= until) {
+    const text = `pod ${backup.status.executor.pod} could not be reached for ${span(now - since)} during the backup (${why}); nothing counts as stored. ${whatNext(observation)}`;
+    return writeFailure(observation, backup, { kind: 'InitializationError', text });
+  }
+  if (backup.status.unprovenSince !== undefined)
+    return { kind: 'wait', reason: 'PodUnreachable', message: oneLine(why) };
+  return {
+    kind: 'write',
+    status: {
+      ...backup.status,
+      unprovenSince: rfc3339(now),
+      message: oneLine(`pod ${backup.status.executor.pod} does not answer: ${why}`),
+    },
+    reason: 'PodUnreachable',
+    message: oneLine(why),
+  };
+}
+
+function judgeAlive(sight: Sight): Step {
+  const { backup, changed, inspection, run } = sight;
+  if (changed !== undefined) return { ...ended(sight, restarted(sight)), before: [stopCommand(sight)] } as Step;
+  const { executor } = backup.status;
+  const startedAt = run.startedAt;
+  if (isLaunching(backup) && startedAt !== undefined) {
+    const message = `wal-g has been running in ${executor.pod} since ${rfc3339(startedAt)}`;
+    return {
+      kind: 'write',
+      status: defined({ ...backup.status, startTime: rfc3339(startedAt), message, reason: undefined }),
+      reason: 'Started',
+      message,
+    };
+  }
+  const overdue = inspection.podTime - (parseTime(executor.deadline) ?? inspection.podTime);
+  if (overdue > proofPatience) {
+    return ended(sight, {
+      kind: 'WalgError',
+      text: `wal-g could not be ended after its deadline of ${span(executor.timeoutSeconds)}; it still holds the lock of the database.`,
+    });
+  }
+  const commands = overdue > deadlineGrace ? [stopCommand(sight)] : [];
+  return { kind: 'wait', commands, reason: 'Running', message: `wal-g is running in ${executor.pod}` };
+}
+
+/** No files and no process: not launched yet, never launched, or lost with the container. */
+function judgeTraceless(sight: Sight): Step {
+  const { backup, changed, inspection } = sight;
+  if (changed !== undefined) return judgeProof(sight, restarted(sight));
+  const { executor } = backup.status;
+  if (startMayStillArrive(executor, inspection.podTime)) {
+    return {
+      kind: 'wait',
+      reason: 'StartMayArrive',
+      message: `start was sent to ${executor.pod} and may still arrive`,
+    };
+  }
+  if (!isLaunching(backup)) {
+    const text = `the files of the run in ${executor.directory}/.run are gone and no stored backup carries its UID. Nothing counts as stored. ${whatNext(sight.observation)}`;
+    return judgeProof(sight, { kind: 'WalgError', text });
+  }
+  const proof = proofOf(sight);
+  if (proof === undefined) return noTime;
+  return proof.verdict === 'absent'
+    ? { kind: 'unlaunched' }
+    : judgeProof(sight, { kind: 'WalgError', text: died(sight) });
+}
+
+/** wal-g says that it failed. The catalogue can only make the message better, so it is not waited for. */
+function judgeFailedExit(sight: Sight): Step {
+  const { backup, run } = sight;
+  if (sight.changed !== undefined) return ended(sight, restarted(sight));
+  const proof = proofOf(sight);
+  const listed =
+    proof !== undefined && 'entry' in proof
+      ? `${proof.entry.name} is listed but was not finished as it should be: do not rely on it.`
+      : 'Nothing counts as stored.';
+  const { executor } = backup.status;
+  if (run.deadlineHit) {
+    const text = `stopped after ${span(executor.timeoutSeconds)} (spec.backup.timeoutSeconds) at "${lastLine(run)}". ${listed} ${fullLog(backup)}`;
+    return ended(sight, { kind: 'WalgError', text });
+  }
+  const text = `wal-g ended with exit code ${run.exitCode}: "${errorLines(run)}". ${listed} ${fullLog(backup)}`;
+  return ended(sight, { kind: 'WalgError', text });
+}
+
+const noTime: Step = {
+  kind: 'retry',
+  reason: 'NoTimeForCatalogue',
+  message: 'the catalogue is read in the next activation',
+};
+
+/** Success only with proof; `otherwise` is what it was when the catalogue has nothing of this run. */
+function judgeProof(sight: Sight, otherwise: Problem): Step {
+  const proof = proofOf(sight);
+  if (proof === undefined) return noTime;
+  const { backup, inspection, run } = sight;
+  const sinceEnd = inspection.podTime - (run.endedAt ?? inspection.podTime - archivingGrace);
+  switch (proof.verdict) {
+    case 'proved':
+      return {
+        kind: 'write',
+        status: succeeded(backup, proof.entry, run),
+        reason: 'Proved',
+        message: `${proof.entry.name} is stored and restorable`,
+      };
+    case 'absent':
+      return run.exitCode === 0 && sinceEnd < archivingGrace
+        ? waitForProof(sight, 'not listed yet')
+        : ended(sight, otherwise);
+    case 'walMissing':
+      return walWaitedFor(sight, sinceEnd) < archivingGrace
+        ? waitForProof(sight, `${proof.entry.name} is listed, WAL ${proof.segment} is not stored yet`)
+        : ended(sight, { kind: 'WalgError', text: notRestorable(sight, proof) });
+    case 'foreign':
+      return ended(sight, {
+        kind: 'WalgError',
+        text: `${proof.entry.name} carries this run's UID but is of another database (system identifier ${proof.entry.systemIdentifier ?? 'unknown'}). It counts for nothing.`,
+      });
+    case 'unknown':
+      return judgeUnknown(sight, proof.why);
+  }
+}
+
+/** Seconds of waiting for WAL: from the end of wal-g, or, when that is unknown, from the first unproved look. */
+function walWaitedFor(sight: Sight, sinceEnd: number): number {
+  if (sight.run.endedAt !== undefined) return sinceEnd;
+  const { now } = sight.observation;
+  return now - (parseTime(sight.backup.status.unprovenSince) ?? now);
+}
+
+/** Storage that cannot be read proves nothing, neither success nor failure: for at most an hour it is asked again. */
+function judgeUnknown(sight: Sight, why: string): Step {
+  const { now } = sight.observation;
+  const since = parseTime(sight.backup.status.unprovenSince) ?? now;
+  if (now - since < proofPatience) return waitForProof(sight, why);
+  const text = `finished but could not be proved within ${span(proofPatience)}: ${oneLine(why)}. Nothing counts as stored. Check the storage, then run a new backup.`;
+  return ended(sight, { kind: 'WalgError', text });
+}
+
+function waitForProof(sight: Sight, why: string): Step {
+  const { backup, observation } = sight;
+  const message = oneLine(`wal-g has ended; proof is awaited: ${why}`);
+  if (backup.status.unprovenSince !== undefined && backup.status.reason === 'ProofUnknown')
+    return { kind: 'wait', reason: 'ProofUnknown', message };
+  const startedAt = sight.run.startedAt;
+  const status = defined({
+    ...backup.status,
+    reason: 'ProofUnknown',
+    message,
+    unprovenSince: rfc3339(observation.now),
+    startTime: startedAt === undefined ? backup.status.startTime : rfc3339(startedAt),
+  });
+  return { kind: 'write', status, reason: 'ProofUnknown', message };
+}
+
+function proofOf({ backup, observation }: Sight): Proof | undefined {
+  const { catalogue } = observation;
+  if (catalogue === undefined) return undefined;
+  if (!catalogue.ok) return { verdict: 'unknown', why: catalogue.problem.message };
+  return prove(catalogue.value, claimOf(backup));
+}
+
+/** What a stored backup of this PgBackup says of itself in its user data. */
+export function claimOf(backup: PgBackup): Claim {
+  const { uid, namespace } = backup.metadata;
+  return { uid, namespace, statefulSet: backup.spec.selector.name };
+}
+
+function startMayStillArrive(executor: Executor, podTime: UnixSeconds): boolean {
+  return podTime <= (parseTime(executor.notAfter) ?? 0) + startGrace;
+}
+
+/** What of the identity is different now, in words; undefined when nothing is. */
+export function identityChange(executor: Executor, identity: Identity): string | undefined {
+  const sameContainer =
+    executor.host === identity.host && executor.ticks === identity.ticks && executor.boot === identity.boot;
+  if (!sameContainer) return 'the container was started anew';
+  if (executor.postmaster === identity.postmaster) return undefined;
+  const start = (text: string): string => (/^\d{1,12}$/.test(text) ? rfc3339(Number(text)) : 'not running');
+  return `postmaster start ${start(executor.postmaster)} → ${start(identity.postmaster)}`;
+}
+
+function ended(sight: Sight, problem: Problem): Step {
+  const { backup, inspection, run } = sight;
+  return {
+    kind: 'write',
+    status: failed(backup, problem, inspection.podTime, run),
+    reason: problem.kind,
+    message: oneLine(problemMessage(problem)),
+  };
+}
+
+function writeFailure(observation: Observation, backup: PgBackup, problem: Problem): Step {
+  return {
+    kind: 'write',
+    status: failed(backup, problem, observation.now),
+    reason: problem.kind,
+    message: oneLine(problemMessage(problem)),
+  };
+}
+
+function stopCommand({ backup, observation }: Sight): Command {
+  const { executor } = backup.status;
+  return {
+    type: 'stop',
+    pod: { namespace: observation.namespace, pod: executor.pod, container: containerName },
+    kind: 'backup',
+    id: backup.metadata.uid,
+    directory: executor.directory,
+  };
+}
+
+function restarted(sight: Sight): Problem {
+  const { backup, changed } = sight;
+  const text = `PostgreSQL in ${backup.status.executor.pod} restarted during the backup (${changed}). wal-g was stopped; nothing counts as stored. ${whatNext(sight.observation)}`;
+  return { kind: 'InitializationError', text };
+}
+
+function absentAfterExit({ backup }: Sight): Problem {
+  return {
+    kind: 'WalgError',
+    text: `wal-g ended with exit code 0 but no stored backup carries this run's UID. Nothing counts as stored. ${fullLog(backup)}`,
+  };
+}
+
+function died(sight: Sight): string {
+  return `wal-g is gone without an exit code (killed?) at "${lastLine(sight.run)}". Nothing counts as stored. ${fullLog(sight.backup)}`;
+}
+
+function notRestorable(sight: Sight, proof: Extract<Proof, { verdict: 'walMissing' }>): string {
+  const { catalogue } = sight.observation;
+  const archiver = catalogue?.ok === true ? catalogue.value.archiver : undefined;
+  const why =
+    archiver === undefined
+      ? ''
+      : ` (archiver: ${archiver.failedCount} failures, last ${archiver.lastFailedTime || 'never'})`;
+  return `${proof.entry.name} is stored but NOT restorable: WAL ${proof.segment} was not archived within ${archivingGrace} s${why}. Fix archive_command, then run a new backup.`;
+}
+
+function whatNext({ managers, namespace }: Observation): string {
+  const next = oldestManager(managers)?.status.schedule?.nextSlot;
+  const now = `now: kubectl create -n ${namespace} -f backup-now.yaml`;
+  return next === undefined ? `Run a new one ${now}` : `Next run ${next}; ${now}`;
+}
+
+function fullLog(backup: RunningBackup): string {
+  const { pod, directory } = backup.status.executor;
+  const { name, namespace } = backup.metadata;
+  return `Full log: kubectl exec -n ${namespace} ${pod} -c ${containerName} -- cat ${directory}/${name}.log`;
+}
+
+/** wal-g blames the last endpoint that it tried: the first ERROR line says more; the last is shown if it differs. */
+function errorLines(run: RunReport): string {
+  const first = run.firstError ?? lastLine(run);
+  const last = run.lastError ?? first;
+  return oneLine(first === last ? first : `${first} … ${last}`).slice(0, 400);
+}
+
+function lastLine(run: RunReport): string {
+  return oneLine(run.log.tail.trimEnd().split('\n').at(-1) ?? '').slice(0, 200);
+}
+
+/** The API path that events about a PgBackup name as their source. */
+export function sourceOf(backup: PgBackup): string {
+  return path.backup(backup.metadata.namespace, backup.metadata.name);
+}

@@ -1,0 +1,278 @@
+/** A look at the PgBackup that is next in turn: start it, let it wait, or end it at once. No side effects. */
+import { isFinished } from '../domain/backups.ts';
+import type { Command, PodRef } from '../domain/commands.ts';
+import { defined } from '../domain/defined.ts';
+import { problemMessage, type ErrorKind, type Problem, type WaitReason } from '../domain/errors.ts';
+import { waitingMessage, type Place } from '../domain/location.ts';
+import { oldestManager } from '../domain/managers.ts';
+import { apiVersion, containerName } from '../domain/names.ts';
+import type { Inspection, PodObstacle } from '../domain/remote-run.ts';
+import type { Executor, PgBackup, PgManager } from '../domain/resources.ts';
+import { oneLine } from '../domain/text.ts';
+import { parseTime, rfc3339, type UnixSeconds } from '../domain/time.ts';
+import { halfMinuteSchedule } from '../domain/timer.ts';
+import { failed } from './ending.ts';
+import type { Observation, PodProblem } from './observation.ts';
+import { applyBackupStatus, type Step } from './step.ts';
+
+/** How long a PgBackup may wait for its pod (seconds). */
+const podPatience = 600;
+/** A rotation ends within its own deadline of 1 h; the rest is for noticing (seconds). */
+const rotationPatience = 3600 + 900;
+/** How long a `start` may be under way before the pod refuses it (seconds). */
+const startValidity = 30;
+
+/** Where a run's files go and how long it may last: of the oldest manager, or the defaults of the CRD. */
+export function settingsFor(managers: readonly PgManager[]): { directory: string; timeoutSeconds: number } {
+  const backup = oldestManager(managers)?.spec.backup;
+  return { directory: backup?.directory ?? '/PgBackup', timeoutSeconds: backup?.timeoutSeconds ?? 43_200 };
+}
+
+export function judgeStart(observation: Observation, backup: PgBackup): Step {
+  const { location, look } = observation;
+  if (location === undefined) return { kind: 'retry', reason: 'NotLooked', message: 'the pod was not looked for' };
+  if (location.found === 'never') return end(observation, backup, location.problem);
+  if (location.found === 'notReady')
+    return waitForPod(observation, backup, { pod: location.pod, state: location.state });
+  if (look === undefined) return { kind: 'retry', reason: 'NotLooked', message: 'the pod was not looked into' };
+  if (!look.answer.ok) return judgeProblem(observation, backup, look);
+  const inspection = look.answer.value;
+  if (inspection.obstacle !== undefined)
+    return end(
+      observation,
+      backup,
+      obstacleProblem(look.place, inspection.obstacle, settingsFor(observation.managers).directory),
+    );
+  if (inspection.identity.postmaster === '')
+    return waitForPod(observation, backup, { pod: look.place.pod, state: 'PostgreSQL is not up' });
+  return inspection.holder === undefined
+    ? launch(observation, backup, { place: look.place, inspection })
+    : judgeHolder(observation, backup, inspection);
+}
+
+function judgeProblem(observation: Observation, backup: PgBackup, look: NonNullable<Observation['look']>): Step {
+  const problem = (look.answer as { readonly problem: PodProblem }).problem;
+  if (problem.kind === 'forbidden')
+    return end(observation, backup, {
+      kind: 'NoPodAccess',
+      text: forbiddenText(problem.message, observation.namespace),
+    });
+  return waitForPod(observation, backup, { pod: look.place.pod, state: problem.message });
+}
+
+/** The API server's refusal names user, verb and resource; people need them in another order. */
+export function forbiddenText(message: string, namespace: string): string {
+  const [, account = 'of this function'] = /system:serviceaccount:([^\s"]+)/.exec(message) ?? [];
+  const [, verb = 'get'] = /cannot (\w+) resource/.exec(message) ?? [];
+  return `ServiceAccount ${account.replace(':', '/')} may not "${verb}" pods/exec in namespace ${namespace}. See README "Namespaces and RBAC".`;
+}
+
+/** What in the pod keeps wal-g from working, in words. */
+export function obstacleProblem(place: Pick<Place, 'pod'>, obstacle: PodObstacle, directory: string): Problem {
+  switch (obstacle.kind) {
+    case 'DirectoryNotCreatable':
+      return {
+        kind: 'NoPodAccess',
+        text: `${obstacle.detail} cannot create ${directory} in ${place.pod}. Mount a volume there or set spec.backup.directory.`,
+      };
+    case 'WrongUser':
+      return {
+        kind: 'NoPodAccess',
+        text: `in ${place.pod} ${obstacle.detail}. wal-g must run as the owner of the data directory: run the container as that user, or as root with setpriv, gosu or su-exec.`,
+      };
+    case 'MissingTool':
+      return { kind: 'NoPodAccess', text: `in ${place.pod} ${obstacle.detail}. Use an image that has it.` };
+    case 'NoDataDirectory':
+      return {
+        kind: 'NoPodAccess',
+        text: `in ${place.pod} ${obstacle.detail}. Set PGDATA in the container's environment.`,
+      };
+    case 'NoWalg':
+      return { kind: 'WalgError', text: `in ${place.pod} ${obstacle.detail}. Use an image with wal-g on its PATH.` };
+  }
+}
+
+/** Somebody holds the lock of the database: wait for a rotation, give way to a backup, stop an orphan. */
+function judgeHolder(observation: Observation, backup: PgBackup, inspection: Inspection): Step {
+  const { holder } = inspection;
+  const { now } = observation;
+  if (holder === 'unknown' || holder === undefined) {
+    const since = waitingSince(backup, 'PodNotReady', now);
+    if (now - since >= podPatience) {
+      return end(observation, backup, {
+        kind: 'AlreadyRunning',
+        text: `a process that is none of ours has held the lock of the data directory since ${rfc3339(since)}. Nothing was started. End it, then run a new backup.`,
+      });
+    }
+    return pend(observation, backup, {
+      reason: 'PodNotReady',
+      message: 'waiting: a process that is none of ours holds the lock of the data directory',
+    });
+  }
+  if (holder.kind === 'rotation') return waitForRotation(observation, backup);
+  if (holder.id === backup.metadata.uid)
+    return { kind: 'wait', reason: 'OwnRunAlive', message: 'an earlier start of this run is alive' };
+  const live = observation.open.find((other) => other.metadata.uid === holder.id && !isFinished(other));
+  if (live !== undefined) return end(observation, backup, alreadyRunning(observation, live));
+  return {
+    kind: 'wait',
+    commands: orphanStop(observation),
+    reason: 'OrphanStopped',
+    message: `stopping a run whose PgBackup is finished or gone (${holder.id})`,
+  };
+}
+
+/** Stops the holder of the lock when it is a backup without an unfinished PgBackup; empty when there is none. */
+export function orphanStop(observation: Observation): Command[] {
+  const { look, open } = observation;
+  if (look?.answer.ok !== true) return [];
+  const { holder } = look.answer.value;
+  if (holder === undefined || holder === 'unknown' || holder.kind === 'rotation') return [];
+  if (open.some((backup) => backup.metadata.uid === holder.id && !isFinished(backup))) return [];
+  return [
+    {
+      type: 'stop',
+      pod: podRef(observation, look.place),
+      kind: 'backup',
+      id: holder.id,
+      directory: settingsFor(observation.managers).directory,
+    },
+  ];
+}
+
+function waitForRotation(observation: Observation, backup: PgBackup): Step {
+  const since = waitingSince(backup, 'WaitingForRotation', observation.now);
+  if (observation.now - since >= rotationPatience) {
+    return end(observation, backup, {
+      kind: 'AlreadyRunning',
+      text: `a rotation has held the lock of the database since ${rfc3339(since)}. Nothing was started.`,
+    });
+  }
+  return pend(observation, backup, { reason: 'WaitingForRotation', message: 'waiting for rotation' });
+}
+
+/** The failure of a PgBackup that came while `live` was running. */
+export function alreadyRunning(observation: Observation, live: PgBackup): Problem {
+  const since = live.status.startTime ?? live.status.pendingSince ?? live.metadata.creationTimestamp;
+  const clock = since.slice(0, 10) === rfc3339(observation.now).slice(0, 10) ? since.slice(11) : since;
+  return {
+    kind: 'AlreadyRunning',
+    text: `PgBackup ${live.metadata.name} has been backing up StatefulSet ${observation.statefulSet} since ${clock}. Nothing was started. Wait for it, or delete it to stop it.`,
+  };
+}
+
+/** Observe timer → running, with everything pinned → start. */
+function launch(observation: Observation, backup: PgBackup, at: { place: Place; inspection: Inspection }): Step {
+  const { place, inspection } = at;
+  const { identity, podTime } = inspection;
+  const { directory, timeoutSeconds } = settingsFor(observation.managers);
+  const notAfter = podTime + startValidity;
+  const executor: Executor = {
+    ...place,
+    ...identity,
+    postmasterStartTime: rfc3339(Number(identity.postmaster)),
+    directory,
+    timeoutSeconds,
+    deadline: rfc3339(podTime + timeoutSeconds),
+    notAfter: rfc3339(notAfter),
+  };
+  const { name, namespace, uid } = backup.metadata;
+  const message = `starting wal-g in ${place.pod}`;
+  return {
+    kind: 'write',
+    before: [observeTimer(backup)],
+    status: defined({ state: 'running' as const, message, announced: backup.status.announced, executor }),
+    after: [
+      {
+        type: 'start',
+        pod: podRef(observation, place),
+        order: {
+          id: uid,
+          directory,
+          identity,
+          notAfter,
+          timeoutSeconds,
+          work: {
+            kind: 'backup',
+            name,
+            userData: JSON.stringify({ aidboxops: { uid, namespace, statefulSet: observation.statefulSet } }),
+          },
+        },
+      },
+    ],
+    reason: 'Starting',
+    message,
+  };
+}
+
+/** Wakes the backup function every 30 s while this PgBackup is unfinished or unannounced. */
+export function observeTimer(backup: PgBackup): Command {
+  const { name, namespace, uid } = backup.metadata;
+  return {
+    type: 'applyTimer',
+    timer: {
+      purpose: 'backup',
+      owner: { apiVersion, kind: 'PgBackup', name, namespace, uid },
+      schedule: halfMinuteSchedule(uid),
+      data: { namespace, name, statefulSet: backup.spec.selector.name },
+    },
+  };
+}
+
+function waitForPod(observation: Observation, backup: PgBackup, pod: { pod: string; state: string }): Step {
+  const since = waitingSince(backup, 'PodNotReady', observation.now);
+  const until = since + podPatience;
+  if (observation.now >= until) {
+    return end(observation, backup, {
+      kind: 'NoPodAccess',
+      text: `pod ${pod.pod} was not ready within ${podPatience / 60} min (${oneLine(pod.state)}). Run a new backup when it is.`,
+    });
+  }
+  return pend(observation, backup, {
+    reason: 'PodNotReady',
+    message: waitingMessage(pod.pod, oneLine(pod.state), until),
+  });
+}
+
+function waitingSince(backup: PgBackup, reason: WaitReason, now: UnixSeconds): UnixSeconds {
+  if (backup.status.reason !== reason) return now;
+  return parseTime(backup.status.pendingSince) ?? now;
+}
+
+function pend(observation: Observation, backup: PgBackup, why: { reason: WaitReason; message: string }): Step {
+  const status = defined({
+    state: 'pending' as const,
+    ...why,
+    pendingSince: rfc3339(waitingSince(backup, why.reason, observation.now)),
+    announced: backup.status.announced,
+  });
+  const same =
+    backup.status.state === 'pending' && backup.status.reason === why.reason && backup.status.message === why.message;
+  return same ? { kind: 'wait', ...why } : { kind: 'write', status, ...why };
+}
+
+/** The younger ones wait with the oldest, for the same reason. */
+export function pendBehind(observation: Observation, backup: PgBackup, first: PgBackup): Step {
+  const reason = (first.status.reason as WaitReason | undefined) ?? 'PodNotReady';
+  return pend(observation, backup, { reason, message: `waiting for PgBackup ${first.metadata.name}, which is older` });
+}
+
+/** Ends a PgBackup that was never started. */
+export function end(observation: Observation, backup: PgBackup, problem: Problem): Step {
+  const reason: ErrorKind = problem.kind;
+  return {
+    kind: 'write',
+    status: failed(backup, problem, observation.now),
+    reason,
+    message: oneLine(problemMessage(problem)),
+  };
+}
+
+function podRef(observation: Observation, place: Place): PodRef {
+  return { namespace: observation.namespace, pod: place.pod, container: containerName };
+}
+
+/** Commands of a step that writes. */
+export function stepCommands(backup: PgBackup, step: Extract<Step, { kind: 'write' }>): Command[] {
+  return [...(step.before ?? []), applyBackupStatus(backup, step.status), ...(step.after ?? [])];
+}

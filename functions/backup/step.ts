@@ -1,0 +1,31 @@
+import type { Command } from '../domain/commands.ts';
+import { fieldManager } from '../domain/names.ts';
+import type { PgBackup, PgBackupStatus } from '../domain/resources.ts';
+
+/**
+ * What a look means for one PgBackup. `write`: its status changes. `wait`: something is under way. `retry`: not enough
+ * is known to go on within this activation. `unlaunched`: its start never arrived in the pod; it may be started again.
+ */
+export type Step =
+  | {
+      readonly kind: 'write';
+      /** Stops an orphan before the status says that it was stopped. */
+      readonly before?: readonly Command[];
+      readonly status: PgBackupStatus;
+      /** Comes after the status is stored: the start of a run. */
+      readonly after?: readonly Command[];
+      readonly reason: string;
+      readonly message: string;
+    }
+  | {
+      readonly kind: 'wait' | 'retry';
+      readonly commands?: readonly Command[];
+      readonly reason: string;
+      readonly message: string;
+    }
+  | { readonly kind: 'unlaunched' };
+
+/** The whole status of a PgBackup, decided from the version that was read. */
+export function applyBackupStatus(backup: PgBackup, status: PgBackupStatus): Command {
+  return { type: 'applyStatus', kind: 'PgBackup', target: backup.metadata, fieldManager: fieldManager.backup, status };
+}

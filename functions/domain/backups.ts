@@ -1,0 +1,17 @@
+/** Questions about one PgBackup. */
+import type { PgBackup } from './resources.ts';
+
+/** `success` or `error`: its outcome never changes again. */
+export function isFinished(backup: PgBackup): boolean {
+  return backup.status.state === 'success' || backup.status.state === 'error';
+}
+
+/** Executor pinned and not finished: a run of it may be alive. */
+export function isRunning(backup: PgBackup): boolean {
+  return backup.status.state === 'running' && backup.status.executor !== undefined;
+}
+
+/** Running, but the pod has not confirmed the start yet. */
+export function isLaunching(backup: PgBackup): boolean {
+  return isRunning(backup) && backup.status.startTime === undefined;
+}

@@ -1,0 +1,99 @@
+/** `conditions.backup` of a PgManager: a projection of the PgBackups of its StatefulSet, never a memory of its own. */
+import { isFinished } from './backups.ts';
+import { defined } from './defined.ts';
+import { byAge } from './managers.ts';
+import type { BackupCondition, FinishedRun, PgBackup } from './resources.ts';
+import { oneLine } from './text.ts';
+
+/** How many finished runs `log` shows. */
+const logLength = 5;
+
+export interface BackupFacts {
+  /** PgBackups that are neither success nor error. */
+  readonly unfinished: readonly PgBackup[];
+  /** All PgBackups of the StatefulSet; undefined when nothing has finished since the stored condition was written. */
+  readonly history?: readonly PgBackup[] | undefined;
+}
+
+/** The condition as it should be. `stored` supplies the finished runs when `history` was not read. */
+export function projectBackupCondition(facts: BackupFacts, stored: BackupCondition | undefined): BackupCondition {
+  const finished = facts.history?.filter(isFinished).toSorted(newestFirst);
+  const past = finished === undefined ? pastOf(stored) : pastFrom(finished);
+  const current = currentRun(facts.unfinished);
+  return defined({
+    ...past,
+    ...(current === undefined
+      ? {}
+      : {
+          status: current.status.state === 'running' ? ('running' as const) : ('pending' as const),
+          message: currentMessage(current),
+        }),
+    running: current?.metadata.name,
+  });
+}
+
+type Past = Pick<BackupCondition, 'status' | 'log' | 'message' | 'lastSuccess'>;
+
+/** What a stored condition says of finished runs; its status and message are those of a run that may have ended, so they come from its log. */
+function pastOf(stored: BackupCondition | undefined): Past {
+  const verdict = stored?.log?.find((run) => run.reason !== 'AlreadyRunning');
+  if (stored?.running === undefined) return defined({ ...stored, running: undefined });
+  return defined({
+    status: verdict === undefined ? undefined : verdict.state === 'success' ? ('ok' as const) : ('error' as const),
+    log: stored.log,
+    message: undefined,
+    lastSuccess: stored.lastSuccess,
+  });
+}
+
+function pastFrom(finished: readonly PgBackup[]): Past {
+  const verdict = finished.find((backup) => backup.status.reason !== 'AlreadyRunning');
+  const success = finished.find((backup) => backup.status.state === 'success');
+  return defined({
+    status:
+      verdict === undefined ? undefined : verdict.status.state === 'success' ? ('ok' as const) : ('error' as const),
+    log: finished.length === 0 ? undefined : finished.slice(0, logLength).map(logEntry),
+    message: verdict === undefined ? undefined : verdictMessage(verdict),
+    lastSuccess:
+      success === undefined
+        ? undefined
+        : {
+            name: success.metadata.name,
+            uid: success.metadata.uid,
+            finishTime: success.status.finishTime ?? '',
+          },
+  });
+}
+
+function logEntry(backup: PgBackup): FinishedRun {
+  const { finishTime = '', reason, startTime, state = '' } = backup.status;
+  return defined({ finishTime, name: backup.metadata.name, reason, startTime, state });
+}
+
+function verdictMessage(backup: PgBackup): string {
+  const { status } = backup;
+  if (status.state === 'error') return oneLine(firstLine(status.message));
+  return oneLine(
+    `${status.backup?.name ?? backup.metadata.name} stored and restorable${status.size === undefined ? '' : `, ${status.size}`}`,
+  );
+}
+
+function currentMessage(backup: PgBackup): string {
+  return oneLine(firstLine(backup.status.message) || `${backup.metadata.name} is ${backup.status.state ?? 'pending'}`);
+}
+
+function firstLine(message: string | undefined): string {
+  return message?.split('\n', 1)[0] ?? '';
+}
+
+/** The running one beats those that wait; among those the oldest. */
+function currentRun(unfinished: readonly PgBackup[]): PgBackup | undefined {
+  return unfinished.find((backup) => backup.status.state === 'running') ?? unfinished.toSorted(byAge)[0];
+}
+
+/** By finish time; the name, which carries the slot, decides within one second. */
+function newestFirst(left: PgBackup, right: PgBackup): number {
+  const [a, b] = [left.status.finishTime ?? '', right.status.finishTime ?? ''];
+  if (a !== b) return a < b ? 1 : -1;
+  return left.metadata.name < right.metadata.name ? 1 : -1;
+}

@@ -1,0 +1,60 @@
+/**
+ * Where an event points. An event is only a hint to look: nothing in it is believed, so a forged one costs at most one
+ * useless look. What does not parse points nowhere.
+ */
+import * as z from 'zod';
+
+const Name = z
+  .string()
+  .min(1)
+  .max(253)
+  .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/);
+
+/** An object as ApiServerSource sends it in Resource mode. */
+const ObjectData = z.object({
+  kind: z.enum(['PgManager', 'PgBackup']),
+  metadata: z.object({ name: Name, namespace: Name }),
+  spec: z.object({ selector: z.object({ name: Name }) }),
+});
+
+/** A timer's or another function's pointer. */
+const PointerData = z.object({ namespace: Name, name: Name, statefulSet: Name.optional() });
+
+const PageData = z.object({
+  tick: z.string().max(300),
+  page: z.int().min(1).max(100_000),
+  kind: z.enum(['PgManager', 'PgBackup']),
+  continue: z.string().max(16_384),
+  /** RFC 3339, API server's clock: pages of an old sweep are dropped. */
+  started: z.string().max(64),
+});
+export type PageHint = z.infer<typeof PageData>;
+
+/** An object to look at; `statefulSet` is known when the event carried the object or named it. */
+export interface ObjectHint {
+  readonly namespace: string;
+  readonly name: string;
+  readonly statefulSet?: string | undefined;
+}
+
+/** The parts of a CloudEvent that may hold a hint. */
+export interface EventLike {
+  readonly type: string;
+  readonly id: string;
+  readonly data?: unknown;
+}
+
+/** The object that an event points to; undefined when it points nowhere. */
+export function objectHint(event: EventLike): ObjectHint | undefined {
+  const object = ObjectData.safeParse(event.data);
+  if (object.success) {
+    const { metadata, spec } = object.data;
+    return { ...metadata, statefulSet: spec.selector.name };
+  }
+  return PointerData.safeParse(event.data).data;
+}
+
+/** The page that a page event asks for; undefined for anything else. */
+export function pageHint(event: EventLike): PageHint | undefined {
+  return PageData.safeParse(event.data).data;
+}

@@ -1,0 +1,91 @@
+/** Which pod to work in: found through the StatefulSet that a selector names. Pure judgement over what was read. */
+import type { Problem } from './errors.ts';
+import { containerName } from './names.ts';
+import { clockTime, type UnixSeconds } from './time.ts';
+import type { Pod, StatefulSet } from './resources.ts';
+import { oneLine } from './text.ts';
+
+/** A container that can be worked in now. */
+export interface Place {
+  readonly pod: string;
+  readonly podUID: string;
+  readonly containerID: string;
+}
+
+export interface Surroundings {
+  readonly namespace: string;
+  readonly statefulSetName: string;
+  readonly statefulSet?: StatefulSet | undefined;
+  /** Names of the namespace's StatefulSets, read only when the one wanted is not there. */
+  readonly otherNames: readonly string[];
+  /** Pods whose labels fit the StatefulSet. */
+  readonly pods: readonly Pod[];
+}
+
+export type Location =
+  | { readonly found: 'ready'; readonly places: readonly Place[] }
+  /** May become ready by itself; `state` is what Kubernetes says of it. */
+  | { readonly found: 'notReady'; readonly pod: string; readonly state: string }
+  | { readonly found: 'never'; readonly problem: Problem };
+
+/** First hit wins: what can never work, then what may come, then the places. */
+export function locate(around: Surroundings): Location {
+  const { statefulSet } = around;
+  if (statefulSet === undefined) return never(noStatefulSet(around));
+  if (statefulSet.spec.replicas === 0) {
+    return never(
+      `StatefulSet ${around.statefulSetName} has 0 replicas. Scale it up, or set spec.backup.suspend: true.`,
+    );
+  }
+  const pods = around.pods.filter((pod) =>
+    pod.metadata.ownerReferences.some(({ uid }) => uid === statefulSet.metadata.uid),
+  );
+  const first = pods[0];
+  if (first === undefined) return { found: 'notReady', pod: `${around.statefulSetName}-0`, state: 'no pod yet' };
+  if (pods.every((pod) => !hasContainer(pod))) return never(noContainer(first));
+  const places = pods.flatMap(placeIn);
+  if (places.length > 0) return { found: 'ready', places };
+  return { found: 'notReady', pod: first.metadata.name, state: podState(first) };
+}
+
+function never(text: string): Location {
+  return { found: 'never', problem: { kind: 'NoPodAccess', text } };
+}
+
+function noStatefulSet({ namespace, statefulSetName, otherNames }: Surroundings): string {
+  const others = otherNames.length === 0 ? 'it has none' : `it has: ${otherNames.slice(0, 10).join(', ')}`;
+  return (
+    `namespace ${namespace} has no StatefulSet "${statefulSetName}" (${others}). The selector is immutable: ` +
+    'delete this PgManager and create one with the right name; stored backups stay.'
+  );
+}
+
+function noContainer(pod: Pod): string {
+  const names = pod.spec.containers.map(({ name }) => name).join(', ');
+  return `pod ${pod.metadata.name} has no container "${containerName}" (it has: ${names}). Rename the container.`;
+}
+
+function hasContainer(pod: Pod): boolean {
+  return pod.spec.containers.some(({ name }) => name === containerName);
+}
+
+function placeIn(pod: Pod): Place[] {
+  const container = pod.status.containerStatuses.find(({ name }) => name === containerName);
+  if (pod.metadata.deletionTimestamp !== undefined || container?.ready !== true) return [];
+  return [{ pod: pod.metadata.name, podUID: pod.metadata.uid, containerID: container.containerID }];
+}
+
+/** `Pending: Insufficient memory`, `Running: CrashLoopBackOff`: phase and the first reason that Kubernetes gives. */
+function podState(pod: Pod): string {
+  if (pod.metadata.deletionTimestamp !== undefined) return 'being deleted';
+  const container = pod.status.containerStatuses.find(({ name }) => name === containerName);
+  const waiting = container?.state.waiting;
+  const blocked = pod.status.conditions.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
+  const why = waiting?.message || waiting?.reason || blocked?.message || 'container not ready';
+  return oneLine(`${pod.status.phase}: ${why}`);
+}
+
+/** `waiting for pod postgres-0 to be ready (Pending: Insufficient memory), until 06:10:02Z`. */
+export function waitingMessage(pod: string, state: string, until: UnixSeconds): string {
+  return `waiting for pod ${pod} to be ready (${state}), until ${clockTime(until)}`;
+}

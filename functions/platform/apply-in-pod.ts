@@ -1,0 +1,33 @@
+/** Commands that act in a database pod. What came of them is seen by the next look, so no answer is relied on here. */
+import type { Command } from '../domain/commands.ts';
+import type { Log } from './log.ts';
+import type { Runner, RunnerResult, StartRequest } from './runner.ts';
+
+/** Commands of this kind. */
+export type PodCommand = Extract<Command, { type: 'start' | 'stop' | 'prune' }>;
+
+/** Sends the command to the pod and logs the answer. */
+export async function applyInPod(effects: { runner: Runner; log: Log }, command: PodCommand): Promise<'applied'> {
+  const { namespace, pod } = command.pod;
+  const result = await send(effects.runner, command);
+  const fields = { command: command.type, pod: `${namespace}/${pod}` };
+  if (result.ok) effects.log.info('Pod answered', { ...fields, answer: result.value });
+  else effects.log.warn('Pod gave no answer', { ...fields, problem: result.problem });
+  return 'applied';
+}
+
+function send(runner: Runner, command: PodCommand): Promise<RunnerResult<unknown>> {
+  switch (command.type) {
+    case 'start':
+      return runner.start(command.pod, startRequest(command));
+    case 'stop':
+      return runner.stop(command.pod, { id: command.id, kind: command.kind, dir: command.directory });
+    case 'prune':
+      return runner.prune(command.pod, { dir: command.directory, runs: command.runs });
+  }
+}
+
+function startRequest({ order }: Extract<PodCommand, { type: 'start' }>): StartRequest {
+  const { id, directory, identity, notAfter, timeoutSeconds, work } = order;
+  return { id, dir: directory, identity, notAfter, timeoutSeconds, ...work };
+}

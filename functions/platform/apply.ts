@@ -1,0 +1,145 @@
+/** The only place that writes: interprets the commands of a decision, in their order. */
+import { isDeepStrictEqual } from 'node:util';
+import { buildPingSource } from '../domain/build/ping-source.ts';
+import type { Command, Incarnation } from '../domain/commands.ts';
+import { failure } from '../domain/failures.ts';
+import type { Manifest } from '../domain/manifest.ts';
+import { apiVersion, fieldManager, path } from '../domain/names.ts';
+import type { Timer } from '../domain/timer.ts';
+import { applyInPod } from './apply-in-pod.ts';
+import type { Kube } from './kube.ts';
+import type { Log } from './log.ts';
+import type { Runner } from './runner.ts';
+import type { Sink } from './sink.ts';
+
+/** What commands act on. */
+export interface Effects {
+  readonly kube: Kube;
+  readonly sink: Sink;
+  readonly runner: Runner;
+  readonly log: Log;
+}
+
+export interface Applied {
+  /** `conflict`: something was not as the decision assumed, the rest was left out; gather again. */
+  readonly outcome: 'applied' | 'conflict';
+  /** An event was not accepted by the sink: it stays owed. */
+  readonly undelivered: boolean;
+}
+
+/** Applies in order. Throws a `Failure` when the API server cannot be used; what was applied until then stays and does no harm. */
+export async function apply(effects: Effects, commands: readonly Command[]): Promise<Applied> {
+  let undelivered = false;
+  for (const command of commands) {
+    const done = await applyOne(effects, command);
+    if (done === 'conflict') return { outcome: 'conflict', undelivered };
+    if (done === 'undelivered') undelivered = true;
+  }
+  return { outcome: 'applied', undelivered };
+}
+
+type Done = 'applied' | 'conflict' | 'undelivered';
+
+function applyOne(effects: Effects, command: Command): Promise<Done> {
+  switch (command.type) {
+    case 'applyStatus':
+      return applyStatus(effects.kube, command);
+    case 'createBackup':
+      return createBackup(effects.kube, command.backup);
+    case 'removeBackup':
+      return removeObject(effects.kube, path.backup(command.target.namespace, command.target.name), command.target.uid);
+    case 'applyTimer':
+      return applyTimer(effects.kube, command.timer);
+    case 'removeTimer':
+      return removeObject(effects.kube, path.timer(command.namespace, command.name));
+    case 'recordEvent':
+      return recordEvent(effects, command.event);
+    case 'post':
+      return post(effects, command);
+    default:
+      return applyInPod(effects, command);
+  }
+}
+
+/**
+ * uid and resourceVersion make a write that was decided from an older state, or for a namesake, fail with 409. A refusal
+ * by CEL (422) means the same: the state that it was decided from is not the present one.
+ */
+async function applyStatus(kube: Kube, command: Extract<Command, { type: 'applyStatus' }>): Promise<Done> {
+  const { namespace, name } = command.target;
+  const object = {
+    apiVersion,
+    kind: command.kind,
+    metadata: preconditions(command.target),
+    status: command.status,
+  };
+  const at = command.kind === 'PgManager' ? path.manager(namespace, name) : path.backup(namespace, name);
+  try {
+    await kube.apply(at, object, { fieldManager: command.fieldManager, subresource: 'status', force: true });
+    return 'applied';
+  } catch (error) {
+    if (failure.isConflict(error) || failure.isInvalid(error) || failure.isNotFound(error)) return 'conflict';
+    throw error;
+  }
+}
+
+function preconditions({ name, namespace, uid, resourceVersion }: Incarnation): Incarnation {
+  return { name, namespace, uid, resourceVersion };
+}
+
+/** A taken name is a conflict: whose object it is has to be looked at before the slot counts as run. */
+async function createBackup(kube: Kube, backup: Manifest): Promise<Done> {
+  const done = await kube.create(path.backups(backup.metadata.namespace), backup);
+  return done === 'created' ? 'applied' : 'conflict';
+}
+
+async function removeObject(kube: Kube, at: string, uid?: string): Promise<Done> {
+  await kube.remove(at, uid);
+  return 'applied';
+}
+
+async function recordEvent(effects: Effects, event: Manifest): Promise<Done> {
+  await effects.kube.create(path.events(event.metadata.namespace), event);
+  return 'applied';
+}
+
+async function post(effects: Effects, command: Extract<Command, { type: 'post' }>): Promise<Done> {
+  try {
+    for (const event of command.events) await effects.sink.post(event);
+  } catch (error) {
+    if (!failure.is(error)) throw error;
+    effects.log.warn('Event not accepted by the sink, it stays owed', {
+      events: command.events.map((event) => event.id),
+      error: error.message,
+    });
+    return 'undelivered';
+  }
+  const { outcome, undelivered } = await apply(effects, command.then);
+  return outcome === 'applied' && undelivered ? 'undelivered' : outcome;
+}
+
+/** Desired → what is there by name → apply only what differs. */
+async function applyTimer(kube: Kube, timer: Timer): Promise<Done> {
+  const desired = buildPingSource(timer);
+  const at = path.timer(desired.metadata.namespace, desired.metadata.name);
+  const existing = (await kube.get(at)) as Manifest | undefined;
+  if (existing?.metadata['deletionTimestamp'] !== undefined) {
+    throw failure.of(
+      503,
+      'TimerTerminating',
+      `PingSource ${desired.metadata.name} is being deleted: it is made again after that`,
+    );
+  }
+  if (existing !== undefined && contains(existing, desired)) return 'applied';
+  await kube.apply(at, desired, { fieldManager: fieldManager.timer, force: true });
+  return 'applied';
+}
+
+/** Every field of `desired` is in `actual` with the same value; lists are compared whole. */
+function contains(actual: unknown, desired: unknown): boolean {
+  if (typeof desired !== 'object' || desired === null || Array.isArray(desired)) {
+    return isDeepStrictEqual(actual, desired);
+  }
+  if (typeof actual !== 'object' || actual === null) return false;
+  return Object.entries(desired).every(([key, value]) => contains((actual as Record<string, unknown>)[key], value));
+}

@@ -1,0 +1,42 @@
+/** One HTTP request and its whole answer, with a deadline and a size limit. */
+import { request as httpRequest, type IncomingHttpHeaders, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { failure } from '../domain/failures.ts';
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
+
+const timeoutMs = 15_000;
+const maxAnswerBytes = 64 * 1024 * 1024;
+
+/** Sends and reads to the end. Every way to get no answer is a `Failure` with status 0. `protocol` chooses TLS (default `https:`). */
+export function exchange(options: RequestOptions, body: string | undefined): Promise<Answer> {
+  const request = options.protocol === 'http:' ? httpRequest : httpsRequest;
+  return new Promise((resolve, reject) => {
+    function noAnswer(error: Error): void {
+      reject(failure.of(0, 'NoAnswer', `${options.method} ${options.path}: ${error.message}`));
+    }
+    const outgoing = request({ ...options, signal: AbortSignal.timeout(timeoutMs) }, (incoming) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      incoming.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > maxAnswerBytes) outgoing.destroy(new Error(`answer is larger than ${maxAnswerBytes} bytes`));
+        else chunks.push(chunk);
+      });
+      incoming.on('error', noAnswer);
+      incoming.on('end', () =>
+        resolve({
+          status: incoming.statusCode ?? 0,
+          headers: incoming.headers,
+          text: Buffer.concat(chunks).toString('utf8'),
+        }),
+      );
+    });
+    outgoing.on('error', noAnswer);
+    outgoing.end(body);
+  });
+}

@@ -1,0 +1,65 @@
+/** Gather → decide → apply until nothing is left to do now: the loop that every function runs. */
+import type { Decision } from '../domain/commands.ts';
+import type { Applied } from './apply.ts';
+import type { Clock } from './clock.ts';
+
+/** `done` answers 204. `retry` answers 503: the sender tries again with backoff. */
+export interface Outcome {
+  readonly outcome: 'done' | 'retry';
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** One round's three steps. `elapsed` is the age of this activation in milliseconds. */
+export interface Steps<O> {
+  /** What is true; undefined when there is nothing to look at. */
+  gather(elapsed: number): Promise<O | undefined>;
+  /** Pure. */
+  decide(observation: O): Decision;
+  apply(decision: Decision): Promise<Applied>;
+}
+
+/** A decision that waits is looked at again each second, this long, so that a short run ends within its activation. */
+const waitBudgetMs = 10_000;
+const pollMs = 1_000;
+
+/** No round begins later than this: the Trigger's timeout is 60 s and one exec may take 20 s. */
+const lastRoundMs = 35_000;
+
+const maxConflicts = 3;
+
+/** Ends with what the last decision said; `retry` after three conflicts in a row, or when time is up with work left. */
+export async function reconcile<O>(steps: Steps<O>, clock: Clock): Promise<Outcome> {
+  const begin = clock.monotonic();
+  let conflicts = 0;
+  let undelivered = false;
+  for (;;) {
+    const elapsed = clock.monotonic() - begin;
+    if (elapsed > lastRoundMs)
+      return { outcome: 'retry', reason: 'OutOfTime', message: 'more to do than fits in one activation' };
+    const observation = await steps.gather(elapsed);
+    if (observation === undefined) return { outcome: 'done', reason: 'NothingThere', message: 'nothing to look at' };
+    const decision = steps.decide(observation);
+    const applied = await steps.apply(decision);
+    undelivered ||= applied.undelivered;
+    if (applied.outcome === 'conflict') {
+      conflicts += 1;
+      if (conflicts > maxConflicts)
+        return { outcome: 'retry', reason: 'Conflict', message: 'others keep writing the same object' };
+      continue;
+    }
+    conflicts = 0;
+    const next = applied.undelivered && decision.next === 'again' ? 'retry' : decision.next;
+    if (next === 'again') continue;
+    if (next === 'wait' && clock.monotonic() - begin < waitBudgetMs) {
+      await clock.sleep(pollMs);
+      continue;
+    }
+    return finish(next, decision, undelivered);
+  }
+}
+
+function finish(next: Decision['next'], decision: Decision, undelivered: boolean): Outcome {
+  if (undelivered) return { outcome: 'retry', reason: 'Undelivered', message: 'the sink did not accept an event' };
+  return { outcome: next === 'retry' ? 'retry' : 'done', reason: decision.reason, message: decision.message };
+}

@@ -1,0 +1,49 @@
+/** Settles what an event hints at: a look at one PgManager, or one page of the sweep. */
+import { objectHint, pageHint } from '../domain/hints.ts';
+import type { PgManager } from '../domain/resources.ts';
+import { apply, type Effects } from '../platform/apply.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { EventHandler } from '../platform/http.ts';
+import { reconcile, type Outcome } from '../platform/reconcile.ts';
+import { decide, type Observation } from './decide.ts';
+import { gather, readManager } from './gather.ts';
+import { firstPage, sweepPage } from './sweep.ts';
+
+const nowhere: Outcome = { outcome: 'done', reason: 'PointsNowhere', message: 'the event names no object' };
+
+/** Handler of PgManager add and update, slot ticks, sweep ticks and sweep pages. `scope` is the only namespace, or empty for all. */
+export function createScheduleHandler(effects: Effects, clock: Clock, scope: string): EventHandler {
+  const settle = (manager: PgManager): Promise<Outcome> => settleManager(effects, clock, manager);
+  return async (event) => {
+    if (event['pgpurpose'] === 'sweep')
+      return sweepPage({ effects, scope, settle }, await firstPage(effects, event.id, scope));
+    const page = pageHint(event);
+    if (page !== undefined) return sweepPage({ effects, scope, settle }, page);
+    const hint = objectHint(event);
+    if (hint === undefined || (scope !== '' && hint.namespace !== scope)) return nowhere;
+    const manager = await readManager(effects, hint.namespace, hint.name);
+    return manager === undefined ? nowhere : settle(manager);
+  };
+}
+
+/** Looks until nothing is left to do. The first round takes the manager as it was just read. */
+async function settleManager(effects: Effects, clock: Clock, read: PgManager): Promise<Outcome> {
+  const { name, namespace } = read.metadata;
+  let fresh: PgManager | undefined = read;
+  return reconcile<Observation>(
+    {
+      gather: async () => {
+        const manager = fresh ?? (await readManager(effects, namespace, name));
+        fresh = undefined;
+        if (manager === undefined || manager.metadata.deletionTimestamp !== undefined) return undefined;
+        return gather(effects, manager);
+      },
+      decide,
+      apply: ({ commands, reason, message, next }) => {
+        if (next === 'again') effects.log.info('Decision', { object: `${namespace}/${name}`, reason, detail: message });
+        return apply(effects, commands);
+      },
+    },
+    clock,
+  );
+}

@@ -1,0 +1,9 @@
+/** Entry point of the schedule function. */
+import { start } from '../platform/start.ts';
+import { createScheduleHandler } from './handler.ts';
+import { createUndeliveredHandler } from './undelivered.ts';
+
+start('schedule', ({ effects, clock, environment }) => ({
+  '/': createScheduleHandler(effects, clock, environment.AIDBOX_NAMESPACE),
+  '/undelivered': createUndeliveredHandler(effects),
+}));

@@ -1,0 +1,40 @@
+/** Dead letters: events that no retry could deliver. One log line each, and a Warning Event on the object that they name. */
+import { buildKubernetesEvent } from '../domain/build/kubernetes-event.ts';
+import { namedObject } from '../domain/named-object.ts';
+import { path } from '../domain/names.ts';
+import type { Effects } from '../platform/apply.ts';
+import type { EventHandler } from '../platform/http.ts';
+
+/** Always done: a dead letter that is sent again would only be dead again. The sweep does the work that it hinted at. */
+export function createUndeliveredHandler(effects: Effects): EventHandler {
+  return async (event) => {
+    const code = String(event['knativeerrorcode'] ?? 'no answer');
+    const destination = String(event['knativeerrordest'] ?? 'unknown');
+    effects.log.error('Event undelivered', {
+      type: event.type,
+      subject: event.subject,
+      id: event.id,
+      code,
+      destination,
+    });
+    const named = namedObject(event);
+    if (named === undefined) return { outcome: 'done', reason: 'Undelivered', message: 'names no object of ours' };
+    const { kind, namespace, name } = named;
+    const at = kind === 'PgManager' ? path.manager(namespace, name) : path.backup(namespace, name);
+    const object = (await effects.kube.get(at)) as { metadata?: { uid?: string } } | undefined;
+    const uid = object?.metadata?.uid;
+    if (uid === undefined) return { outcome: 'done', reason: 'Undelivered', message: 'the object is gone' };
+    const now = Math.floor(effects.kube.serverTime()?.toSeconds() ?? 0);
+    const record = buildKubernetesEvent({
+      object: { ...named, uid },
+      transition: `undelivered-${event.id.replace(/[^a-zA-Z0-9]+/g, '-').slice(0, 80)}x`,
+      type: 'Warning',
+      reason: 'Undelivered',
+      message: `event ${event.type} could not be delivered (${code}); the next sweep looks again`,
+      time: now,
+      reporter: 'schedule',
+    });
+    await effects.kube.create(path.events(namespace), record);
+    return { outcome: 'done', reason: 'Undelivered', message: `${kind} ${namespace}/${name}` };
+  };
+}
