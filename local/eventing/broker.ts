@@ -1,0 +1,79 @@
+/**
+ * The Broker: takes CloudEvents at `/<namespace>/<broker>` and hands each to the Triggers that want it, as Knative's
+ * channel-based Broker with an InMemoryChannel does. Nothing is persisted and no order is promised.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Context } from './context.ts';
+import { deliver } from './delivery.ts';
+import { fromMessage, summaryOf, withAttributes, type CarriedEvent } from './events.ts';
+import { wants } from './filter.ts';
+import { listen, readAll, type Listening } from './http.ts';
+import { isReady, keyOf, type Broker, type Trigger } from './objects.ts';
+
+const asyncHandler = 'messaging.knative.dev/async-handler';
+const ttlAttribute = 'knativebrokerttl';
+const arrivalAttribute = 'knativearrivaltime';
+const maxTtl = 255;
+
+/** Opens the ingress of all Brokers; it answers 404 for one that does not exist. */
+export function startBroker(context: Context): Promise<Listening> {
+  return listen((request, response) => {
+    ingress(context, request).then(
+      (status) => answer(response, status),
+      () => answer(response, 400),
+    );
+  });
+}
+
+function answer(response: ServerResponse, status: number): void {
+  response.writeHead(status, { Allow: 'POST, OPTIONS' }).end();
+}
+
+async function ingress(context: Context, request: IncomingMessage): Promise<number> {
+  if (request.method === 'OPTIONS') return 200;
+  if (request.method !== 'POST') return 405;
+  const [namespace, name, ...more] = new URL(request.url ?? '/', 'http://broker').pathname.split('/').filter(Boolean);
+  if (more.length > 0) return 400;
+  const broker = context.world.brokers.get(`${namespace}/${name}`);
+  if (broker === undefined) return 404;
+  return accept(context, broker, fromMessage(request.headers, await readAll(request)));
+}
+
+/**
+ * Takes an event in. Without the async annotation the answer waits for every Trigger, retries included (default since
+ * Knative 1.13); with it the answer is 202 at once.
+ */
+export async function accept(context: Context, broker: Broker, event: CarriedEvent): Promise<number> {
+  const ttl = remainingTtl(event);
+  if (ttl <= 0) return 400;
+  // The TTL is not for subscribers; it comes back on their replies only (eventing `pkg/broker/ttl.go`).
+  const clean = withAttributes(event, { [ttlAttribute]: undefined, [arrivalAttribute]: new Date().toISOString() });
+  const triggers = interested(context, broker, clean);
+  context.observe({ kind: 'event', broker: keyOf(broker), event: summaryOf(event), triggers: triggers.map(keyOf) });
+  const reply = (answered: CarriedEvent): Promise<number> =>
+    accept(context, broker, withAttributes(answered, { [ttlAttribute]: String(ttl) }));
+  const fanOut = Promise.all(triggers.map((trigger) => deliver(context, { broker, trigger, event: clean, reply })));
+  if (broker.metadata.annotations?.[asyncHandler] === 'true') {
+    void fanOut;
+    return 202;
+  }
+  return (await fanOut).every(Boolean) ? 202 : 500;
+}
+
+/** 255 hops for an event that has not been here; an event that a function posts itself starts anew. */
+function remainingTtl(event: CarriedEvent): number {
+  const before = Number(event.attributes[ttlAttribute] ?? Number.NaN);
+  return (Number.isInteger(before) ? before : maxTtl) - 1;
+}
+
+/** A Trigger that is not ready has no subscription: what comes meanwhile never reaches it. */
+function interested(context: Context, broker: Broker, event: CarriedEvent): Trigger[] {
+  const { namespace, name } = broker.metadata;
+  return [...context.world.triggers.values()].filter(
+    (trigger) =>
+      trigger.metadata.namespace === namespace &&
+      trigger.spec.broker === name &&
+      isReady(trigger) &&
+      wants(trigger.spec, event.attributes),
+  );
+}

@@ -1,0 +1,123 @@
+/** A real API server with the Knative definitions and the stand-ins on it. The only file that knows who starts it. */
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { KubeConfig } from '@kubernetes/client-node';
+import { createKube, type Kube } from '../../../../functions/platform/kube.ts';
+import {
+  knativeDefinitions,
+  startEventing,
+  type Eventing,
+  type Observation,
+} from '../../../../local/eventing/index.ts';
+import { startApiServer, type ApiAnswer, type ApiCall } from '../../../support/api-server.ts';
+import { until } from './until.ts';
+
+/** What a test may do with it. */
+export interface TestCluster {
+  readonly dir: string;
+  readonly url: string;
+  readonly kube: Kube;
+  readonly observed: Observation[];
+  readonly eventing: Eventing;
+  call(what: ApiCall): Promise<ApiAnswer>;
+  /** Server-side apply of a manifest; fails unless the API server takes it. */
+  apply(manifest: Manifest): Promise<void>;
+  /** The object now. */
+  read(manifest: Manifest): Promise<Record<string, unknown> | undefined>;
+  /** Waits until the condition Ready is `status` and returns its reason. */
+  untilReady(manifest: Manifest, status?: string): Promise<string | undefined>;
+  remove(manifest: Manifest): Promise<void>;
+  /** Stops the stand-ins and starts new ones. */
+  restartEventing(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A manifest as one writes it. */
+export interface Manifest {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly [key: string]: unknown };
+  readonly [key: string]: unknown;
+}
+
+interface WithConditions {
+  readonly status?: { readonly conditions?: readonly { type: string; status: string; reason?: string }[] };
+}
+
+const functionScript = join(dirname(import.meta.filename), 'function.ts');
+
+/** Starts everything; `definitions` are applied beside those of Knative. */
+export async function startCluster(definitions: readonly object[] = []): Promise<TestCluster> {
+  const dir = await mkdtemp(join(tmpdir(), 'aidboxops-eventing-'));
+  const server = await startApiServer({ dir: join(dir, 'api-server') });
+  const config = new KubeConfig();
+  config.loadFromFile(server.kubeconfig);
+  const kube = createKube(config);
+  const observed: Observation[] = [];
+  for (const definition of [...knativeDefinitions(), ...definitions]) {
+    await define(kube, definition as Manifest);
+  }
+  const start = (): Promise<Eventing> =>
+    startEventing({
+      kubeConfigPath: server.kubeconfig,
+      kube,
+      dir: join(dir, 'functions'),
+      bundleOf: () => [process.execPath, functionScript],
+      observe: (observation) => void observed.push(observation),
+      pace: 0.01,
+    });
+  let eventing = await start();
+
+  const read = async (manifest: Manifest): Promise<Record<string, unknown> | undefined> =>
+    (await kube.get(pathOf(manifest))) as Record<string, unknown> | undefined;
+
+  return {
+    dir,
+    url: server.url,
+    kube,
+    observed,
+    get eventing() {
+      return eventing;
+    },
+    call: (what) => server.call(what),
+    apply: async (manifest) => {
+      await kube.apply(pathOf(manifest), manifest, { fieldManager: 'test', force: true });
+    },
+    read,
+    untilReady: (manifest, status = 'True') =>
+      until(`${manifest.kind} ${manifest.metadata.name} to be Ready ${status}`, async () => {
+        const { conditions = [] } = ((await read(manifest)) as WithConditions | undefined)?.status ?? {};
+        const ready = conditions.find(({ type }) => type === 'Ready');
+        return ready?.status === status && (ready.reason ?? 'Ready');
+      }),
+    remove: async (manifest) => {
+      await kube.remove(pathOf(manifest));
+    },
+    async restartEventing() {
+      await eventing.stop();
+      eventing = await start();
+    },
+    async stop() {
+      await eventing.stop();
+      kube.close();
+      await server.stop();
+    },
+  };
+}
+
+async function define(kube: Kube, definition: Manifest): Promise<void> {
+  const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${definition.metadata.name}`;
+  await kube.apply(path, definition, { fieldManager: 'test' });
+  await until(`${definition.metadata.name} to be established`, async () => {
+    const { status } = (await kube.get(path)) as WithConditions;
+    return status?.conditions?.some((one) => one.type === 'Established' && one.status === 'True');
+  });
+}
+
+/** API path of a manifest; every kind used in these tests has a regular plural. */
+export function pathOf({ apiVersion, kind, metadata }: Manifest): string {
+  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  const scope = metadata.namespace === undefined ? '' : `/namespaces/${metadata.namespace}`;
+  return `${root}${scope}/${kind.toLowerCase()}s/${metadata.name}`;
+}
