@@ -1,0 +1,29 @@
+# One image, one bundle per function; the Knative Services choose by `command`. Pin NODE_IMAGE by digest for a release.
+ARG NODE_IMAGE=node:24-slim
+
+FROM ${NODE_IMAGE} AS build
+WORKDIR /src
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci
+COPY . .
+RUN npm run build
+
+FROM ${NODE_IMAGE}
+WORKDIR /app
+COPY --from=build /src/dist/*.cjs ./
+ENV NODE_ENV=production NODE_COMPILE_CACHE=/app/cc
+RUN install -d -o 65532 -g 65532 "$NODE_COMPILE_CACHE"
+USER 65532:65532
+# Fills the compile cache, which saves a third of a cold start. The cache is keyed by Node version, user and path, so it
+# is made here, as the user of the running pod; it is written when a process ends cleanly.
+RUN set -eu; \
+    export PORT=8080; \
+    for bundle in *.cjs; do \
+      node "$bundle" & \
+      node -e 'const deadline = Date.now() + 20000; \
+        const probe = () => fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).catch(() => { \
+          if (Date.now() > deadline) process.exit(1); else setTimeout(probe, 50); }); \
+        probe();'; \
+      kill "$!"; wait "$!"; \
+    done; \
+    test -n "$(ls "$NODE_COMPILE_CACHE")"
