@@ -76,7 +76,6 @@ function withLog(headline: string, log: string): string {
 }
 
 function printable(line: string): string {
-   
   return line.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '').replaceAll('\t', ' ');
 }
 

@@ -1,24 +1,13 @@
 /** Reads exactly what a look at one StatefulSet's backups is decided from. */
 import { isFinished, isRunning } from '../domain/backups.ts';
-import type { PodRef } from '../domain/commands.ts';
-import { locate, type Place, type Surroundings } from '../domain/location.ts';
-import { containerName, path } from '../domain/names.ts';
-import type { Inspection } from '../domain/remote-run.ts';
-import { parseEach, PgBackup, PgManager, Pod, StatefulSet } from '../domain/resources.ts';
-import type { Kube } from '../platform/kube.ts';
-import type { Log } from '../platform/log.ts';
+import { path } from '../domain/names.ts';
+import { parseEach, PgBackup, PgManager } from '../domain/resources.ts';
 import { listAll } from '../platform/list.ts';
-import type { Runner } from '../platform/runner.ts';
+import { locatePods, lookIntoPrimary, podRef, skip, type Look, type PodReader } from '../platform/pods.ts';
 import { inTurn } from './decide.ts';
-import type { Answered, Observation } from './observation.ts';
+import type { Observation } from './observation.ts';
 import { needsCatalogue } from './running.ts';
 import { settingsFor } from './starting.ts';
-
-export interface Reader {
-  readonly kube: Kube;
-  readonly runner: Runner;
-  readonly log: Log;
-}
 
 /** Which StatefulSet to look at, and why. */
 export interface Target {
@@ -28,127 +17,80 @@ export interface Target {
   readonly deleted: boolean;
 }
 
+/** How far this activation has come. */
+export interface Moment {
+  /** Milliseconds since it began. */
+  readonly elapsed: number;
+  readonly firstRound: boolean;
+}
+
 /** The catalogue exec may take 45 s and the activation 55 s: later than this (ms) it is left to the next activation. */
 const catalogueLatestMs = 10_000;
 
-type Seen = NonNullable<Observation['look']>;
+type Base = Pick<Observation, 'now' | 'firstRound' | 'namespace' | 'statefulSet' | 'open' | 'managers' | 'history'>;
 
-/** `elapsed` is the age of the activation in milliseconds; zero means its first round. */
-export async function gather(
-  reader: Reader,
-  target: Target,
-  elapsed: number,
-  firstRound: boolean,
-): Promise<Observation> {
+export async function gather(reader: PodReader, target: Target, moment: Moment): Promise<Observation> {
+  const { namespace, statefulSet, deleted } = target;
   const open = await openBackups(reader, target);
-  const managers = await managersOf(reader, target);
+  const managers = parseEach(
+    PgManager,
+    await listAll(reader.kube, path.managers(namespace), ofStatefulSet(target)),
+    skip(reader.log),
+  );
+  const history = deleted || open.some(isFinished) ? await historyOf(reader, target) : undefined;
   const now = Math.floor(reader.kube.serverTime()?.toSeconds() ?? 0);
-  const base = { now, firstRound, ...target, open, managers };
+  const base: Base = { now, firstRound: moment.firstRound, namespace, statefulSet, open, managers, history };
   const subject = inTurn(open)[0];
-  const history = target.deleted || open.some(isFinished) ? await historyOf(reader, target) : undefined;
-  if (subject === undefined)
-    return target.deleted ? { ...base, history, ...(await lookAround(reader, base, undefined)) } : { ...base, history };
-  if (!isRunning(subject)) return { ...base, history, ...(await lookAround(reader, base, subject)) };
-  const look = await lookAtRun(reader, subject);
-  const inspection = look?.answer.ok === true ? look.answer.value : undefined;
-  const wanted = inspection !== undefined && needsCatalogue(subject, inspection) && elapsed <= catalogueLatestMs;
-  const catalogue = wanted ? await reader.runner.catalogue(podRef(target, look?.place.pod ?? '')) : undefined;
-  return { ...base, history, look, catalogue };
+  if (subject === undefined) return deleted ? lookAround(reader, base, undefined) : base;
+  return isRunning(subject) ? lookAtRun(reader, base, subject, moment) : lookAround(reader, base, subject);
+}
+
+function ofStatefulSet({ statefulSet }: Pick<Observation, 'statefulSet'>): { fieldSelector: string } {
+  return { fieldSelector: `spec.selector.name=${statefulSet}` };
 }
 
 /** Field selectors keep the finished and announced ones, which are many, on the server. */
-async function openBackups(reader: Reader, { namespace, statefulSet }: Target): Promise<PgBackup[]> {
-  const fieldSelector = `spec.selector.name=${statefulSet},status.announced!=success,status.announced!=error`;
-  return parseEach(PgBackup, await listAll(reader.kube, path.backups(namespace), { fieldSelector }), skip(reader.log));
-}
-
-async function historyOf(reader: Reader, { namespace, statefulSet }: Target): Promise<PgBackup[]> {
-  const fieldSelector = `spec.selector.name=${statefulSet}`;
-  return parseEach(PgBackup, await listAll(reader.kube, path.backups(namespace), { fieldSelector }), skip(reader.log));
-}
-
-async function managersOf(reader: Reader, { namespace, statefulSet }: Target): Promise<PgManager[]> {
-  const fieldSelector = `spec.selector.name=${statefulSet}`;
+async function openBackups(reader: PodReader, of: Pick<Observation, 'namespace' | 'statefulSet'>): Promise<PgBackup[]> {
+  const fieldSelector = `${ofStatefulSet(of).fieldSelector},status.announced!=success,status.announced!=error`;
   return parseEach(
-    PgManager,
-    await listAll(reader.kube, path.managers(namespace), { fieldSelector }),
+    PgBackup,
+    await listAll(reader.kube, path.backups(of.namespace), { fieldSelector }),
     skip(reader.log),
   );
 }
 
-function skip(log: Log): (item: unknown, why: string) => void {
-  return (item, why) =>
-    log.warn('Object skipped: it is not as its CRD says', { object: (item as { metadata?: object }).metadata, why });
+async function historyOf(reader: PodReader, of: Pick<Observation, 'namespace' | 'statefulSet'>): Promise<PgBackup[]> {
+  return parseEach(
+    PgBackup,
+    await listAll(reader.kube, path.backups(of.namespace), ofStatefulSet(of)),
+    skip(reader.log),
+  );
 }
 
 /** A run is looked for where it was started, whichever pod is the primary now. */
-async function lookAtRun(reader: Reader, backup: PgBackup): Promise<Seen | undefined> {
+async function lookAtRun(reader: PodReader, base: Base, backup: PgBackup, moment: Moment): Promise<Observation> {
   const { executor } = backup.status;
-  if (executor === undefined) return undefined;
-  const place: Place = { pod: executor.pod, podUID: executor.podUID, containerID: executor.containerID };
-  const answer = await reader.runner.inspect(podRef(backup.metadata, executor.pod), {
-    id: backup.metadata.uid,
-    kind: 'backup',
-    dir: executor.directory,
-  });
-  return { place, answer };
+  if (executor === undefined) return base;
+  const pod = podRef(base.namespace, executor.pod);
+  const answer = await reader.runner.inspect(pod, { id: backup.metadata.uid, kind: 'backup', dir: executor.directory });
+  const look: Look = { place: executor, answer };
+  const wanted = answer.ok && needsCatalogue(backup, answer.value) && moment.elapsed <= catalogueLatestMs;
+  return { ...base, look, catalogue: wanted ? await reader.runner.catalogue(pod) : undefined };
 }
 
-/** Finds the pod to start in; several ready ones are asked who is the primary. */
-async function lookAround(
-  reader: Reader,
-  base: Pick<Observation, 'namespace' | 'statefulSet' | 'managers' | 'open'>,
-  subject: PgBackup | undefined,
-): Promise<Pick<Observation, 'location' | 'look' | 'open'>> {
-  const location = locate(await surroundings(reader, base));
-  if (location.found !== 'ready') return { location, open: base.open };
-  const dir = settingsFor(base.managers).directory;
-  const looks: Seen[] = [];
-  for (const place of location.places) {
-    const question = subject === undefined ? { dir } : { id: subject.metadata.uid, kind: 'backup' as const, dir };
-    looks.push({ place, answer: await reader.runner.inspect(podRef(base, place.pod), question) });
-  }
-  const look = primaryOf(looks);
-  return { location, look, open: await recheckHolder(reader, base, look) };
+/** Where the next one could start, and who holds the lock there. */
+async function lookAround(reader: PodReader, base: Base, subject: PgBackup | undefined): Promise<Observation> {
+  const location = await locatePods(reader, base);
+  if (location.found !== 'ready') return { ...base, location };
+  const { directory: dir } = settingsFor(base.managers);
+  const question = subject === undefined ? { dir } : { id: subject.metadata.uid, kind: 'backup' as const, dir };
+  const look = await lookIntoPrimary(reader, base, location.places, question);
+  return { ...base, location, look, open: await recheckHolder(reader, base, look) };
 }
 
 /** Whom the lock's holder belongs to is judged by a list taken after the holder was seen: it had a PgBackup before it had a lock. */
-async function recheckHolder(
-  reader: Reader,
-  base: Pick<Observation, 'namespace' | 'statefulSet' | 'open'>,
-  look: Seen | undefined,
-): Promise<Observation['open']> {
+async function recheckHolder(reader: PodReader, base: Base, look: Look | undefined): Promise<Observation['open']> {
   const holder = look?.answer.ok === true ? look.answer.value.holder : undefined;
   if (holder === undefined || holder === 'unknown' || holder.kind === 'rotation') return base.open;
-  return openBackups(reader, { ...base, deleted: false });
-}
-
-function primaryOf(looks: readonly Seen[]): Seen | undefined {
-  const isPrimary = ({ answer }: Seen): boolean =>
-    answer.ok && (answer).value.role === 'primary';
-  return looks.find(isPrimary) ?? looks[0];
-}
-
-async function surroundings(
-  reader: Reader,
-  { namespace, statefulSet: name }: Pick<Observation, 'namespace' | 'statefulSet'>,
-): Promise<Surroundings> {
-  const found = StatefulSet.safeParse(await reader.kube.get(path.statefulSet(namespace, name)));
-  if (!found.success) {
-    const others = parseEach(
-      StatefulSet,
-      (await reader.kube.list(path.statefulSets(namespace), { limit: 11 })).items,
-      skip(reader.log),
-    );
-    return { namespace, statefulSetName: name, otherNames: others.map(({ metadata }) => metadata.name), pods: [] };
-  }
-  const labelSelector = Object.entries(found.data.spec.selector.matchLabels)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(',');
-  const pods = parseEach(Pod, await listAll(reader.kube, path.pods(namespace), { labelSelector }), skip(reader.log));
-  return { namespace, statefulSetName: name, statefulSet: found.data, otherNames: [], pods };
-}
-
-function podRef({ namespace }: { readonly namespace: string }, pod: string): PodRef {
-  return { namespace, pod, container: containerName };
+  return openBackups(reader, base);
 }

@@ -26,7 +26,7 @@ export function createBackupHandler(effects: Effects, clock: Clock, scope: strin
     let rounds = 0;
     return reconcile<Observation>(
       {
-        gather: (elapsed) => gather(effects, target, elapsed, rounds++ === 0),
+        gather: (elapsed) => gather(effects, target, { elapsed, firstRound: rounds++ === 0 }),
         decide,
         apply: ({ commands, reason, message }) => {
           if (commands.length > 0)

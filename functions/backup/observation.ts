@@ -1,17 +1,10 @@
 /** What a look at one StatefulSet's backups is decided from. */
-import type { Location, Place } from '../domain/location.ts';
+import type { Location } from '../domain/location.ts';
 import type { PgBackup, PgManager } from '../domain/resources.ts';
-import type { CatalogueAnswer, Inspection } from '../domain/remote-run.ts';
+import type { CatalogueAnswer } from '../domain/remote-run.ts';
 import type { UnixSeconds } from '../domain/time.ts';
-
-/** Why the pod did not answer; `message` is one line from whoever refused or broke off. */
-export interface PodProblem {
-  readonly kind: 'forbidden' | 'not-found' | 'transient' | 'unknown' | 'timeout';
-  readonly message: string;
-}
-
-export type Answered<T> =
-  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: PodProblem };
+import type { Look } from '../platform/pods.ts';
+import type { RunnerResult } from '../platform/runner.ts';
 
 /**
  * Lifecycle of a PgBackup:
@@ -38,7 +31,7 @@ export interface Observation {
   /** Read when there is nothing started yet (or nothing at all) to look at. */
   readonly location?: Location | undefined;
   /** The one place that was looked into, and what it said. */
-  readonly look?: { readonly place: Place; readonly answer: Answered<Inspection> } | undefined;
+  readonly look?: Look | undefined;
   /** Read when the running one needs proof and there was time for it. */
-  readonly catalogue?: Answered<CatalogueAnswer> | undefined;
+  readonly catalogue?: RunnerResult<CatalogueAnswer> | undefined;
 }

@@ -51,35 +51,30 @@ export function needsCatalogue(backup: PgBackup, inspection: Inspection): boolea
 export function judgeRunning(observation: Observation, backup: PgBackup): Step {
   const { executor } = backup.status;
   const { look } = observation;
-  if (executor === undefined || look === undefined)
+  if (executor === undefined || look === undefined) {
     return { kind: 'retry', reason: 'NotLooked', message: 'the pod was not looked into' };
+  }
   const running: RunningBackup = { ...backup, status: { ...backup.status, executor } };
   if (!look.answer.ok) return judgeUnreachable(observation, running, look.answer.problem.message);
   const inspection = look.answer.value;
   const { run } = inspection;
-  if (run === undefined)
+  if (run === undefined) {
     return judgeUnreachable(observation, running, inspection.obstacle?.detail ?? 'the run could not be looked at');
-  const sight: Sight = {
-    observation,
-    backup: running,
-    inspection,
-    run,
-    changed: identityChange(executor, inspection.identity),
-  };
-  switch (run.state) {
-    case 'starting':
-    case 'running':
-      return judgeAlive(sight);
-    case 'exited':
-      return run.exitCode === 0 ? judgeProof(sight, absentAfterExit(sight)) : judgeFailedExit(sight);
-    case 'died':
-      return sight.changed === undefined
-        ? ended(sight, { kind: 'WalgError', text: died(sight) })
-        : judgeProof(sight, restarted(sight));
-    case 'none':
-      return judgeTraceless(sight);
   }
+  const changed = identityChange(executor, inspection.identity);
+  return judgeByState[run.state]({ observation, backup: running, inspection, run, changed });
 }
+
+const judgeByState: Readonly<Record<RunReport['state'], (sight: Sight) => Step>> = {
+  starting: judgeAlive,
+  running: judgeAlive,
+  exited: (sight) => (sight.run.exitCode === 0 ? judgeProof(sight, absentAfterExit(sight)) : judgeFailedExit(sight)),
+  died: (sight) =>
+    sight.changed === undefined
+      ? ended(sight, { kind: 'WalgError', text: died(sight) })
+      : judgeProof(sight, restarted(sight)),
+  none: judgeTraceless,
+};
 
 /** The pod does not answer: it may be restarting. It has ten minutes, then the database was lost under the backup. */
 function judgeUnreachable(observation: Observation, backup: RunningBackup, why: string): Step {
@@ -181,40 +176,32 @@ const noTime: Step = {
 /** Success only with proof; `otherwise` is what it was when the catalogue has nothing of this run. */
 function judgeProof(sight: Sight, otherwise: Problem): Step {
   const proof = proofOf(sight);
-  if (proof === undefined) return noTime;
-  const { backup, inspection, run } = sight;
-  const sinceEnd = inspection.podTime - (run.endedAt ?? inspection.podTime - archivingGrace);
-  switch (proof.verdict) {
-    case 'proved':
-      return {
-        kind: 'write',
-        status: succeeded(backup, proof.entry, run),
-        reason: 'Proved',
-        message: `${proof.entry.name} is stored and restorable`,
-      };
+  switch (proof?.verdict) {
+    case undefined:
+      return noTime;
+    case 'proved': {
+      const status = succeeded(sight.backup, proof.entry, sight.run);
+      return { kind: 'write', status, reason: 'Proved', message: `${proof.entry.name} is stored and restorable` };
+    }
     case 'absent':
-      return run.exitCode === 0 && sinceEnd < archivingGrace
+      return sight.run.exitCode === 0 && secondsSinceEnd(sight) < archivingGrace
         ? waitForProof(sight, 'not listed yet')
         : ended(sight, otherwise);
     case 'walMissing':
-      return walWaitedFor(sight, sinceEnd) < archivingGrace
+      return secondsSinceEnd(sight) < archivingGrace
         ? waitForProof(sight, `${proof.entry.name} is listed, WAL ${proof.segment} is not stored yet`)
         : ended(sight, { kind: 'WalgError', text: notRestorable(sight, proof) });
     case 'foreign':
-      return ended(sight, {
-        kind: 'WalgError',
-        text: `${proof.entry.name} carries this run's UID but is of another database (system identifier ${proof.entry.systemIdentifier ?? 'unknown'}). It counts for nothing.`,
-      });
+      return ended(sight, { kind: 'WalgError', text: foreign(proof) });
     case 'unknown':
       return judgeUnknown(sight, proof.why);
   }
 }
 
-/** Seconds of waiting for WAL: from the end of wal-g, or, when that is unknown, from the first unproved look. */
-function walWaitedFor(sight: Sight, sinceEnd: number): number {
-  if (sight.run.endedAt !== undefined) return sinceEnd;
-  const { now } = sight.observation;
-  return now - (parseTime(sight.backup.status.unprovenSince) ?? now);
+/** Since the end of wal-g by the pod's clock, or, when that is unknown, since the first look without proof. */
+function secondsSinceEnd({ backup, inspection, observation, run }: Sight): number {
+  if (run.endedAt !== undefined) return inspection.podTime - run.endedAt;
+  return observation.now - (parseTime(backup.status.unprovenSince) ?? observation.now);
 }
 
 /** Storage that cannot be read proves nothing, neither success nor failure: for at most an hour it is asked again. */
@@ -314,6 +301,10 @@ function absentAfterExit({ backup }: Sight): Problem {
 
 function died(sight: Sight): string {
   return `wal-g is gone without an exit code (killed?) at "${lastLine(sight.run)}". Nothing counts as stored. ${fullLog(sight.backup)}`;
+}
+
+function foreign({ entry }: Extract<Proof, { verdict: 'foreign' }>): string {
+  return `${entry.name} carries this run's UID but is of another database (system identifier ${entry.systemIdentifier ?? 'unknown'}). It counts for nothing.`;
 }
 
 function notRestorable(sight: Sight, proof: Extract<Proof, { verdict: 'walMissing' }>): string {

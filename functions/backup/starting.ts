@@ -12,7 +12,8 @@ import { oneLine } from '../domain/text.ts';
 import { parseTime, rfc3339, type UnixSeconds } from '../domain/time.ts';
 import { halfMinuteSchedule } from '../domain/timer.ts';
 import { failed } from './ending.ts';
-import type { Observation, PodProblem } from './observation.ts';
+import type { Look } from '../platform/pods.ts';
+import type { Observation } from './observation.ts';
 import { applyBackupStatus, type Step } from './step.ts';
 
 /** How long a PgBackup may wait for its pod (seconds). */
@@ -50,8 +51,9 @@ export function judgeStart(observation: Observation, backup: PgBackup): Step {
     : judgeHolder(observation, backup, inspection);
 }
 
-function judgeProblem(observation: Observation, backup: PgBackup, look: NonNullable<Observation['look']>): Step {
-  const problem = (look.answer as { readonly problem: PodProblem }).problem;
+function judgeProblem(observation: Observation, backup: PgBackup, look: Look): Step {
+  if (look.answer.ok) return { kind: 'retry', reason: 'NotLooked', message: 'the pod was not looked into' };
+  const { problem } = look.answer;
   if (problem.kind === 'forbidden')
     return end(observation, backup, {
       kind: 'NoPodAccess',

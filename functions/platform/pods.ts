@@ -1,0 +1,72 @@
+/** Finding the database pod: reads what domain/location.ts judges, and asks several ready pods who is the primary. */
+import type { PodRef } from '../domain/commands.ts';
+import { locate, type Location, type Place, type Surroundings } from '../domain/location.ts';
+import { containerName, path } from '../domain/names.ts';
+import type { Inspection } from '../domain/remote-run.ts';
+import { parseEach, Pod, StatefulSet } from '../domain/resources.ts';
+import type { Kube } from './kube.ts';
+import { listAll } from './list.ts';
+import type { Log } from './log.ts';
+import type { RunAddress, Runner, RunnerResult } from './runner.ts';
+
+export interface PodReader {
+  readonly kube: Kube;
+  readonly runner: Runner;
+  readonly log: Log;
+}
+
+/** Which StatefulSet; it need not exist. */
+export interface Subject {
+  readonly namespace: string;
+  readonly statefulSet: string;
+}
+
+/** A place that was looked into, and what it said. */
+export interface Look {
+  readonly place: Place;
+  readonly answer: RunnerResult<Inspection>;
+}
+
+/** Where the database of a StatefulSet is, or why it is nowhere now. */
+export async function locatePods(reader: PodReader, subject: Subject): Promise<Location> {
+  return locate(await surroundings(reader, subject));
+}
+
+/** Looks into each ready place with the same question and keeps the primary's answer, else the first. */
+export async function lookIntoPrimary(
+  reader: PodReader,
+  subject: Subject,
+  places: readonly Place[],
+  question: Partial<RunAddress>,
+): Promise<Look | undefined> {
+  const looks: Look[] = [];
+  for (const place of places) {
+    looks.push({ place, answer: await reader.runner.inspect(podRef(subject.namespace, place.pod), question) });
+  }
+  return looks.find(({ answer }) => answer.ok && answer.value.role === 'primary') ?? looks[0];
+}
+
+/** The container that wal-g runs in. */
+export function podRef(namespace: string, pod: string): PodRef {
+  return { namespace, pod, container: containerName };
+}
+
+/** Tells of an object that does not parse, which is then left out. */
+export function skip(log: Log): (item: unknown, why: string) => void {
+  return (item, why) =>
+    log.warn('Object skipped: it is not as its schema says', { object: (item as { metadata?: object }).metadata, why });
+}
+
+async function surroundings(reader: PodReader, { namespace, statefulSet: name }: Subject): Promise<Surroundings> {
+  const found = StatefulSet.safeParse(await reader.kube.get(path.statefulSet(namespace, name)));
+  if (!found.success) {
+    const page = await reader.kube.list(path.statefulSets(namespace), { limit: 11 });
+    const others = parseEach(StatefulSet, page.items, skip(reader.log));
+    return { namespace, statefulSetName: name, otherNames: others.map(({ metadata }) => metadata.name), pods: [] };
+  }
+  const labelSelector = Object.entries(found.data.spec.selector.matchLabels)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
+  const pods = parseEach(Pod, await listAll(reader.kube, path.pods(namespace), { labelSelector }), skip(reader.log));
+  return { namespace, statefulSetName: name, statefulSet: found.data, otherNames: [], pods };
+}
