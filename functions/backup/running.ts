@@ -184,18 +184,25 @@ function judgeProof(sight: Sight, otherwise: Problem): Step {
       return { kind: 'write', status, reason: 'Proved', message: `${proof.entry.name} is stored and restorable` };
     }
     case 'absent':
-      return sight.run.exitCode === 0 && secondsSinceEnd(sight) < archivingGrace
-        ? waitForProof(sight, 'not listed yet')
-        : ended(sight, otherwise);
+      return judgeAbsent(sight, otherwise);
     case 'walMissing':
-      return secondsSinceEnd(sight) < archivingGrace
-        ? waitForProof(sight, `${proof.entry.name} is listed, WAL ${proof.segment} is not stored yet`)
-        : ended(sight, { kind: 'WalgError', text: notRestorable(sight, proof) });
+      return judgeWalMissing(sight, proof);
     case 'foreign':
       return ended(sight, { kind: 'WalgError', text: foreign(proof) });
     case 'unknown':
       return judgeUnknown(sight, proof.why);
   }
+}
+
+function judgeAbsent(sight: Sight, otherwise: Problem): Step {
+  const mayStillCome = sight.run.exitCode === 0 && secondsSinceEnd(sight) < archivingGrace;
+  return mayStillCome ? waitForProof(sight, 'not listed yet') : ended(sight, otherwise);
+}
+
+function judgeWalMissing(sight: Sight, proof: Extract<Proof, { verdict: 'walMissing' }>): Step {
+  return secondsSinceEnd(sight) < archivingGrace
+    ? waitForProof(sight, `${proof.entry.name} is listed, WAL ${proof.segment} is not stored yet`)
+    : ended(sight, { kind: 'WalgError', text: notRestorable(sight, proof) });
 }
 
 /** Since the end of wal-g by the pod's clock, or, when that is unknown, since the first look without proof. */
