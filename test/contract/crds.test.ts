@@ -549,6 +549,13 @@ describe('status', () => {
     });
   }
 
+  it('keeps every missed slot that is not announced yet, however long the Broker is down', async () => {
+    const last = Array.from({ length: 365 }, () => ({ slot: '2022-01-01T06:00:00Z', reason: 'NameTaken', count: 1 }));
+    const status = { schedule: { missed: { count: 365, last } } };
+    const answer = await accepted(mergePatch(`${await created(manager())}/status`, { status }));
+    assert.deepEqual(answer.body['status'], status);
+  });
+
   it('has one owner per block: four field managers, no conflict, nothing of another is touched', async () => {
     const path = await created(manager());
     const { schedule, conditions } = managerStatus;
@@ -777,6 +784,13 @@ describe('the definitions', () => {
     });
   }
 
+  it('pin the place of a run alike for backup and rotation', () => {
+    const ofBackup = fieldSchema('pgbackups.aidbox.pg', 'status.executor');
+    const ofRotation = fieldSchema('pgmanagers.aidbox.pg', 'status.conditions.rotation.running.executor');
+    assert.ok(ofBackup.properties?.['pod']);
+    assert.deepEqual(ofRotation.properties, ofBackup.properties);
+  });
+
   it('have short names', async () => {
     const { resources } = (await server.call({ method: 'GET', path: '/apis/aidbox.pg/v01' })).body as {
       resources: { name: string; shortNames?: string[] }[];
@@ -800,6 +814,14 @@ function undescribed(schema: Schema, at: string): string[] {
     const missing = (field.description ?? '') === '' ? [`${at}.${name}`] : [];
     return [...missing, ...undescribed(field, `${at}.${name}`)];
   });
+}
+
+function fieldSchema(definitionName: string, field: string): Schema {
+  const definition = definitions.find(({ metadata }) => metadata.name === definitionName);
+  const [version] = definition?.spec['versions'] as { schema: { openAPIV3Schema: Schema } }[];
+  return field
+    .split('.')
+    .reduce<Schema>((schema, name) => schema.properties?.[name] ?? {}, version!.schema.openAPIV3Schema);
 }
 
 function manager(changes: object = {}, spec: object = {}): Manifest {
