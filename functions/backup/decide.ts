@@ -81,7 +81,7 @@ function afterLast(observation: Observation): Decision {
   return stop.length > 0
     ? {
         commands: stop,
-        next: 'wait',
+        next: 'pursue',
         reason: 'OrphanStopped',
         message: 'stopping a run whose PgBackup is finished or gone',
       }

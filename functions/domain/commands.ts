@@ -87,9 +87,10 @@ export interface Decision {
   readonly commands: readonly Command[];
   /**
    * `settled`: nothing more to do now. `again`: look at once, these commands change the situation. `wait`: something
-   * is under way in the pod; look again soon. `retry`: cannot be settled now, the event should come again (503).
+   * is under way in the pod; look again soon. `pursue`: the same, but nothing else will wake us for it: the event should
+   * come again when it is not over within this activation. `retry`: cannot be settled now, the event should come again (503).
    */
-  readonly next: 'settled' | 'again' | 'wait' | 'retry';
+  readonly next: 'settled' | 'again' | 'wait' | 'pursue' | 'retry';
   readonly reason: string;
   readonly message: string;
 }

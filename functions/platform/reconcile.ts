@@ -51,7 +51,7 @@ export async function reconcile<O>(steps: Steps<O>, clock: Clock): Promise<Outco
     conflicts = 0;
     const next = applied.undelivered && decision.next === 'again' ? 'retry' : decision.next;
     if (next === 'again') continue;
-    if (next === 'wait' && clock.monotonic() - begin < waitBudgetMs) {
+    if ((next === 'wait' || next === 'pursue') && clock.monotonic() - begin < waitBudgetMs) {
       await clock.sleep(pollMs);
       continue;
     }
@@ -61,5 +61,5 @@ export async function reconcile<O>(steps: Steps<O>, clock: Clock): Promise<Outco
 
 function finish(next: Decision['next'], decision: Decision, undelivered: boolean): Outcome {
   if (undelivered) return { outcome: 'retry', reason: 'Undelivered', message: 'the sink did not accept an event' };
-  return { outcome: next === 'retry' ? 'retry' : 'done', reason: decision.reason, message: decision.message };
+  return { outcome: next === 'retry' || next === 'pursue' ? 'retry' : 'done', reason: decision.reason, message: decision.message };
 }
