@@ -152,6 +152,8 @@ function begin(inner: Inner): Run {
   return run;
 
   function changed(now: Run): void {
+    // A program that does not exist has no pid; `forget` tells of it.
+    if (now.pid === undefined) return;
     const count = living(inner);
     if (now.state === 'starting') report(inner, now, { state: 'starting', from: count - 1, to: count });
     if (now.state === 'running') report(inner, now, { state: 'running', from: count, to: count });
