@@ -1,5 +1,5 @@
 /** Final statuses of a PgBackup and the messages that a person reads. No side effects. */
-import type { CatalogueEntry } from '../domain/catalogue.ts';
+import { lsnText, type CatalogueEntry } from '../domain/catalogue.ts';
 import { defined } from '../domain/defined.ts';
 import { problemMessage, type Problem } from '../domain/errors.ts';
 import type { RunReport } from '../domain/remote-run.ts';

@@ -75,7 +75,7 @@ export function obstacleProblem(place: Pick<Place, 'pod'>, obstacle: PodObstacle
     case 'DirectoryNotCreatable':
       return {
         kind: 'NoPodAccess',
-        text: `${obstacle.detail} cannot create ${directory} in ${place.pod}. Mount a volume there or set spec.backup.directory.`,
+        text: `${/^uid \d+/.exec(obstacle.detail)?.[0] ?? 'the database user'} cannot create ${directory} in ${place.pod}. Mount a volume there or set spec.backup.directory.`,
       };
     case 'WrongUser':
       return {
@@ -163,7 +163,7 @@ export function alreadyRunning(observation: Observation, live: PgBackup): Proble
   };
 }
 
-/** Observe timer → running, with everything pinned → start. */
+/** Observe timer (made for all in the first round) → running, with everything pinned → start. */
 function launch(observation: Observation, backup: PgBackup, at: { place: Place; inspection: Inspection }): Step {
   const { place, inspection } = at;
   const { identity, podTime } = inspection;
@@ -182,7 +182,7 @@ function launch(observation: Observation, backup: PgBackup, at: { place: Place; 
   const message = `starting wal-g in ${place.pod}`;
   return {
     kind: 'write',
-    before: [observeTimer(backup)],
+    before: observation.firstRound ? [] : [observeTimer(backup)],
     status: defined({ state: 'running' as const, message, announced: backup.status.announced, executor }),
     after: [
       {

@@ -155,6 +155,14 @@ export function segmentRange(
   return [first, `${first.slice(0, 8)}${hex(lastByte >> 32n)}${hex((lastByte & 0xffff_ffffn) / size)}`];
 }
 
+/** `0/20000C0`: a log sequence number as PostgreSQL writes it, from the decimal text that wal-g gives. */
+export function lsnText(lsn: string | undefined): string | undefined {
+  if (lsn === undefined) return undefined;
+  const value = BigInt(lsn);
+  const hex = (part: bigint): string => part.toString(16).toUpperCase();
+  return `${hex(value >> 32n)}/${hex(value & 0xffff_ffffn)}`;
+}
+
 /** initdb --wal-segsize allows powers of two from 1 MiB to 1 GiB; the first segment's own name says which one fits, 16 MiB first. */
 function segmentSize(segment: string, startLSN: bigint): bigint {
   const sequence = BigInt(`0x${segment.slice(16)}`);

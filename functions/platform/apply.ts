@@ -43,7 +43,7 @@ type Done = 'applied' | 'conflict' | 'undelivered';
 function applyOne(effects: Effects, command: Command): Promise<Done> {
   switch (command.type) {
     case 'applyStatus':
-      return applyStatus(effects.kube, command);
+      return applyStatus(effects, command);
     case 'createBackup':
       return createBackup(effects.kube, command.backup);
     case 'removeBackup':
@@ -62,10 +62,11 @@ function applyOne(effects: Effects, command: Command): Promise<Done> {
 }
 
 /**
- * uid and resourceVersion make a write that was decided from an older state, or for a namesake, fail with 409. A refusal
- * by CEL (422) means the same: the state that it was decided from is not the present one.
+ * The resourceVersion makes a write that was decided from an older state, or for a namesake, fail with 409. A refusal by
+ * CEL (422) means the same, a final state is there already; said in the log, because a schema that refuses us would look
+ * the same.
  */
-async function applyStatus(kube: Kube, command: Extract<Command, { type: 'applyStatus' }>): Promise<Done> {
+async function applyStatus({ kube, log }: Effects, command: Extract<Command, { type: 'applyStatus' }>): Promise<Done> {
   const { namespace, name } = command.target;
   const object = {
     apiVersion,
@@ -78,6 +79,8 @@ async function applyStatus(kube: Kube, command: Extract<Command, { type: 'applyS
     await kube.apply(at, object, { fieldManager: command.fieldManager, subresource: 'status', force: true });
     return 'applied';
   } catch (error) {
+    if (failure.isInvalid(error))
+      log.warn('Status refused by the API server', { object: `${namespace}/${name}`, error: String(error) });
     if (failure.isConflict(error) || failure.isInvalid(error) || failure.isNotFound(error)) return 'conflict';
     throw error;
   }
