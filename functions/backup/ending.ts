@@ -27,8 +27,8 @@ export function succeeded(backup: PgBackup, entry: CatalogueEntry, run: RunRepor
       size: entry.compressedSize === undefined ? undefined : byteSize(entry.compressedSize),
       backup: defined({
         name: entry.name,
-        startLSN: entry.startLSN,
-        finishLSN: entry.finishLSN,
+        startLSN: lsnText(entry.startLSN),
+        finishLSN: lsnText(entry.finishLSN),
         systemIdentifier: entry.systemIdentifier,
         compressedSize: entry.compressedSize,
         uncompressedSize: entry.uncompressedSize,
