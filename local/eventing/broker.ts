@@ -60,10 +60,10 @@ export async function accept(context: Context, broker: Broker, event: CarriedEve
   return (await fanOut).every(Boolean) ? 202 : 500;
 }
 
-/** 255 hops for an event that has not been here; an event that a function posts itself starts anew. */
+/** An event that has not been here gets the full TTL; one that a function posts itself starts anew. */
 function remainingTtl(event: CarriedEvent): number {
   const before = Number(event.attributes[ttlAttribute] ?? Number.NaN);
-  return (Number.isInteger(before) ? before : maxTtl) - 1;
+  return Number.isInteger(before) ? before - 1 : maxTtl;
 }
 
 /** A Trigger that is not ready has no subscription: what comes meanwhile never reaches it. */

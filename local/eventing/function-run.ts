@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { dirname } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../ports.ts';
 import { messageOf, type Context } from './context.ts';
 import { startProcess, type FunctionProcess } from './function-process.ts';
@@ -61,6 +62,7 @@ export interface RunOptions {
 }
 
 const refreshMs = 60_000;
+const dyingMs = 500;
 const hopByHop: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -142,6 +144,10 @@ export async function forward(run: Run, held: HeldRequest, signal: AbortSignal):
   await Promise.race([run.gate.enter(signal), failWhenOver(run)]);
   try {
     return await exchange(child, run.port, held, signal);
+  } catch (error) {
+    // The connection of a dying process breaks before its end is known; the next request must not meet it.
+    if (!signal.aborted) await Promise.race([run.over, pause(dyingMs)]);
+    throw error;
   } finally {
     run.gate.leave();
   }

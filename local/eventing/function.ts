@@ -137,7 +137,7 @@ async function useProcess(
     return await forward(run, held, signal);
   } finally {
     run.users -= 1;
-    if (run.users === 0) rest(inner, run);
+    if (run.users === 0 && inner.runs.has(run)) rest(inner, run);
   }
 }
 
