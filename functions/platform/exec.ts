@@ -25,7 +25,7 @@ export interface ExecOptions {
  * How an exec ended.
  *
  * - `done`: the command's own exit code, or 0 after `end=1` (see untilEnd).
- * - `forbidden`: 401 or 403 of RBAC; the message names the missing verb. Nothing ran.
+ * - `forbidden`: 403 of RBAC; the message names the missing verb. Nothing ran.
  * - `not-found`: no such pod or container, or the container has no such program. Nothing ran.
  * - `transient`: nothing ran, a later attempt may (refused connection, 5xx, container restarting).
  * - `unknown`: cut before the end was seen; the command may have run, may still run, or never began.
@@ -229,8 +229,8 @@ function readRejection(session: Session, response: IncomingMessage): void {
   response.on('close', settle);
 }
 
-const noSuchProgram = /executable file not found|no such file or directory/;
-const noSuchContainer = /is not valid for pod|pod does not exist/;
+const noSuchProgram = /exec: ".*": .*(executable file not found|no such file or directory)/;
+const noSuchContainer = /is not valid for pod/;
 
 /** Classifies by "can a retry help, and can the command have run?". */
 function couldNotRun(code: number, text: string): ExecResult {
@@ -242,7 +242,8 @@ function couldNotRun(code: number, text: string): ExecResult {
   // A gateway gave up waiting: behind it the command may have begun.
   if (code === 504) return { kind: 'unknown', message };
   // 401: a rotated token. 4xx: pod not scheduled yet or completed. 5xx: container restarting (`container not found`,
-  // `broken pipe`: seen for about a second), kubelet or API server down.
+  // `broken pipe`: seen for about a second), kubelet or API server down, or
+  // the kubelet does not know the pod yet (`pod does not exist`).
   return { kind: 'transient', message };
 }
 

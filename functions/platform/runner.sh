@@ -63,7 +63,7 @@ for arg; do
     id=*) id=$value ;;
     kind=*) kind=$value ;;
     name=*) name=$value ;;
-    dir=*) dir=$value ;;
+    dir=*) dir=${value%/} ;;
     host=*) host=$value ;;
     ticks=*) start_ticks=$value ;;
     boot=*) boot=$value ;;
@@ -104,11 +104,12 @@ owner_of_data() {
   done </etc/passwd
 }
 
-# Root makes what the owner may not: the directory itself, below a directory of root's. An empty one of root's (a fresh
-# volume) is handed over. From inside it, so that nobody can put a link in its place between look and chown.
+# Root makes what the owner may not: the directory itself, when its parent is root's too. An empty one of root's (a fresh
+# volume) is handed over, from inside it, so that nobody can put a link in its place between look and chown.
 hand_over() {
-  [ -n "$dir" ] && [ "$cmd" != prune ] && owned_by_root "${dir%/*}/" || return
-  cd "${dir%/*}/" && { [ -d "$dir" ] || mkdir "$dir"; } && cd "$dir/" && owned_by_root . || return
+  [ -n "$dir" ] && [ "$cmd" != prune ] || return
+  [ -d "$dir" ] || { owned_by_root "${dir%/*}/" && cd "${dir%/*}/" && mkdir "${dir##*/}"; }
+  cd "$dir/" && owned_by_root . || return
   case $(ls -A) in '' | lost+found) chown "$uid:$gid" . ;; esac
 }
 

@@ -51,6 +51,8 @@ export interface Pod {
   /** Replaces the container's wal-g by a script. */
   fakeWalg(script: string): void;
   query(sql: string): string;
+  /** Restarts PostgreSQL, whatever runs. */
+  restart(): void;
   /** Ends everything that runs in the pod and removes its files. */
   remove(): Promise<void>;
 }
@@ -116,11 +118,15 @@ export async function createPod({ shell, postgres = false }: PodOptions): Promis
         encoding: 'utf8',
         cwd: '/',
       }).trim(),
+    restart: () => {
+      runPostgres(env, 'pg_ctl', ['-D', pgdata, '-w', '-m', 'fast', '-l', join(pgdata, 'server.log'), 'restart']);
+    },
     remove: () => removePod(root, pgdata),
   };
 }
 
-function give(path: string): void {
+/** Makes the owner of the database the owner of a path. */
+export function give(path: string): void {
   if (owner.uid !== undefined) chownSync(path, owner.uid, owner.gid);
 }
 
@@ -140,11 +146,13 @@ function installTools(bin: string, shell: Shell): void {
   else symlinkSync('/usr/bin/dash', join(bin, 'sh'));
 }
 
+function runPostgres(env: Readonly<Record<string, string>>, program: string, args: string[]): void {
+  execFileSync(join(postgresBin, program), args, { env, ...owner, cwd: '/', stdio: ['ignore', 'ignore', 'ignore'] });
+}
+
 function startPostgres(env: Readonly<Record<string, string>>): void {
-  const run = (program: string, args: string[]): Buffer =>
-    execFileSync(join(postgresBin, program), args, { env, ...owner, cwd: '/', stdio: ['ignore', 'ignore', 'inherit'] });
   const pgdata = env.PGDATA ?? '';
-  run('initdb', ['-D', pgdata, '-U', 'postgres', '-A', 'trust', '--no-sync', '-E', 'UTF8', '--locale=C']);
+  runPostgres(env, 'initdb', ['-D', pgdata, '-U', 'postgres', '-A', 'trust', '--no-sync', '-E', 'UTF8', '--locale=C']);
   const settings = {
     listen_addresses: '',
     unix_socket_directories: `"${env.PGHOST}"`,
@@ -155,7 +163,7 @@ function startPostgres(env: Readonly<Record<string, string>>): void {
   };
   const lines = Object.entries(settings).map(([key, value]) => `${key} = '${value}'\n`);
   writeFileSync(join(pgdata, 'postgresql.auto.conf'), lines.join(''));
-  run('pg_ctl', ['-D', pgdata, '-w', '-t', '60', '-l', join(pgdata, 'server.log'), 'start']);
+  runPostgres(env, 'pg_ctl', ['-D', pgdata, '-w', '-t', '60', '-l', join(pgdata, 'server.log'), 'start']);
 }
 
 /** What the script reads of a data directory, without a server behind it. */
