@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { makeEvent } from '../../../local/eventing/events.ts';
+import { listen } from '../../../local/eventing/http.ts';
+import type { PingSource } from '../../../local/eventing/objects.ts';
 import type { EventSummary } from '../../../local/eventing/observation.ts';
+import { pingEvent } from '../../../local/eventing/ping-source.ts';
+import { sendFromSource } from '../../../local/eventing/source-sender.ts';
 import { startCluster, type TestCluster } from './support/cluster.ts';
+import { testContext } from './support/context.ts';
 import { broker, namespace, pingSource } from './support/manifests.ts';
 import { until } from './support/until.ts';
 
@@ -32,4 +38,117 @@ test('fires into the Broker of another namespace with the attributes of Knative'
   assert.equal(first.subject, undefined);
   assert.deepEqual(first.extensions, { pgpurpose: 'slot', pgname: 'm' });
   assert.notEqual(first.id, second?.id);
+});
+
+interface Meta {
+  readonly metadata: { readonly finalizers?: readonly string[] };
+  readonly status: { readonly sinkUri?: string };
+}
+
+test('holds a finalizer, says where it sends, and writes nothing when nothing changes', async () => {
+  const manifest = pingSource('yearly', 'db', { schedule: '@yearly' });
+  await cluster.apply(manifest);
+  await cluster.untilReady(manifest);
+  const first = (await cluster.read(manifest)) as unknown as Meta;
+  assert.deepEqual(first.metadata.finalizers, ['pingsources.sources.knative.dev']);
+  assert.equal(first.status.sinkUri, cluster.eventing.brokerUrl);
+  const other = pingSource('other', 'db', { schedule: '@yearly' });
+  await cluster.apply(other);
+  await cluster.untilReady(other);
+  assert.deepEqual(await cluster.read(manifest), first);
+});
+
+test('is not ready while its sink does not exist, and becomes so with it', async () => {
+  const late = { ...broker, metadata: { ...broker.metadata, name: 'late' } };
+  const manifest = pingSource('early', 'db', {
+    schedule: '@yearly',
+    sink: { ref: { apiVersion: 'eventing.knative.dev/v1', kind: 'Broker', name: 'late', namespace: 'ops' } },
+  });
+  await cluster.apply(manifest);
+  assert.equal(await cluster.untilReady(manifest, 'False'), 'SinkNotFound');
+  await cluster.apply(late);
+  assert.equal(await cluster.untilReady(manifest), 'Ready');
+});
+
+test('fires until it is really gone, and not after', async () => {
+  const other = 'tests.example.com/hold';
+  const manifest = pingSource('held', 'db', { schedule: '* * * * * *' });
+  const held = { ...manifest, metadata: { ...manifest.metadata, finalizers: [other] } };
+  await cluster.apply(held);
+  const source = '/apis/v1/namespaces/db/pingsources/held';
+  await until('a tick', () => accepted(source).length > 0);
+  await cluster.remove(manifest);
+  await until('our finalizer to go', async () => {
+    const { metadata } = (await cluster.read(manifest)) as unknown as Meta;
+    return metadata.finalizers?.length === 1 && metadata.finalizers[0] === other;
+  });
+  const before = accepted(source).length;
+  await until('ticks of an object that hangs in its deletion', () => accepted(source).length >= before + 2);
+  await cluster.apply({ ...manifest, metadata: { ...manifest.metadata, finalizers: [] } });
+  await until('the end', async () => (await cluster.read(manifest)) === undefined);
+  const marker = pingSource('marker', 'db', { schedule: '* * * * * *' });
+  await cluster.apply(marker);
+  const markers = '/apis/v1/namespaces/db/pingsources/marker';
+  await until('a tick of another', () => accepted(markers).length >= 1);
+  const settled = accepted(source).length;
+  await until('three more', () => accepted(markers).length >= 4);
+  assert.equal(accepted(source).length, settled);
+});
+
+test('a changed schedule replaces the old one', async () => {
+  const manifest = pingSource('changing', 'db', { schedule: '@yearly' });
+  await cluster.apply(manifest);
+  await cluster.untilReady(manifest);
+  await cluster.apply(pingSource('changing', 'db', { schedule: '* * * * * *' }));
+  await until('a tick', () => accepted('/apis/v1/namespaces/db/pingsources/changing').length > 0);
+});
+
+const statuses: readonly { status: number; attempts: number }[] = [
+  { status: 204, attempts: 1 },
+  { status: 500, attempts: 1 },
+  { status: 409, attempts: 1 },
+  { status: 503, attempts: 6 },
+];
+
+for (const { status, attempts } of statuses) {
+  test(`a sink that answers ${status} is asked ${attempts} times with one id`, async () => {
+    const ids: unknown[] = [];
+    const sink = await listen((request, response) => {
+      ids.push(request.headers['ce-id']);
+      response.writeHead(status).end();
+    });
+    const { observed, context } = testContext();
+    const event = makeEvent({ type: 't', source: '/s', extensions: {}, data: Buffer.alloc(0) });
+    await sendFromSource(context, sink.url, event);
+    await sink.close();
+    assert.deepEqual(
+      ids,
+      Array.from({ length: attempts }, () => event.attributes['id']),
+    );
+    assert.deepEqual(
+      observed.map((one) => one.kind === 'lost' && one.status),
+      status === 204 ? [] : [status],
+    );
+  });
+}
+
+test('the event of a tick: static data, fresh id, time of sending', () => {
+  const spec = { schedule: '@daily', sink: {}, contentType: 'text/plain', dataBase64: 'aGk=' };
+  const source = {
+    ...pingSource('p', 'db', spec),
+    metadata: { namespace: 'db', name: 'p' },
+    spec,
+  } as unknown as PingSource;
+  const now = new Date('2022-01-02T06:00:00.250Z');
+  const [first, second] = [pingEvent(source, now), pingEvent(source, now)];
+  const { id, ...attributes } = first.attributes;
+  assert.notEqual(id, second.attributes['id']);
+  assert.deepEqual(attributes, {
+    specversion: '1.0',
+    type: 'dev.knative.sources.ping',
+    source: '/apis/v1/namespaces/db/pingsources/p',
+    time: '2022-01-02T06:00:00.250Z',
+  });
+  assert.equal(first.contentType, 'text/plain');
+  assert.equal(first.data.toString(), 'hi');
 });
