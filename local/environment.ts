@@ -1,0 +1,273 @@
+/** The whole local environment: a small cluster of real parts and stand-ins, in one directory, behind one `stop`. */
+import { execFile } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { KubeConfig } from '@kubernetes/client-node';
+import { createKube, type Kube } from '../functions/platform/kube.ts';
+import { getAssets, type Assets } from './assets/index.ts';
+import { startControllers } from './controllers/index.ts';
+import { startControlPlane, type ControlPlane } from './control-plane/index.ts';
+import { writeDescription } from './description.ts';
+import {
+  knativeDefinitions,
+  startEventing,
+  type Eventing,
+  type EventingOptions,
+  type FunctionState,
+  type Observation,
+} from './eventing/index.ts';
+import { installManifests } from './install.ts';
+import { makeImage } from './kubelet/image.ts';
+import { nodeLabels, nodeName, startKubelet, type Kubelet } from './kubelet/index.ts';
+import { databasesOf, type Database } from './kubelet/databases.ts';
+import { canEnter, databaseAccount, give } from './kubelet/users.ts';
+import { createRest, type Rest } from './kubernetes/rest.ts';
+import { currentOwner, endLeftovers, openBook, type ProcessBook } from './processes.ts';
+import { silentProgress, type Progress } from './progress.ts';
+
+export type { Database } from './kubelet/databases.ts';
+
+/** How to set up an environment. */
+export interface EnvironmentOptions {
+  /** Everything is written below it; emptied at the start, kept (logs) after the stop. */
+  readonly dir: string;
+  readonly progress?: Progress;
+  /** Keep an audit log of the API server (`auditLogPath`). */
+  readonly audit?: boolean;
+  /** Run the four functions and the stand-ins for Knative; true unless told otherwise. */
+  readonly functions?: boolean;
+  /** Told about events, deliveries and processes of functions. */
+  readonly observe?: (observation: Observation) => void;
+  /** Kustomizations to apply, below the root of the repository; `crds` and `eventing` unless told otherwise. */
+  readonly manifests?: readonly string[];
+  /** Passed on to the eventing stand-ins. */
+  readonly eventing?: Pick<EventingOptions, 'faults' | 'pace'>;
+}
+
+/** A running environment. */
+export interface Environment {
+  readonly dir: string;
+  readonly kubeConfigPath: string;
+  readonly apiServerUrl: string;
+  /** Member of system:masters. */
+  readonly kube: Kube;
+  /** Calls that `kube` does not offer. */
+  readonly rest: Rest;
+  /** Runs kubectl with the environment's kubeconfig; returns its stdout. `input` goes to stdin. */
+  kubectl(args: readonly string[], input?: string): Promise<string>;
+  /** Where the default Broker takes events; undefined without functions. */
+  readonly brokerUrl: string | undefined;
+  functions(): readonly FunctionState[];
+  /** Databases that run now, in the order of their pods' names. */
+  databases(): readonly Database[];
+  /** A directory that the database user may write to: meant as storage of wal-g, through a hostPath volume. */
+  readonly storageDir: string;
+  readonly walg: Assets['walg'];
+  readonly kubectlPath: string;
+  readonly kubeletPort: number;
+  readonly auditLogPath: string | undefined;
+  /** Ends everything that was started, by pid, in order. */
+  stop(): Promise<void>;
+}
+
+const repository = resolve(import.meta.dirname, '..');
+
+/** Sets it all up; on failure everything that was started is ended again. */
+export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
+  const progress = options.progress ?? silentProgress();
+  const dir = resolve(options.dir);
+  await takeOver(dir, progress);
+  const undo: (() => unknown)[] = [];
+  try {
+    return await setUp({ ...options, dir, progress }, undo);
+  } catch (error) {
+    for (const step of undo.reverse()) await step();
+    throw error;
+  }
+}
+
+type Settled = EnvironmentOptions & { readonly progress: Progress };
+
+/** Each thing that was started puts how to end it on `undo`. */
+async function setUp(options: Settled, undo: (() => unknown)[]): Promise<Environment> {
+  const { dir, progress } = options;
+  const book = openBook(dir);
+  const assets = await getAssets(progress);
+  const controlPlane = await timed(progress, 'API server', () =>
+    startControlPlane({ dir, book, audit: options.audit, binaries: assets }),
+  );
+  undo.push(() => controlPlane.stop());
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromFile(controlPlane.kubeConfigPath);
+  const kube = createKube(kubeConfig);
+  const rest = await createRest(kubeConfig);
+  undo.push(() => (kube.close(), rest.close()));
+  const kubectl = kubectlRunner(assets.kubectl, controlPlane.kubeConfigPath, dir);
+
+  const files = chooseFiles(dir, progress);
+  undo.push(files.remove);
+  const failed = troubleLog(options);
+  const kubelet = await timed(progress, 'node', () =>
+    startKubelet(
+      { kube, rest, book, failed, ...files, image: makeFilesImage(files.imageDir, assets) },
+      controlPlane.certificate,
+    ),
+  );
+  undo.push(() => kubelet.stop());
+  const controllers = startControllers({ kube, rest, failed }, { nodeName, nodeLabels });
+  undo.push(() => controllers.stop());
+  const eventing =
+    options.functions === false ? undefined : await startFunctions(options, { kube, kubectl, book, controlPlane });
+  undo.push(() => eventing?.stop());
+
+  const environment: Environment = {
+    dir,
+    kubeConfigPath: controlPlane.kubeConfigPath,
+    apiServerUrl: controlPlane.url,
+    kube,
+    rest,
+    kubectl,
+    get brokerUrl() {
+      return eventing?.brokerUrl;
+    },
+    functions: () => eventing?.functions() ?? [],
+    databases: () => databasesOf(kubelet.pods),
+    storageDir: files.storageDir,
+    walg: assets.walg,
+    kubectlPath: assets.kubectl,
+    kubeletPort: kubelet.port,
+    auditLogPath: controlPlane.auditLogPath,
+    stop: once(async () => {
+      description.stop();
+      await stopInOrder({ eventing, controllers, kubelet, controlPlane }, () => (kube.close(), rest.close()));
+      files.remove();
+    }),
+  };
+  const description = writeDescription(environment);
+  return environment;
+}
+
+/** A crash may have left processes of an earlier environment of this directory; a living one is not touched. */
+async function takeOver(dir: string, progress: Progress): Promise<void> {
+  const owner = currentOwner(dir);
+  if (owner !== undefined) {
+    throw new Error(`an environment already runs in ${dir} (process ${owner.pid}); stop it with Ctrl-C first`);
+  }
+  const ended = await endLeftovers(dir);
+  if (ended.length > 0) progress.say(`    ended what an earlier run had left: ${ended.join(', ')}`);
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir, { recursive: true });
+}
+
+interface Files {
+  readonly imageDir: string;
+  readonly podsDir: string;
+  readonly storageDir: string;
+  readonly remove: () => void;
+}
+
+/** When we are root the databases run as `nobody`, who may not be able to enter the directory of this clone. */
+function chooseFiles(dir: string, progress: Progress): Files {
+  const account = databaseAccount();
+  const isReachable = canEnter(dir, account);
+  const base = isReachable ? dir : mkdtempSync(join(tmpdir(), 'aidboxops-'));
+  if (!isReachable) {
+    chmodSync(base, 0o755);
+    progress.say(`    files of pods are in ${base}: the database user cannot enter ${dir}; removed at the end`);
+  }
+  const files = { imageDir: join(base, 'image'), podsDir: join(base, 'pods'), storageDir: join(base, 'storage') };
+  for (const path of Object.values(files)) mkdirSync(path, { recursive: true, mode: 0o755 });
+  give(files.storageDir, account);
+  return { ...files, remove: () => (isReachable ? undefined : rmSync(base, { recursive: true, force: true })) };
+}
+
+function makeFilesImage(imageDir: string, assets: Assets): ReturnType<typeof makeImage> {
+  return makeImage(imageDir, { postgresDir: assets.postgresDir, walg: assets.walg.path });
+}
+
+async function startFunctions(
+  options: Settled,
+  parts: { kube: Kube; kubectl: Environment['kubectl']; book: ProcessBook; controlPlane: ControlPlane },
+): Promise<Eventing> {
+  const manifests = options.manifests ?? ['crds', 'eventing'];
+  await timed(options.progress, 'manifests', () =>
+    installManifests(
+      parts,
+      knativeDefinitions(),
+      manifests.map((one) => join(repository, one)),
+    ),
+  );
+  return timed(options.progress, 'eventing', () =>
+    startEventing({
+      ...options.eventing,
+      kubeConfigPath: parts.controlPlane.kubeConfigPath,
+      kube: parts.kube,
+      dir: join(options.dir, 'functions'),
+      bundleOf,
+      observe(observation) {
+        if (observation.kind === 'process' && observation.pid !== undefined) {
+          parts.book.note(`function ${observation.function}`, observation.pid);
+        }
+        options.observe?.(observation);
+      },
+    }),
+  );
+}
+
+/** The image runs `node /app/<function>.cjs`; here it is the same bundle under dist/ and the same Node. */
+export function bundleOf(container: { readonly command: readonly string[] }): string[] {
+  const script = container.command.findLast((one) => one.endsWith('.cjs'));
+  if (script === undefined) throw new Error(`no bundle in the command: ${container.command.join(' ')}`);
+  return [process.execPath, join(repository, 'dist', basename(script))];
+}
+
+function kubectlRunner(path: string, kubeConfigPath: string, dir: string): Environment['kubectl'] {
+  const env = { ...process.env, KUBECONFIG: kubeConfigPath, KUBECACHEDIR: join(dir, 'kubectl-cache') };
+  return async (args, input) => {
+    const running = promisify(execFile)(path, args, { env, maxBuffer: 64 * 1024 * 1024 });
+    running.child.stdin?.end(input ?? '');
+    return (await running).stdout;
+  };
+}
+
+/** Troubles of stand-ins: most are conflicts that the next attempt settles. */
+function troubleLog(options: Settled): (message: string) => void {
+  return (message) => options.observe?.({ kind: 'trouble', what: 'local controllers', message });
+}
+
+/** Functions first, so that nobody starts anything new; the API server last, because all others talk to it. */
+async function stopInOrder(
+  parts: {
+    eventing: Eventing | undefined;
+    controllers: { stop(): Promise<void> };
+    kubelet: Kubelet;
+    controlPlane: ControlPlane;
+  },
+  closeConnections: () => void,
+): Promise<void> {
+  await parts.eventing?.stop();
+  await parts.controllers.stop();
+  await parts.kubelet.stop();
+  closeConnections();
+  await parts.controlPlane.stop();
+}
+
+function once(action: () => Promise<void>): () => Promise<void> {
+  let result: Promise<void> | undefined;
+  return () => (result ??= action());
+}
+
+async function timed<T>(progress: Progress, name: string, work: () => Promise<T>): Promise<T> {
+  const part = progress.part(name);
+  part.update('starting');
+  try {
+    const result = await work();
+    part.done('ready');
+    return result;
+  } catch (error) {
+    part.failed(error instanceof Error ? error.message : String(error));
+    throw error;
+  }
+}

@@ -1,0 +1,259 @@
+/** Child processes of the local environment: each in a session of its own, written down, and ended by pid only. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** A process as /proc knows it: a pid alone may meanwhile belong to somebody else. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  /** Start time in clock ticks since boot (field 22 of /proc/<pid>/stat). */
+  readonly ticks: string;
+  readonly name: string;
+}
+
+/** What to run. Output is appended to `log`. Without uid and gid it runs as the current user. */
+export interface Program {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly log: string;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly cwd?: string | undefined;
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
+}
+
+/** How a process ended; `error` when it could not be started at all. */
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly error?: Error;
+}
+
+/** A started process. */
+export interface Launched {
+  readonly name: string;
+  readonly pid: number | undefined;
+  readonly ended: Promise<Ended>;
+  isUp(): boolean;
+  signal(signal: NodeJS.Signals): void;
+  /** Sends `first`, waits up to `graceMs`, then SIGKILL; resolves when the process is gone. */
+  stop(first?: NodeJS.Signals, graceMs?: number): Promise<void>;
+}
+
+/** The list of what this environment has started, kept on disk so that the next start can end what a crash left. */
+export interface ProcessBook {
+  launch(program: Program): Launched;
+  /** Writes down a process that somebody else started for this environment. */
+  note(name: string, pid: number): void;
+  /** Writes down a container id: every process that carries it in its environment belongs to this environment. */
+  noteContainer(id: string): void;
+}
+
+interface Page {
+  readonly owner: ProcessIdentity;
+  readonly processes: readonly ProcessIdentity[];
+  readonly containers: readonly string[];
+}
+
+/** Environment variable that marks every process of a container, as a cgroup would. */
+export const containerMark = 'AIDBOXOPS_LOCAL_CONTAINER';
+
+/** Start time of a process in ticks, or undefined when there is no such process (a zombie counts as gone). */
+export function startTicks(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether exactly this process still runs. */
+export function isAlive(identity: ProcessIdentity): boolean {
+  return startTicks(identity.pid) === identity.ticks;
+}
+
+/** Opens the book of an environment directory; the owner is this process. */
+export function openBook(dir: string): ProcessBook {
+  const processes = new Map<number, ProcessIdentity>();
+  const containers = new Set<string>();
+
+  function save(): void {
+    const page: Page = {
+      owner: { pid: process.pid, ticks: startTicks(process.pid) ?? '', name: 'environment' },
+      processes: [...processes.values()].filter(isAlive),
+      containers: [...containers],
+    };
+    writePage(dir, page);
+  }
+
+  function note(name: string, pid: number): void {
+    const ticks = startTicks(pid);
+    if (ticks === undefined) return;
+    processes.set(pid, { pid, ticks, name });
+    save();
+  }
+
+  save();
+  return {
+    launch(program) {
+      const launched = launch(program);
+      if (launched.pid !== undefined) note(program.name, launched.pid);
+      return launched;
+    },
+    note,
+    noteContainer(id) {
+      containers.add(id);
+      save();
+    },
+  };
+}
+
+/** Says who uses this directory right now, when somebody does. */
+export function currentOwner(dir: string): ProcessIdentity | undefined {
+  const page = readPage(dir);
+  return page !== undefined && page.owner.pid !== process.pid && isAlive(page.owner) ? page.owner : undefined;
+}
+
+/** Ends what an earlier environment in this directory left behind (its owner is dead); returns the names. */
+export async function endLeftovers(dir: string): Promise<string[]> {
+  const page = readPage(dir);
+  if (page === undefined || isAlive(page.owner)) return [];
+  const recorded = page.processes.filter(isAlive);
+  const marked = page.containers.flatMap((id) => processesOfContainer(id));
+  const left = [...recorded, ...marked.filter((one) => recorded.every((other) => other.pid !== one.pid))];
+  await endAll(left);
+  return left.map((one) => one.name);
+}
+
+/** Every process that carries the id of this container. */
+export function processesOfContainer(id: string): ProcessIdentity[] {
+  return everyProcess((pid) =>
+    readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0').includes(`${containerMark}=${id}`),
+  );
+}
+
+/** Every process with this executable that works in this directory; PostgreSQL overwrites its environment block. */
+export function processesIn(directory: string, executable: string): ProcessIdentity[] {
+  return everyProcess(
+    (pid) => readlinkSync(`/proc/${pid}/cwd`) === directory && readlinkSync(`/proc/${pid}/exe`) === executable,
+  );
+}
+
+/** SIGKILL for each, by pid and start time; resolves when all are gone. */
+export async function endAll(processes: readonly ProcessIdentity[]): Promise<void> {
+  for (const one of processes) if (isAlive(one)) signalQuietly(one.pid, 'SIGKILL');
+  for (let waited = 0; waited < 100 && processes.some(isAlive); waited += 1) await sleep(50);
+}
+
+function everyProcess(matches: (pid: number) => boolean): ProcessIdentity[] {
+  const found: ProcessIdentity[] = [];
+  for (const entry of readdirSync('/proc')) {
+    const pid = Number(entry);
+    if (!Number.isInteger(pid) || pid === process.pid) continue;
+    const ticks = startTicks(pid);
+    if (ticks !== undefined && quietly(() => matches(pid))) found.push({ pid, ticks, name: nameOf(pid) });
+  }
+  return found;
+}
+
+/** Processes end while we read about them, and some belong to others: both mean "not ours". */
+function quietly(check: () => boolean): boolean {
+  try {
+    return check();
+  } catch {
+    return false;
+  }
+}
+
+function nameOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return 'process';
+  }
+}
+
+function launch(program: Program): Launched {
+  mkdirSync(dirname(program.log), { recursive: true });
+  const log = openSync(program.log, 'a');
+  // A session of its own: Ctrl-C in the terminal reaches only us, and we end the parts in the right order.
+  const child = spawn(program.command, program.args, {
+    detached: true,
+    stdio: ['ignore', log, log],
+    env: program.env ?? process.env,
+    cwd: program.cwd,
+    uid: program.uid,
+    gid: program.gid,
+  });
+  closeSync(log);
+  const ended = endOf(child);
+  let up = child.pid !== undefined;
+  void ended.then(() => (up = false));
+  return {
+    name: program.name,
+    pid: child.pid,
+    ended,
+    isUp: () => up,
+    signal: (signal) => void child.kill(signal),
+    stop: (first = 'SIGTERM', graceMs = 5_000) => stop(child, ended, { first, graceMs }),
+  };
+}
+
+function endOf(child: ChildProcess): Promise<Ended> {
+  return new Promise((resolve) => {
+    child.on('error', (error) => resolve({ code: null, signal: null, error }));
+    child.on('exit', (code, signal) => resolve({ code, signal }));
+  });
+}
+
+async function stop(
+  child: ChildProcess,
+  ended: Promise<Ended>,
+  how: { first: NodeJS.Signals; graceMs: number },
+): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  child.kill(how.first);
+  const timer = setTimeout(() => child.kill('SIGKILL'), how.graceMs);
+  await ended;
+  clearTimeout(timer);
+}
+
+function signalQuietly(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // gone in the meantime
+  }
+}
+
+function pagePath(dir: string): string {
+  return join(dir, 'processes.json');
+}
+
+function readPage(dir: string): Page | undefined {
+  try {
+    return JSON.parse(readFileSync(pagePath(dir), 'utf8')) as Page;
+  } catch {
+    return undefined;
+  }
+}
+
+function writePage(dir: string, page: Page): void {
+  mkdirSync(dir, { recursive: true });
+  const temporary = `${pagePath(dir)}.${process.pid}`;
+  writeFileSync(temporary, `${JSON.stringify(page, undefined, 2)}\n`);
+  renameSync(temporary, pagePath(dir));
+}

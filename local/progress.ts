@@ -1,0 +1,100 @@
+/** Progress that a person can follow, on a terminal and in a log. */
+
+/** One part of the set-up that is going on. */
+export interface Part {
+  /** What it is doing right now, with a percentage or a count. */
+  update(detail: string): void;
+  done(detail?: string): void;
+  failed(detail: string): void;
+}
+
+/** Prints parts, one after the other. */
+export interface Progress {
+  part(name: string): Part;
+  say(line: string): void;
+}
+
+/** Where it goes; process.stdout fits. */
+export interface Screen {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+const nameWidth = 16;
+/** A log gets a line at most this often while a part goes on. */
+const logEveryMs = 15_000;
+/** Shorter parts are not worth a line of their own at their start. */
+const quietMs = 1_000;
+
+/** On a terminal the line of the current part is rewritten; elsewhere lines are only added. */
+export function createProgress(screen: Screen = process.stdout): Progress {
+  return {
+    part: (name) => (screen.isTTY === true ? terminalPart(screen, name) : logPart(screen, name)),
+    say: (line) => void screen.write(`${line}\n`),
+  };
+}
+
+/** Says nothing: for tests. */
+export function silentProgress(): Progress {
+  const part: Part = { update: () => undefined, done: () => undefined, failed: () => undefined };
+  return { part: () => part, say: () => undefined };
+}
+
+/** Shows how long things take: `0.4 s`, `12 s`, `3 min 13 s`. */
+export function durationText(ms: number): string {
+  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  return seconds < 60 ? `${seconds} s` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+function line(mark: string, name: string, detail: string): string {
+  return `  ${mark} ${name.padEnd(nameWidth)} ${detail}`.trimEnd();
+}
+
+function terminalPart(screen: Screen, name: string): Part {
+  const begun = performance.now();
+  let detail = '';
+  const show = (): void => {
+    const text = line('…', name, `${detail} ${durationText(performance.now() - begun)}`.trim());
+    screen.write(`\r\x1b[K${text.slice(0, (screen.columns ?? 80) - 1)}`);
+  };
+  const timer = setInterval(show, 200);
+  timer.unref();
+  const end = (mark: string, text: string): void => {
+    clearInterval(timer);
+    screen.write(`\r\x1b[K${line(mark, name, `${text} (${durationText(performance.now() - begun)})`.trim())}\n`);
+  };
+  show();
+  return {
+    update: (text) => (detail = text),
+    done: (text = '') => end('✓', text),
+    failed: (text) => end('✗', text),
+  };
+}
+
+function logPart(screen: Screen, name: string): Part {
+  const begun = performance.now();
+  let lastLine = begun - logEveryMs + quietMs;
+  const elapsed = (): string => durationText(performance.now() - begun);
+  let detail = '';
+  const show = (): void => {
+    if (performance.now() - lastLine < logEveryMs) return;
+    lastLine = performance.now();
+    screen.write(`${line('…', name, `${detail} ${elapsed()}`.trim())}\n`);
+  };
+  const timer = setInterval(show, 500);
+  timer.unref();
+  const end = (mark: string, text: string): void => {
+    clearInterval(timer);
+    screen.write(`${line(mark, name, `${text} (${elapsed()})`.trim())}\n`);
+  };
+  return {
+    update(text) {
+      detail = text;
+      show();
+    },
+    done: (text = '') => end('✓', text),
+    failed: (text) => end('✗', text),
+  };
+}

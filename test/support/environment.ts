@@ -1,0 +1,135 @@
+/** A local environment for a test file: one for all its tests, in a directory of its own, ended with them. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startEnvironment, type Database, type Environment, type EnvironmentOptions } from '../../local/environment.ts';
+
+/**
+ * Starts an environment before the tests of this file and stops it after them. Returns how to get it from within a
+ * test. Without `functions: true` there is no eventing: only the API server, the node and the controllers.
+ */
+export function useEnvironment(options: Partial<EnvironmentOptions> = {}): () => Environment {
+  let environment: Environment | undefined;
+  let dir: string | undefined;
+  before(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'aidboxops-test-'));
+    environment = await startEnvironment({ functions: false, ...options, dir: join(dir, 'environment') });
+  });
+  after(async () => {
+    await environment?.stop();
+    if (dir !== undefined && process.env['KEEP'] === undefined) rmSync(dir, { recursive: true, force: true });
+  });
+  return () => {
+    if (environment === undefined) throw new Error('the environment is not up yet: use it inside a test');
+    return environment;
+  };
+}
+
+/** Polls until `look` gives something; fails with `what` after `timeoutMs`. Errors count as "not yet". */
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T | undefined> | T | undefined,
+  timeoutMs = 30_000,
+): Promise<T> {
+  const until = performance.now() + timeoutMs;
+  let last: unknown;
+  while (performance.now() < until) {
+    try {
+      const found = await look();
+      if (found !== undefined) return found;
+    } catch (error) {
+      last = error;
+    }
+    await sleep(100);
+  }
+  throw new Error(`${what}: not within ${timeoutMs / 1000} s${last === undefined ? '' : ` (${String(last)})`}`);
+}
+
+/** What a StatefulSet of a test may differ in. */
+export interface PostgresOptions {
+  readonly namespace: string;
+  readonly name?: string;
+  readonly container?: string;
+  /** Further arguments of postgres, such as `-c`, `archive_command=false`. */
+  readonly args?: readonly string[];
+  /** Further variables of the container. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly podSpec?: Readonly<Record<string, unknown>>;
+  readonly containerSpec?: Readonly<Record<string, unknown>>;
+  /** Directory below the storage directory that wal-g uses; the namespace and name unless told otherwise. */
+  readonly storage?: string;
+}
+
+/** A StatefulSet as README recommends it: volumes for the data and /PgBackup, wal-g set up by the environment. */
+export function postgresStatefulSet(environment: Environment, options: PostgresOptions): object {
+  const name = options.name ?? 'postgres';
+  const labels = { app: name };
+  const variables = { PGUSER: 'postgres', WALG_FILE_PREFIX: '/backups', ...options.env };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name, namespace: options.namespace },
+    spec: {
+      serviceName: name,
+      replicas: 1,
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: {
+          containers: [
+            {
+              name: options.container ?? 'postgres',
+              image: 'postgres:14',
+              args: options.args ?? [],
+              env: Object.entries(variables).map(([key, value]) => ({ name: key, value })),
+              volumeMounts: [
+                { name: 'data', mountPath: '/var/lib/postgresql/data' },
+                { name: 'backups', mountPath: '/backups' },
+                { name: 'runs', mountPath: '/PgBackup' },
+              ],
+              ...options.containerSpec,
+            },
+          ],
+          volumes: [
+            { name: 'backups', hostPath: { path: storagePath(environment, options), type: 'DirectoryOrCreate' } },
+          ],
+          ...options.podSpec,
+        },
+      },
+      volumeClaimTemplates: ['data', 'runs'].map((claim) => ({
+        metadata: { name: claim },
+        spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+      })),
+    },
+  };
+}
+
+/** The real directory behind /backups of such a StatefulSet. */
+export function storagePath(environment: Environment, options: PostgresOptions): string {
+  return join(environment.storageDir, options.storage ?? `${options.namespace}-${options.name ?? 'postgres'}`);
+}
+
+/** Makes the namespace and the StatefulSet and waits for a database that takes connections. */
+export async function startPostgres(environment: Environment, options: PostgresOptions): Promise<Database> {
+  await environment.kube.create('/api/v1/namespaces', {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: options.namespace },
+  });
+  const path = `/apis/apps/v1/namespaces/${options.namespace}/statefulsets/${options.name ?? 'postgres'}`;
+  await environment.kube.apply(path, postgresStatefulSet(environment, options), { fieldManager: 'test', force: true });
+  return readyDatabase(environment, options.namespace, `${options.name ?? 'postgres'}-0`);
+}
+
+/** Waits until a pod is Ready and returns its database. */
+export function readyDatabase(environment: Environment, namespace: string, pod: string): Promise<Database> {
+  return eventually(`pod ${namespace}/${pod} is ready`, async () => {
+    const stored = (await environment.kube.get(`/api/v1/namespaces/${namespace}/pods/${pod}`)) as
+      { status?: { conditions?: { type: string; status: string }[] } } | undefined;
+    const isReady = stored?.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True');
+    const database = environment.databases().find((one) => one.namespace === namespace && one.pod === pod);
+    return isReady === true ? database : undefined;
+  });
+}
