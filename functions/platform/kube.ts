@@ -4,6 +4,7 @@ import { Agent } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { DateTime } from 'luxon';
 import { failure } from '../domain/failures.ts';
+import type { UnixSeconds } from '../domain/time.ts';
 import { exchange, type Answer } from './exchange.ts';
 
 /** One page of a list; `continue` is undefined on the last page. Items are unparsed. */
@@ -49,6 +50,11 @@ export interface Kube {
   serverTime(): DateTime | undefined;
   /** Closes the connection pool. */
   close(): void;
+}
+
+/** The API server's clock in the domain's unit; 1970 before the first answer. */
+export function serverNow(kube: Pick<Kube, 'serverTime'>): UnixSeconds {
+  return Math.floor(kube.serverTime()?.toSeconds() ?? 0);
 }
 
 interface Call {

@@ -1,8 +1,7 @@
 /** Reads exactly what a look at one PgManager is decided from. */
 import { label, path, slotBackupName } from '../domain/names.ts';
 import { parseEach, PgBackup, PgManager } from '../domain/resources.ts';
-import type { UnixSeconds } from '../domain/time.ts';
-import type { Kube } from '../platform/kube.ts';
+import { serverNow, type Kube } from '../platform/kube.ts';
 import { listAll } from '../platform/list.ts';
 import type { Log } from '../platform/log.ts';
 import { settlementOf, type Observation } from './decide.ts';
@@ -12,18 +11,9 @@ export interface Reader {
   readonly log: Log;
 }
 
-/** The manager as it is now; undefined when it is gone, going, or not as its CRD says. */
-export async function readManager(reader: Reader, namespace: string, name: string): Promise<PgManager | undefined> {
-  const object = await reader.kube.get(path.manager(namespace, name));
-  if (object === undefined) return undefined;
-  return parseEach(PgManager, [object], (_item, why) =>
-    reader.log.warn('PgManager skipped', { namespace, name, why }),
-  )[0];
-}
-
 /** What is true around this manager; the common case, nothing due, needs no further reading. */
 export async function gather(reader: Reader, manager: PgManager): Promise<Observation> {
-  const now: UnixSeconds = Math.floor(reader.kube.serverTime()?.toSeconds() ?? 0);
+  const now = serverNow(reader.kube);
   const { name, namespace } = manager.metadata;
   const { run, missed } = settlementOf(manager, now);
   const nothing = { now, manager, rivals: [], ownBackups: new Set<string>() };

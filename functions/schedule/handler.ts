@@ -4,21 +4,23 @@ import type { PgManager } from '../domain/resources.ts';
 import { apply, type Effects } from '../platform/apply.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { EventHandler } from '../platform/http.ts';
+import { readManager } from '../platform/managers.ts';
+import { beginWalk, goOn } from '../platform/pages.ts';
 import { reconcile, type Outcome } from '../platform/reconcile.ts';
 import { decide, type Observation } from './decide.ts';
-import { gather, readManager } from './gather.ts';
-import { firstPage, sweepPage } from './sweep.ts';
+import { gather } from './gather.ts';
+import { sweepWalk } from './sweep.ts';
 
 const nowhere: Outcome = { outcome: 'done', reason: 'PointsNowhere', message: 'the event names no object' };
 
 /** Handler of PgManager add and update, slot ticks, sweep ticks and sweep pages. `scope` is the only namespace, or empty for all. */
 export function createScheduleHandler(effects: Effects, clock: Clock, scope: string): EventHandler {
   const settle = (manager: PgManager): Promise<Outcome> => settleManager(effects, clock, manager);
+  const sweep = sweepWalk(effects, scope, settle);
   return async (event) => {
-    if (event['pgpurpose'] === 'sweep')
-      return sweepPage({ effects, scope, settle }, await firstPage(effects, event.id, scope));
+    if (event['pgpurpose'] === 'sweep') return beginWalk(sweep, event.id);
     const page = pageHint(event);
-    if (page !== undefined) return sweepPage({ effects, scope, settle }, page);
+    if (page !== undefined) return goOn(sweep, page);
     const hint = objectHint(event);
     if (hint === undefined || (scope !== '' && hint.namespace !== scope)) return nowhere;
     const manager = await readManager(effects, hint.namespace, hint.name);

@@ -1,7 +1,4 @@
-/**
- * The sweep: whatever an event, a timer or a crash has lost is found here within one interval. It goes page by page;
- * each activation posts the next page first, so that a page that dies takes none of the following with it.
- */
+/** The sweep: whatever an event, a timer or a crash has lost is found here within one interval. */
 import { isFinished } from '../domain/backups.ts';
 import { eventType, type OwnEvent } from '../domain/events.ts';
 import { failure } from '../domain/failures.ts';
@@ -9,99 +6,55 @@ import type { PageHint } from '../domain/hints.ts';
 import { path } from '../domain/names.ts';
 import { parseEach, PgBackup, PgManager } from '../domain/resources.ts';
 import { rotationOwed } from '../domain/rotation-owed.ts';
-import { parseTime, rfc3339 } from '../domain/time.ts';
 import type { Effects } from '../platform/apply.ts';
-import type { Page } from '../platform/kube.ts';
+import type { Walk } from '../platform/pages.ts';
+import { skip } from '../platform/pods.ts';
 import type { Outcome } from '../platform/reconcile.ts';
+
+/** Settles one manager: slots, status, timer. */
+export type Settle = (manager: PgManager) => Promise<Outcome>;
 
 /** Objects a page. Smaller than the API's default so that a page is done well within an activation. */
 const pageSize = 200;
-/** Pages of a sweep older than this are dropped: the next sweep is near (seconds). */
-const pageLifetime = 600;
-/** Marks a sweep that was started anew after its list token had expired. */
-const restartMark = '+';
 
-export interface Sweeper {
-  readonly effects: Effects;
-  readonly scope: string;
-  /** Settles one manager: slots, status, timer. */
-  settle(manager: PgManager): Promise<Outcome>;
-}
-
-/** The page that a sweep tick begins with; its tick id names all pages of the sweep. */
-export async function firstPage(effects: Effects, tick: string, scope: string): Promise<PageHint> {
-  await effects.kube.list(path.managers(scope), { limit: 1 });
-  return { tick, page: 1, kind: 'PgManager', continue: '', started: rfc3339(serverNow(effects)) };
-}
-
-/** Posts the next page, then handles its own. */
-export async function sweepPage(sweeper: Sweeper, hint: PageHint): Promise<Outcome> {
-  const { effects, scope } = sweeper;
-  let page: Page;
-  try {
-    page = await readPage(effects, scope, hint);
-  } catch (error) {
-    if (failure.isGone(error)) return restart(effects, hint);
-    throw error;
-  }
-  if (serverNow(effects) - (parseTime(hint.started) ?? 0) > pageLifetime) {
-    return { outcome: 'done', reason: 'StalePage', message: 'the page is of an old sweep' };
-  }
-  const next = nextPage(hint, page.continue);
-  if (next !== undefined) await effects.sink.post(pageEvent(next));
-  const handled =
-    hint.kind === 'PgManager' ? await sweepManagers(sweeper, hint, page) : await hintBackups(effects, hint, page);
-  return { outcome: 'done', reason: 'Swept', message: `page ${hint.page}: ${handled} ${hint.kind}` };
-}
-
-function readPage(effects: Effects, scope: string, hint: PageHint): Promise<Page> {
-  const common = { limit: pageSize, continue: hint.continue === '' ? undefined : hint.continue };
-  return hint.kind === 'PgManager'
-    ? effects.kube.list(path.managers(scope), common)
-    : effects.kube.list(path.backups(scope), {
-        ...common,
-        fieldSelector: 'status.announced!=success,status.announced!=error',
-      });
-}
-
-function nextPage(hint: PageHint, continueToken: string | undefined): PageHint | undefined {
-  if (continueToken !== undefined) return { ...hint, page: hint.page + 1, continue: continueToken };
-  return hint.kind === 'PgManager' ? { ...hint, page: hint.page + 1, kind: 'PgBackup', continue: '' } : undefined;
-}
-
-/** The list token expired (410): the kind is listed from its beginning, once a sweep. */
-async function restart(effects: Effects, hint: PageHint): Promise<Outcome> {
-  if (hint.tick.endsWith(restartMark)) {
-    return { outcome: 'done', reason: 'ListExpired', message: 'the list expired twice; the next sweep goes on' };
-  }
-  await effects.sink.post(pageEvent({ ...hint, tick: `${hint.tick}${restartMark}`, page: 1, continue: '' }));
-  return { outcome: 'done', reason: 'ListExpired', message: 'the list expired and is begun again' };
-}
-
-function pageEvent(hint: PageHint): OwnEvent {
+/** Managers are settled; what is unfinished or untold is hinted at, because a timer that exists may still not fire. */
+export function sweepWalk(effects: Effects, scope: string, settle: Settle): Walk {
   return {
-    type: eventType.sweepPage,
-    source: '/apis/sources.knative.dev/v1/namespaces/aidboxops/pingsources/sweep',
-    id: `${hint.tick}/${hint.page}`,
-    subject: `sweep/${hint.kind}/${hint.page}`,
-    data: hint,
+    effects,
+    name: 'sweep',
+    pageSize,
+    collections: [
+      {
+        kind: 'PgManager',
+        path: path.managers(scope),
+        handle: (items, hint) => sweepManagers(effects, settle, { items, hint }),
+      },
+      {
+        kind: 'PgBackup',
+        path: path.backups(scope),
+        fieldSelector: 'status.announced!=success,status.announced!=error',
+        handle: (items, hint) => hintBackups(effects, { items, hint }),
+      },
+    ],
   };
 }
 
-async function sweepManagers(sweeper: Sweeper, hint: PageHint, page: Page): Promise<number> {
-  const { effects } = sweeper;
-  const managers = parseEach(PgManager, page.items, (item, why) =>
-    effects.log.warn('PgManager skipped', { object: (item as { metadata?: object }).metadata, why }),
-  );
+interface SweepPage {
+  readonly items: readonly unknown[];
+  readonly hint: PageHint;
+}
+
+async function sweepManagers(effects: Effects, settle: Settle, { items, hint }: SweepPage): Promise<number> {
+  const managers = parseEach(PgManager, items, skip(effects.log));
   for (const manager of managers) {
-    await settleOne(sweeper, manager);
+    await settleOne(effects, settle, manager);
     if (rotationOwed(manager)) await postHint(effects, hint, lookHint('rotation', manager, hint.tick));
   }
   return managers.length;
 }
 
 /** One manager that cannot be settled must not stop the others of its page. */
-async function settleOne({ effects, settle }: Sweeper, manager: PgManager): Promise<void> {
+async function settleOne(effects: Effects, settle: Settle, manager: PgManager): Promise<void> {
   const { name, namespace } = manager.metadata;
   try {
     const outcome = await settle(manager);
@@ -116,11 +69,9 @@ async function settleOne({ effects, settle }: Sweeper, manager: PgManager): Prom
   }
 }
 
-/** One hint for each StatefulSet with something unfinished or untold: a timer that exists may still not fire. */
-async function hintBackups(effects: Effects, hint: PageHint, page: Page): Promise<number> {
-  const backups = parseEach(PgBackup, page.items, (item, why) =>
-    effects.log.warn('PgBackup skipped', { object: (item as { metadata?: object }).metadata, why }),
-  );
+/** One hint for each StatefulSet with something unfinished or untold. */
+async function hintBackups(effects: Effects, { items, hint }: SweepPage): Promise<number> {
+  const backups = parseEach(PgBackup, items, skip(effects.log));
   const seen = new Set<string>();
   for (const backup of backups.filter(
     (candidate) => !(isFinished(candidate) && candidate.status.announced === candidate.status.state),
@@ -151,8 +102,4 @@ function lookHint(purpose: 'backup' | 'rotation', object: PgBackup | PgManager, 
     extensions: { pgpurpose: purpose },
     data: { namespace, name, purpose, statefulSet: object.spec.selector.name },
   };
-}
-
-function serverNow(effects: Effects): number {
-  return Math.floor(effects.kube.serverTime()?.toSeconds() ?? 0);
 }

@@ -4,12 +4,13 @@ import { namedObject } from '../domain/named-object.ts';
 import { path } from '../domain/names.ts';
 import type { Effects } from '../platform/apply.ts';
 import type { EventHandler } from '../platform/http.ts';
+import { serverNow } from '../platform/kube.ts';
 
 /** Always done: a dead letter that is sent again would only be dead again. The sweep does the work that it hinted at. */
 export function createUndeliveredHandler(effects: Effects): EventHandler {
   return async (event) => {
-    const code = String(event['knativeerrorcode'] ?? 'no answer');
-    const destination = String(event['knativeerrordest'] ?? 'unknown');
+    const code = text(event['knativeerrorcode']) ?? 'no answer';
+    const destination = text(event['knativeerrordest']) ?? 'unknown';
     effects.log.error('Event undelivered', {
       type: event.type,
       subject: event.subject,
@@ -24,17 +25,21 @@ export function createUndeliveredHandler(effects: Effects): EventHandler {
     const object = (await effects.kube.get(at)) as { metadata?: { uid?: string } } | undefined;
     const uid = object?.metadata?.uid;
     if (uid === undefined) return { outcome: 'done', reason: 'Undelivered', message: 'the object is gone' };
-    const now = Math.floor(effects.kube.serverTime()?.toSeconds() ?? 0);
     const record = buildKubernetesEvent({
       object: { ...named, uid },
       transition: `undelivered-${event.id.replace(/[^a-zA-Z0-9]+/g, '-').slice(0, 80)}x`,
       type: 'Warning',
       reason: 'Undelivered',
       message: `event ${event.type} could not be delivered (${code}); the next sweep looks again`,
-      time: now,
+      time: serverNow(effects.kube),
       reporter: 'schedule',
     });
     await effects.kube.create(path.events(namespace), record);
     return { outcome: 'done', reason: 'Undelivered', message: `${kind} ${namespace}/${name}` };
   };
+}
+
+/** Extension attributes are strings, numbers or booleans; anything else was forged. */
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
 }

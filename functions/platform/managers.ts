@@ -1,0 +1,15 @@
+import { path } from '../domain/names.ts';
+import { parseEach, PgManager } from '../domain/resources.ts';
+import type { Kube } from './kube.ts';
+import type { Log } from './log.ts';
+import { skip } from './pods.ts';
+
+/** The manager as it is now; undefined when it is gone, or not as its CRD says. */
+export async function readManager(
+  reader: { readonly kube: Kube; readonly log: Log },
+  namespace: string,
+  name: string,
+): Promise<PgManager | undefined> {
+  const object = await reader.kube.get(path.manager(namespace, name));
+  return object === undefined ? undefined : parseEach(PgManager, [object], skip(reader.log))[0];
+}
