@@ -1,0 +1,32 @@
+/** Why nothing can be done in a pod, in words: the fact, then what to do. */
+import type { Problem } from './errors.ts';
+import type { PodObstacle } from './remote-run.ts';
+
+/** The API server's refusal names user, verb and resource; people need them in another order. */
+export function forbiddenText(message: string, namespace: string): string {
+  const [, account = 'of this function'] = /system:serviceaccount:([^\s"]+)/.exec(message) ?? [];
+  const [, verb = 'get'] = /cannot (\w+) resource/.exec(message) ?? [];
+  return `ServiceAccount ${account.replace(':', '/')} may not "${verb}" pods/exec in namespace ${namespace}. See README "Namespaces and RBAC".`;
+}
+
+/** What in the pod keeps wal-g from working. */
+export function obstacleProblem(pod: string, obstacle: PodObstacle, directory: string): Problem {
+  switch (obstacle.kind) {
+    case 'DirectoryNotCreatable':
+      return {
+        kind: 'NoPodAccess',
+        text: `${/^uid \d+/.exec(obstacle.detail)?.[0] ?? 'the database user'} cannot create ${directory} in ${pod}. Mount a volume there or set spec.backup.directory.`,
+      };
+    case 'WrongUser':
+      return {
+        kind: 'NoPodAccess',
+        text: `in ${pod} ${obstacle.detail}. wal-g must run as the owner of the data directory: run the container as that user, or as root with setpriv, gosu or su-exec.`,
+      };
+    case 'MissingTool':
+      return { kind: 'NoPodAccess', text: `in ${pod} ${obstacle.detail}. Use an image that has it.` };
+    case 'NoDataDirectory':
+      return { kind: 'NoPodAccess', text: `in ${pod} ${obstacle.detail}. Set PGDATA in the container's environment.` };
+    case 'NoWalg':
+      return { kind: 'WalgError', text: `in ${pod} ${obstacle.detail}. Use an image with wal-g on its PATH.` };
+  }
+}

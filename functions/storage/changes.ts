@@ -1,0 +1,78 @@
+/**
+ * Changes of storage's state and whether they have been told. `announced` is the key of the change told last. A change
+ * that is overtaken by the next one before it was told is kept behind it, marked with `+`: an outage that began and
+ * ended while nobody could be told of it is told afterwards. No side effects.
+ */
+import type { StorageCondition } from '../domain/resources.ts';
+import { rfc3339, type UnixSeconds } from '../domain/time.ts';
+
+/** A state that consumers are told of; `unknown` is only a gap in what is known. */
+export interface Change {
+  readonly state: 'available' | 'unavailable';
+  /** RFC 3339. */
+  readonly since: string;
+}
+
+type State = NonNullable<StorageCondition['state']>;
+
+/** How many overtaken changes are kept; the field has room for 256 characters. */
+const keptOvertaken = 6;
+const owedMark = '+';
+
+/** `unavailable/2022-01-02T02:14:00Z`. */
+export function changeKey({ state, since }: Change): string {
+  return `${state}/${since}`;
+}
+
+/** Changes still to be told, oldest first. */
+export function owedChanges(condition: StorageCondition): Change[] {
+  const present = presentChange(condition);
+  const told = words(condition.announced).find((word) => !isOwed(word));
+  const untold = present !== undefined && told !== changeKey(present);
+  return [...words(condition.announced).filter(isOwed).flatMap(parseWord), ...(untold ? [present] : [])];
+}
+
+/**
+ * `since` and `announced` of the condition that follows `stored`. The state that was known before a gap, found again
+ * after it, is no change: a pod that restarts during a probe makes no news.
+ */
+export function follow(
+  stored: StorageCondition,
+  state: State,
+  now: UnixSeconds,
+): Pick<StorageCondition, 'since' | 'announced'> {
+  if (state === stored.state) return { since: stored.since, announced: stored.announced };
+  const kept = announcedBehind(stored);
+  const lastWord = kept.at(-1) ?? '';
+  const known = parseWord(lastWord)[0];
+  if (known?.state !== state) return { since: rfc3339(now), announced: joined(kept) };
+  return { since: known.since, announced: joined(isOwed(lastWord) ? kept.slice(0, -1) : kept) };
+}
+
+/** What was told last, then what is owed, the present change included: it is about to be overtaken. */
+function announcedBehind(condition: StorageCondition): string[] {
+  const told = words(condition.announced).filter((word) => !isOwed(word));
+  const owed = owedChanges(condition).map((change) => `${owedMark}${changeKey(change)}`);
+  return [...told, ...owed.slice(-keptOvertaken)];
+}
+
+function presentChange({ state, since }: StorageCondition): Change | undefined {
+  return state === undefined || state === 'unknown' || since === undefined ? undefined : { state, since };
+}
+
+function words(announced: string | undefined): string[] {
+  return announced?.split(' ') ?? [];
+}
+
+function joined(announced: readonly string[]): string | undefined {
+  return announced.length === 0 ? undefined : announced.join(' ');
+}
+
+function isOwed(word: string): boolean {
+  return word.startsWith(owedMark);
+}
+
+function parseWord(word: string): Change[] {
+  const [, state, since] = /^\+?(available|unavailable)\/(\S+)$/.exec(word) ?? [];
+  return since === undefined ? [] : [{ state: state as Change['state'], since }];
+}

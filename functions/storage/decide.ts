@@ -1,0 +1,199 @@
+/** What a verdict on storage leads to: the condition of one PgManager, then telling what changed. No side effects. */
+import { isDeepStrictEqual } from 'node:util';
+import { buildKubernetesEvent } from '../domain/build/kubernetes-event.ts';
+import type { Command, Decision } from '../domain/commands.ts';
+import { defined } from '../domain/defined.ts';
+import { eventType, type OwnEvent } from '../domain/events.ts';
+import { fieldManager, path } from '../domain/names.ts';
+import type { PgManager, StorageCondition } from '../domain/resources.ts';
+import { oneLine } from '../domain/text.ts';
+import { parseTime, type UnixSeconds } from '../domain/time.ts';
+import { changeKey, follow, owedChanges, type Change } from './changes.ts';
+import type { Finding } from './finding.ts';
+import type { Verdict } from './judge.ts';
+
+export interface Observation {
+  /** API server's clock. */
+  readonly now: UnixSeconds;
+  readonly manager: PgManager;
+  /** What was seen just now; absent once it has been recorded, by us or by somebody who looked at the same time. */
+  readonly verdict?: Verdict | undefined;
+}
+
+/** After so many failed checks in a row storage counts as unavailable. */
+const failuresToUnavailable = 2;
+const maxDetailLength = 400;
+
+/** Writes the condition when it changes, else tells what has not been told yet. */
+export function decide({ now, manager, verdict }: Observation): Decision {
+  const stored = manager.status.conditions.storage;
+  if (verdict !== undefined) {
+    const condition = nextCondition(stored ?? {}, verdict, now);
+    if (!isDeepStrictEqual(condition, stored)) {
+      return {
+        commands: [applyStorage(manager, condition)],
+        next: 'again',
+        reason: 'StorageSeen',
+        message: condition.message ?? '',
+      };
+    }
+  }
+  return announce(manager, now);
+}
+
+interface Seen extends Pick<StorageCondition, 'status' | 'failures'> {
+  readonly state: NonNullable<StorageCondition['state']>;
+  readonly fact: string;
+}
+
+/** The condition with this verdict in it; equal to `stored` when nothing is new. */
+function nextCondition(stored: StorageCondition, verdict: Verdict, now: UnixSeconds): StorageCondition {
+  const { state, status, failures, fact } = seenAs(stored, verdict);
+  const { since, announced } = follow(stored, state, now);
+  const whole = state === 'unavailable' ? `unavailable since ${clockMinutes(since)}: ${fact}` : fact;
+  return defined({
+    state,
+    status,
+    message: wording(stored.message, whole, verdict.detail),
+    since,
+    failures,
+    announced,
+  });
+}
+
+/** Only checks that were made count: not to be able to ask neither adds to the failures nor ends their row. */
+function seenAs(stored: StorageCondition, verdict: Verdict): Seen {
+  const { fact } = verdict;
+  const failures = stored.failures ?? 0;
+  switch (verdict.kind) {
+    case 'ok':
+      return { state: 'available', status: 'ok', failures: 0, fact };
+    case 'warning':
+      return { state: 'available', status: 'error', failures: 0, fact };
+    case 'broken':
+      return { state: 'unknown', status: 'error', failures, fact };
+    case 'unknown':
+      return { state: 'unknown', status: 'unknown', failures, fact };
+    case 'failed':
+      return seenFailing(stored, fact);
+  }
+}
+
+/** A first failure may be chance: it is shown, and what was known of storage stays. */
+function seenFailing(stored: StorageCondition, fact: string): Seen {
+  const failures = Math.min((stored.failures ?? 0) + 1, failuresToUnavailable);
+  if (failures >= failuresToUnavailable) return { state: 'unavailable', status: 'error', failures, fact };
+  const { state = 'unknown' } = stored;
+  const status = state === 'unknown' ? 'error' : stored.status;
+  return { state, status, failures, fact: `${fact} failed once` };
+}
+
+/** `02:14Z`. */
+function clockMinutes(time: string | undefined): string {
+  return `${(time ?? '').slice(11, 16)}Z`;
+}
+
+/**
+ * `<fact>: "<detail>"`. While the fact is the same the stored words stay: servers put request ids and times into their
+ * errors, and each write of a status wakes a function.
+ */
+function wording(stored: string | undefined, fact: string, detail: string | undefined): string {
+  if (detail === undefined) return oneLine(fact);
+  const prefix = `${oneLine(fact)}: "`;
+  return stored?.startsWith(prefix) === true ? stored : oneLine(`${prefix}${detail.slice(0, maxDetailLength)}"`);
+}
+
+/** Kubernetes Events → CloudEvents → `announced`. Whoever finds it behind tells again, under the same ids. */
+function announce(manager: PgManager, now: UnixSeconds): Decision {
+  const stored = manager.status.conditions.storage;
+  const owed = stored === undefined ? [] : owedChanges(stored);
+  const last = owed.at(-1);
+  if (stored === undefined || last === undefined) {
+    return { commands: [], next: 'settled', reason: 'UpToDate', message: stored?.message ?? '' };
+  }
+  return {
+    commands: [
+      ...owed.map((change) => recordChange(manager, change, now)),
+      {
+        type: 'post',
+        events: owed.map((change) => changeEvent(manager, change)),
+        then: [applyStorage(manager, { ...stored, announced: changeKey(last) })],
+      },
+    ],
+    next: 'again',
+    reason: 'StorageChanged',
+    message: messageOf(manager, last),
+  };
+}
+
+function recordChange(manager: PgManager, change: Change, now: UnixSeconds): Command {
+  const { name, namespace, uid } = manager.metadata;
+  const available = change.state === 'available';
+  return {
+    type: 'recordEvent',
+    event: buildKubernetesEvent({
+      object: { kind: 'PgManager', name, namespace, uid },
+      transition: `storage-${change.state}-${parseTime(change.since) ?? 0}`,
+      type: available ? 'Normal' : 'Warning',
+      reason: available ? 'StorageAvailable' : 'StorageUnavailable',
+      message: messageOf(manager, change),
+      time: now,
+      reporter: 'storage',
+    }),
+  };
+}
+
+function changeEvent(manager: PgManager, change: Change): OwnEvent {
+  const { name, namespace, uid } = manager.metadata;
+  const available = change.state === 'available';
+  return {
+    type: available ? eventType.storageAvailable : eventType.storageUnavailable,
+    source: path.manager(namespace, name),
+    id: `${uid}/storage/${changeKey(change)}`,
+    subject: `pgmanager/${namespace}/${name}`,
+    data: {
+      namespace,
+      name,
+      uid,
+      statefulSet: manager.spec.selector.name,
+      state: change.state,
+      since: change.since,
+      message: messageOf(manager, change),
+    },
+  };
+}
+
+/** What is known of a change that was overtaken is only what and when. */
+function messageOf(manager: PgManager, { state, since }: Change): string {
+  const stored = manager.status.conditions.storage;
+  if (stored?.message !== undefined && stored.state === state && stored.since === since) return stored.message;
+  return `${state} since ${since}`;
+}
+
+function applyStorage(manager: PgManager, storage: StorageCondition): Command {
+  return {
+    type: 'applyStatus',
+    kind: 'PgManager',
+    target: manager.metadata,
+    fieldManager: fieldManager.storage,
+    status: { conditions: { storage } },
+  };
+}
+
+/**
+ * Asks the backup function, which alone stops runs, to look at the database. It is pointed to the run itself: no
+ * PgBackup has that name, so that it looks into the pod whatever became of the run's PgBackup.
+ */
+export function orphanHint({ subject, orphan }: Finding, cause: string): Command[] {
+  if (orphan === undefined) return [];
+  const { namespace, statefulSet } = subject;
+  const event: OwnEvent = {
+    type: eventType.look,
+    source: path.statefulSet(namespace, statefulSet),
+    id: `${cause}/backup/${orphan.id}`,
+    subject: `statefulset/${namespace}/${statefulSet}`,
+    extensions: { pgpurpose: 'backup' },
+    data: { namespace, name: orphan.id, purpose: 'backup', statefulSet },
+  };
+  return [{ type: 'post', events: [event], then: [] }];
+}

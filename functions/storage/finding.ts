@@ -1,0 +1,21 @@
+/** What one look at a database and its storage found. */
+import type { Location } from '../domain/location.ts';
+import type { ProbeAnswer, RunKind } from '../domain/remote-run.ts';
+import type { RunnerResult } from '../platform/runner.ts';
+
+/** A database as a PgManager names it; the StatefulSet need not exist. */
+export interface Subject {
+  readonly namespace: string;
+  readonly statefulSet: string;
+  /** Where runs keep their files in the pod. */
+  readonly directory: string;
+}
+
+export interface Finding {
+  readonly subject: Subject;
+  readonly location: Location;
+  /** Set when there was a pod to ask. */
+  readonly answer?: { readonly pod: string; readonly result: RunnerResult<ProbeAnswer> } | undefined;
+  /** A run that holds the lock of the database and that no unfinished PgBackup and no running rotation answers for. */
+  readonly orphan?: { readonly id: string; readonly kind: RunKind } | undefined;
+}
