@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, test } from 'node:test';
@@ -14,8 +14,10 @@ import { until } from './support/until.ts';
 
 const script = join(dirname(import.meta.filename), 'support', 'function.ts');
 const open: ServedFunction[] = [];
+const dirs: string[] = [];
 afterEach(async () => {
   await Promise.all(open.splice(0).map((one) => one.stop()));
+  for (const dir of dirs.splice(0)) await rm(dir, { recursive: true, force: true });
 });
 
 interface Worker extends TestContext {
@@ -39,6 +41,7 @@ interface Options {
 async function worker(options: Options = {}): Promise<Worker> {
   const { service = storedService(), argv = [process.execPath, script], isReady = true } = options;
   const dir = await mkdtemp(join(tmpdir(), 'aidboxops-function-'));
+  dirs.push(dir);
   const files = { record: join(dir, 'record'), ready: join(dir, 'ready'), release: join(dir, 'release') };
   if (isReady) touch(files.ready);
   const place = { namespace: 'ops', name: 'worker', dir, log: join(dir, 'log', 'worker.log') };

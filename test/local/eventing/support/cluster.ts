@@ -1,5 +1,5 @@
 /** A real API server with the Knative definitions and the stand-ins on it. The only file that knows who starts it. */
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
@@ -102,6 +102,7 @@ export async function startCluster(definitions: readonly object[] = []): Promise
       await eventing.stop();
       kube.close();
       await server.stop();
+      await rm(dir, { recursive: true, force: true });
     },
   };
 }
