@@ -1,6 +1,7 @@
 /** What one look at a database and its storage found. */
 import type { Location } from '../domain/location.ts';
 import type { ProbeAnswer, RunKind } from '../domain/remote-run.ts';
+import type { PgManager } from '../domain/resources.ts';
 import type { RunnerResult } from '../platform/runner.ts';
 
 /** A database as a PgManager names it; the StatefulSet need not exist. */
@@ -9,6 +10,11 @@ export interface Subject {
   readonly statefulSet: string;
   /** Where runs keep their files in the pod. */
   readonly directory: string;
+}
+
+/** The database that a manager names. */
+export function subjectOf({ metadata, spec }: PgManager): Subject {
+  return { namespace: metadata.namespace, statefulSet: spec.selector.name, directory: spec.backup.directory };
 }
 
 export interface Finding {

@@ -1,35 +1,92 @@
 /** Settles what an event hints at: the first look at a new PgManager, or one page of the probe. */
+import { isDeepStrictEqual } from 'node:util';
 import { objectHint, pageHint } from '../domain/hints.ts';
-import type { Effects } from '../platform/apply.ts';
+import type { PgManager } from '../domain/resources.ts';
+import { apply, type Effects } from '../platform/apply.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { EventHandler } from '../platform/http.ts';
+import { inTime } from '../platform/in-time.ts';
+import { serverNow } from '../platform/kube.ts';
 import { readManager } from '../platform/managers.ts';
 import { beginWalk, goOn } from '../platform/pages.ts';
-import type { Outcome } from '../platform/reconcile.ts';
-import { createLooker, lookFor, subjectOf, type Looker } from './look.ts';
-import { probeWalk } from './page.ts';
+import { reconcile, type Outcome } from '../platform/reconcile.ts';
+import { decide, orphanHint, type Observation } from './decide.ts';
+import { subjectOf } from './finding.ts';
+import { lookAt } from './gather.ts';
+import { judge, type Verdict } from './judge.ts';
+import { probeWalk, type Look } from './page.ts';
 
 const nowhere: Outcome = { outcome: 'done', reason: 'PointsNowhere', message: 'the event names no object' };
 
 /** Handler of PgManager add, probe ticks and probe pages. `scope` is the only namespace, or empty for all. */
 export function createStorageHandler(effects: Effects, clock: Clock, scope: string): EventHandler {
   return async (event) => {
-    const looker = createLooker(effects, clock, event.id);
-    if (event['pgpurpose'] === 'probe') return beginWalk(probeWalk(looker, scope), event.id);
+    const look = createLook({ ...effects, runner: inTime(effects.runner, clock) }, clock, event.id);
+    const walk = probeWalk(effects, scope, look);
+    if (event['pgpurpose'] === 'probe') return beginWalk(walk, event.id);
     const page = pageHint(event);
-    if (page !== undefined) return goOn(probeWalk(looker, scope), page);
+    if (page !== undefined) return goOn(walk, page);
     const hint = objectHint(event);
     if (hint === undefined || (scope !== '' && hint.namespace !== scope)) return nowhere;
-    return firstLook(looker, hint.namespace, hint.name);
+    const manager = await readManager(effects, hint.namespace, hint.name);
+    return manager === undefined ? nowhere : firstLook(look, manager);
   };
 }
 
 /** Every PgManager is added anew whenever the event source restarts; those that were looked at are left to the probe. */
-async function firstLook(looker: Looker, namespace: string, name: string): Promise<Outcome> {
-  const manager = await readManager(looker.effects, namespace, name);
-  if (manager === undefined || manager.metadata.deletionTimestamp !== undefined) return nowhere;
+async function firstLook(look: Look, manager: PgManager): Promise<Outcome> {
+  if (manager.metadata.deletionTimestamp !== undefined) return nowhere;
   if (manager.status.conditions.storage !== undefined) {
     return { outcome: 'done', reason: 'LookedBefore', message: 'the next probe looks again' };
   }
-  return lookFor(looker, subjectOf(manager), [manager]);
+  return look(subjectOf(manager), [manager]);
+}
+
+/** One look, recorded with each manager; ends as the worst recording. `cause` is the id of the event that is handled. */
+function createLook(effects: Effects, clock: Clock, cause: string): Look {
+  return async (subject, managers) => {
+    const finding = await lookAt(effects, subject);
+    if (finding.orphan !== undefined)
+      effects.log.warn('Lock held by a run that nothing answers for', { ...subject, run: finding.orphan.id });
+    await apply(effects, orphanHint(finding, cause));
+    const verdict = judge(finding);
+    let worst: Outcome = { outcome: 'done', reason: 'Looked', message: verdict.fact };
+    for (const manager of managers) {
+      const outcome = await record({ effects, clock }, manager, verdict);
+      if (outcome.outcome === 'retry') worst = outcome;
+    }
+    return worst;
+  };
+}
+
+/**
+ * A verdict counts only against the condition that it was looked for: when somebody else has recorded one meanwhile, as
+ * for an event that came twice, it is dropped, so that one moment never counts as two failures.
+ */
+async function record(
+  { effects, clock }: { readonly effects: Effects; readonly clock: Clock },
+  read: PgManager,
+  verdict: Verdict,
+): Promise<Outcome> {
+  const { name, namespace, uid } = read.metadata;
+  const before = read.status.conditions.storage;
+  let fresh: PgManager | undefined = read;
+  return reconcile<Observation>(
+    {
+      gather: async () => {
+        const manager = fresh ?? (await readManager(effects, namespace, name));
+        fresh = undefined;
+        if (manager?.metadata.uid !== uid || manager.metadata.deletionTimestamp !== undefined) return undefined;
+        const counts = isDeepStrictEqual(manager.status.conditions.storage, before);
+        return { now: serverNow(effects.kube), manager, verdict: counts ? verdict : undefined };
+      },
+      decide,
+      apply: ({ commands, reason, message }) => {
+        if (commands.length > 0)
+          effects.log.info('Decision', { object: `${namespace}/${name}`, reason, detail: message });
+        return apply(effects, commands);
+      },
+    },
+    clock,
+  );
 }
