@@ -1,3 +1,4 @@
+/** Which object an event names, for what is told about the event itself. */
 import * as z from 'zod';
 
 /** One of our objects, by name. */
@@ -13,23 +14,28 @@ const Timer = z.object({
   pgname: z.string().max(253),
 });
 
-/** ApiServerSource's and our own subjects: `/apis/aidbox.pg/v01/namespaces/<ns>/pgbackups/<name>`, `pgbackup/<ns>/<name>`. */
-const subjects =
-  /^(?:\/apis\/aidbox\.pg\/v01\/namespaces\/([^/]{1,253})\/(pgmanager|pgbackup)s\/([^/]{1,253})|(pgmanager|pgbackup)\/([^/]{1,253})\/([^/]{1,253}))$/;
+/** Subjects of ApiServerSource: `/apis/aidbox.pg/v01/namespaces/<ns>/pgbackups/<name>`; ours: `pgbackup/<ns>/<name>`. */
+const subjects = [
+  /^\/apis\/aidbox\.pg\/v01\/namespaces\/(?<namespace>[^/]{1,253})\/(?<kind>pgmanager|pgbackup)s\/(?<name>[^/]{1,253})$/,
+  /^(?<kind>pgmanager|pgbackup)\/(?<namespace>[^/]{1,253})\/(?<name>[^/]{1,253})$/,
+];
 
 /** The object that an event is about, by its timer extensions or its subject; undefined when it names none of ours. */
 export function namedObject(event: { readonly subject?: string | undefined }): NamedObject | undefined {
   const timer = Timer.safeParse(event).data;
-  if (timer !== undefined) {
-    return {
-      kind: timer.pgpurpose === 'backup' ? 'PgBackup' : 'PgManager',
-      namespace: timer.pgnamespace,
-      name: timer.pgname,
-    };
+  if (timer === undefined) return bySubject(event.subject ?? '');
+  return {
+    kind: timer.pgpurpose === 'backup' ? 'PgBackup' : 'PgManager',
+    namespace: timer.pgnamespace,
+    name: timer.pgname,
+  };
+}
+
+function bySubject(subject: string): NamedObject | undefined {
+  for (const pattern of subjects) {
+    const { kind, namespace, name } = pattern.exec(subject)?.groups ?? {};
+    if (namespace !== undefined && name !== undefined)
+      return { kind: kind === 'pgmanager' ? 'PgManager' : 'PgBackup', namespace, name };
   }
-  const match = subjects.exec(event.subject ?? '');
-  if (match === null) return undefined;
-  const [, ns1, kind1, name1, kind2, ns2, name2] = match;
-  const kind = (kind1 ?? kind2) === 'pgmanager' ? 'PgManager' : 'PgBackup';
-  return { kind, namespace: ns1 ?? ns2 ?? '', name: name1 ?? name2 ?? '' };
+  return undefined;
 }

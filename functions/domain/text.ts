@@ -26,7 +26,6 @@ export function redact(text: string): string {
 
 /** One line of at most 1 KiB (UTF-8): control characters become spaces, secrets are hidden, the end is cut with `…`. */
 export function oneLine(text: string): string {
-   
   const line = redact(text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ').trim());
   return bytes(line) <= lineLimit ? line : `${cutBytes(line, lineLimit - 3)}…`;
 }

@@ -19,7 +19,9 @@ export function exchange(options: RequestOptions, body: string | undefined): Pro
     function noAnswer(error: Error): void {
       reject(failure.of(0, 'NoAnswer', `${options.method} ${options.path}: ${error.message}`));
     }
-    const outgoing = request({ ...options, signal: AbortSignal.timeout(timeoutMs) }, (incoming) => {
+    // A URL writes an IPv6 address in brackets, a connection is made without them.
+    const host = options.host?.replace(/^\[(.*)\]$/, '$1');
+    const outgoing = request({ ...options, host, signal: AbortSignal.timeout(timeoutMs) }, (incoming) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       incoming.on('data', (chunk: Buffer) => {

@@ -95,14 +95,13 @@ export function createKube(kubeConfig: KubeConfig): Kube {
 
   async function call(what: Call): Promise<unknown> {
     const options = await requestOptions();
-    const query = new URLSearchParams(definedEntries(what.query ?? {})).toString();
     const answer = await exchange(
       {
         ...options,
         host: base.hostname,
         port: base.port || 443,
         method: what.method,
-        path: `${base.pathname.replace(/\/$/, '')}${what.path}${query === '' ? '' : `?${query}`}`,
+        path: `${base.pathname.replace(/\/$/, '')}${target(what)}`,
         headers: {
           ...(options.headers as Record<string, string>),
           Accept: 'application/json',
@@ -169,6 +168,11 @@ export function createKube(kubeConfig: KubeConfig): Kube {
     serverTime: () => newestDate,
     close: () => agent?.destroy(),
   };
+}
+
+function target({ path, query = {} }: Call): string {
+  const parameters = new URLSearchParams(definedEntries(query)).toString();
+  return parameters === '' ? path : `${path}?${parameters}`;
 }
 
 function definedEntries(query: Readonly<Record<string, string | undefined>>): [string, string][] {

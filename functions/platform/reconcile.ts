@@ -28,38 +28,48 @@ const lastRoundMs = 35_000;
 
 const maxConflicts = 3;
 
+const outOfTime: Outcome = {
+  outcome: 'retry',
+  reason: 'OutOfTime',
+  message: 'more to do than fits in one activation',
+};
+const nothingThere: Outcome = { outcome: 'done', reason: 'NothingThere', message: 'nothing to look at' };
+const conflicting: Outcome = { outcome: 'retry', reason: 'Conflict', message: 'others keep writing the same object' };
+
 /** Ends with what the last decision said; `retry` after three conflicts in a row, or when time is up with work left. */
 export async function reconcile<O>(steps: Steps<O>, clock: Clock): Promise<Outcome> {
   const begin = clock.monotonic();
+  const elapsed = (): number => clock.monotonic() - begin;
   let conflicts = 0;
   let undelivered = false;
-  for (;;) {
-    const elapsed = clock.monotonic() - begin;
-    if (elapsed > lastRoundMs)
-      return { outcome: 'retry', reason: 'OutOfTime', message: 'more to do than fits in one activation' };
-    const observation = await steps.gather(elapsed);
-    if (observation === undefined) return { outcome: 'done', reason: 'NothingThere', message: 'nothing to look at' };
+  while (elapsed() <= lastRoundMs) {
+    const observation = await steps.gather(elapsed());
+    if (observation === undefined) return nothingThere;
     const decision = steps.decide(observation);
     const applied = await steps.apply(decision);
     undelivered ||= applied.undelivered;
-    if (applied.outcome === 'conflict') {
-      conflicts += 1;
-      if (conflicts > maxConflicts)
-        return { outcome: 'retry', reason: 'Conflict', message: 'others keep writing the same object' };
-      continue;
+    conflicts = applied.outcome === 'conflict' ? conflicts + 1 : 0;
+    if (conflicts > maxConflicts) return conflicting;
+    switch (conflicts > 0 ? 'again' : nextStep(decision, applied, elapsed())) {
+      case 'again':
+        break;
+      case 'wait':
+        await clock.sleep(pollMs);
+        break;
+      case 'finish':
+        return finish(decision, undelivered);
     }
-    conflicts = 0;
-    const next = applied.undelivered && decision.next === 'again' ? 'retry' : decision.next;
-    if (next === 'again') continue;
-    if ((next === 'wait' || next === 'pursue') && clock.monotonic() - begin < waitBudgetMs) {
-      await clock.sleep(pollMs);
-      continue;
-    }
-    return finish(next, decision, undelivered);
   }
+  return outOfTime;
 }
 
-function finish(next: Decision['next'], decision: Decision, undelivered: boolean): Outcome {
+/** What was not delivered would not be delivered a moment later either: the event comes again with backoff. */
+function nextStep({ next }: Decision, { undelivered }: Applied, elapsed: number): 'again' | 'wait' | 'finish' {
+  if (next === 'again') return undelivered ? 'finish' : 'again';
+  return (next === 'wait' || next === 'pursue') && elapsed < waitBudgetMs ? 'wait' : 'finish';
+}
+
+function finish({ next, reason, message }: Decision, undelivered: boolean): Outcome {
   if (undelivered) return { outcome: 'retry', reason: 'Undelivered', message: 'the sink did not accept an event' };
-  return { outcome: next === 'retry' || next === 'pursue' ? 'retry' : 'done', reason: decision.reason, message: decision.message };
+  return { outcome: next === 'retry' || next === 'pursue' ? 'retry' : 'done', reason, message };
 }
