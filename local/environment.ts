@@ -40,6 +40,8 @@ export interface EnvironmentOptions {
   readonly functions?: boolean;
   /** Told about events, deliveries and processes of functions. */
   readonly observe?: (observation: Observation) => void;
+  /** Aborts a set-up that is under way. */
+  readonly signal?: AbortSignal;
   /** Kustomizations to apply, below the root of the repository; `crds` and `eventing` unless told otherwise. */
   readonly manifests?: readonly string[];
   /** Passed on to the eventing stand-ins. */
@@ -94,8 +96,8 @@ type Settled = EnvironmentOptions & { readonly progress: Progress };
 async function setUp(options: Settled, undo: (() => unknown)[]): Promise<Environment> {
   const { dir, progress } = options;
   const book = openBook(dir);
-  const assets = await getAssets(progress);
-  const controlPlane = await timed(progress, 'API server', () =>
+  const assets = await getAssets(progress, options.signal);
+  const controlPlane = await timed(options, 'API server', () =>
     startControlPlane({ dir, book, audit: options.audit, binaries: assets }),
   );
   undo.push(() => controlPlane.stop());
@@ -109,7 +111,7 @@ async function setUp(options: Settled, undo: (() => unknown)[]): Promise<Environ
   const files = chooseFiles(dir, progress);
   undo.push(files.remove);
   const failed = troubleLog(options);
-  const kubelet = await timed(progress, 'node', () =>
+  const kubelet = await timed(options, 'node', () =>
     startKubelet(
       { kube, rest, book, failed, ...files, image: makeFilesImage(files.imageDir, assets) },
       controlPlane.certificate,
@@ -192,14 +194,14 @@ async function startFunctions(
   parts: { kube: Kube; kubectl: Environment['kubectl']; book: ProcessBook; controlPlane: ControlPlane },
 ): Promise<Eventing> {
   const manifests = options.manifests ?? ['crds', 'eventing'];
-  await timed(options.progress, 'manifests', () =>
+  await timed(options, 'manifests', () =>
     installManifests(
       parts,
       knativeDefinitions(),
       manifests.map((one) => join(repository, one)),
     ),
   );
-  return timed(options.progress, 'eventing', () =>
+  return timed(options, 'eventing', () =>
     startEventing({
       ...options.eventing,
       kubeConfigPath: parts.controlPlane.kubeConfigPath,
@@ -259,8 +261,9 @@ function once(action: () => Promise<void>): () => Promise<void> {
   return () => (result ??= action());
 }
 
-async function timed<T>(progress: Progress, name: string, work: () => Promise<T>): Promise<T> {
-  const part = progress.part(name);
+async function timed<T>(options: Settled, name: string, work: () => Promise<T>): Promise<T> {
+  options.signal?.throwIfAborted();
+  const part = options.progress.part(name);
   part.update('starting');
   try {
     const result = await work();

@@ -129,13 +129,18 @@ export function currentOwner(dir: string): ProcessIdentity | undefined {
 
 /** Ends what an earlier environment in this directory left behind (its owner is dead); returns the names. */
 export async function endLeftovers(dir: string): Promise<string[]> {
-  const page = readPage(dir);
-  if (page === undefined || isAlive(page.owner)) return [];
-  const recorded = page.processes.filter(isAlive);
-  const marked = page.containers.flatMap((id) => processesOfContainer(id));
-  const left = [...recorded, ...marked.filter((one) => recorded.every((other) => other.pid !== one.pid))];
+  const left = processesLeft(dir);
   await endAll(left);
   return left.map((one) => one.name);
+}
+
+/** What this environment has started and what is still alive, functions and commands in containers included. */
+export function processesLeft(dir: string): ProcessIdentity[] {
+  const page = readPage(dir);
+  if (page === undefined) return [];
+  const recorded = page.processes.filter(isAlive);
+  const marked = page.containers.flatMap((id) => processesOfContainer(id));
+  return [...recorded, ...marked.filter((one) => recorded.every((other) => other.pid !== one.pid))];
 }
 
 /** Every process that carries the id of this container. */

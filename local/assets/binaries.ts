@@ -17,6 +17,8 @@ export interface Search {
   readonly site: string;
   readonly progress: Progress;
   siteIsUnreachable: boolean;
+  /** Aborts a build. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** A binary and a word on where it comes from. */
@@ -27,6 +29,7 @@ export interface Found {
 
 /** Finds or makes a binary; throws a message that says what to install. */
 export async function getBinary(search: Search, name: BinaryName): Promise<Found> {
+  search.signal?.throwIfAborted();
   const named = namedByUser(search, name) ?? inCache(search, name);
   const part = search.progress.part(name);
   if (named !== undefined) {
@@ -122,7 +125,7 @@ async function fromBuild(search: Search, name: BinaryName, part: Part): Promise<
   }
   const { version } = goRecipes[name];
   const path = await intoCache(cachedPath(search.cache, name, version, 'go'), (temporary) =>
-    goBuild(name, temporary, part),
+    goBuild(name, temporary, part, search.signal),
   );
   return { path, from: `built ${version}` };
 }

@@ -16,7 +16,7 @@ export function missingToBuild(name: BinaryName): string | undefined {
 }
 
 /** Runs `go build`; the result depends on the sources only (no paths, no build ids, no version control stamps). */
-export async function goBuild(name: BinaryName, target: string, part: Part): Promise<void> {
+export async function goBuild(name: BinaryName, target: string, part: Part, signal?: AbortSignal): Promise<void> {
   const recipe = goRecipes[name];
   // Beside a package.json and other modules `go` could pick up a workspace: it gets a directory of its own.
   const dir = mkdtempSync(join(tmpdir(), 'aidboxops-build-'));
@@ -24,7 +24,7 @@ export async function goBuild(name: BinaryName, target: string, part: Part): Pro
     cpSync(join(import.meta.dirname, name), dir, { recursive: true });
     const env = buildEnvironment(recipe);
     part.update(`building with go, usually ${recipe.usual}`);
-    await runAndCount(['mod', 'download'], { dir, env }, (count) =>
+    await runAndCount(['mod', 'download'], { dir, env, signal }, (count) =>
       part.update(`downloading modules, ${count} so far`),
     );
     const total = await countPackages(recipe, dir, env);
@@ -35,7 +35,7 @@ export async function goBuild(name: BinaryName, target: string, part: Part): Pro
       '-ldflags',
       ['-s', '-w', '-buildid=', ...recipe.linkerFlags].join(' '),
     ];
-    await runAndCount(['build', ...flags, '-o', target, recipe.package], { dir, env }, (count) =>
+    await runAndCount(['build', ...flags, '-o', target, recipe.package], { dir, env, signal }, (count) =>
       part.update(`building, ${count} of up to ${total} packages, usually ${recipe.usual}`),
     );
   } finally {
@@ -66,11 +66,16 @@ async function countPackages(recipe: GoRecipe, dir: string, env: NodeJS.ProcessE
 /** Every line that go prints is one module or one package; the last ones explain a failure. */
 function runAndCount(
   args: readonly string[],
-  where: { dir: string; env: NodeJS.ProcessEnv },
+  where: { dir: string; env: NodeJS.ProcessEnv; signal: AbortSignal | undefined },
   progressed: (count: number) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn('go', args, { cwd: where.dir, env: where.env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn('go', args, {
+      cwd: where.dir,
+      env: where.env,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      ...(where.signal === undefined ? {} : { signal: where.signal }),
+    });
     const lines: string[] = [];
     createInterface({ input: child.stderr }).on('line', (text) => {
       lines.push(text);

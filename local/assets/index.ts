@@ -21,13 +21,14 @@ export interface Assets {
 }
 
 /** Finds, downloads or builds all of it, with progress. */
-export async function getAssets(progress: Progress): Promise<Assets> {
+export async function getAssets(progress: Progress, signal?: AbortSignal): Promise<Assets> {
   const search: Search = {
     env: process.env,
     cache: cacheDirectory(),
     site: releaseSite(),
     progress,
     siteIsUnreachable: false,
+    signal,
   };
   const kubeApiserver = await getBinary(search, 'kube-apiserver');
   const etcd = await getBinary(search, 'etcd');

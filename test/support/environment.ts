@@ -44,7 +44,7 @@ export async function eventually<T>(
     }
     await sleep(100);
   }
-  throw new Error(`${what}: not within ${timeoutMs / 1000} s${last === undefined ? '' : ` (${String(last)})`}`);
+  throw new Error(`${what}: not within ${timeoutMs / 1000} s${last instanceof Error ? ` (${last.message})` : ''}`);
 }
 
 /** What a StatefulSet of a test may differ in. */

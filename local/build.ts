@@ -1,0 +1,125 @@
+/** Bundles each function into one file, `dist/<function>.cjs`, as the image has it. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { build, type BuildResult, type Plugin } from 'esbuild';
+
+const root = resolve(import.meta.dirname, '..');
+const target = join(root, 'dist');
+
+/**
+ * Features of the Kubernetes client that no function uses: proxies, OIDC login, `cp`. Their packages cost more start
+ * time than all the rest; whoever does call one gets an error that says so.
+ */
+const unused = ['undici', 'openid-client', 'socks', 'socks-proxy-agent', 'hpagent', 'jsonpath-plus', 'tar-fs'];
+
+const clientName = '@kubernetes/client-node';
+
+/** Names of the functions that there are. */
+export function functionNames(): string[] {
+  return readdirSync(join(root, 'functions'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && existsSync(join(root, 'functions', entry.name, 'main.ts')))
+    .map((entry) => entry.name);
+}
+
+/** Writes all bundles and what went into them (`dist/<function>.meta.json`); returns size by function. */
+export async function buildFunctions(): Promise<Map<string, number>> {
+  mkdirSync(target, { recursive: true });
+  const sizes = new Map<string, number>();
+  for (const name of functionNames()) sizes.set(name, await buildFunction(name));
+  return sizes;
+}
+
+async function buildFunction(name: string): Promise<number> {
+  const result = await build({
+    absWorkingDir: root,
+    entryPoints: [join('functions', name, 'main.ts')],
+    outfile: join('dist', `${name}.cjs`),
+    bundle: true,
+    minify: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node24',
+    legalComments: 'none',
+    loader: { '.sh': 'text' },
+    metafile: true,
+    write: false,
+    logLevel: 'warning',
+    plugins: [clientWithoutSideEffects, throwingStubs, oneCopyEach()],
+  });
+  return writeResult(name, result);
+}
+
+/** Renamed into place: a process that starts meanwhile gets the old bundle or the new one. */
+function writeResult(name: string, result: BuildResult<{ metafile: true; write: false }>): number {
+  const files = [
+    ...result.outputFiles.map((file) => ({ path: join(target, basename(file.path)), contents: file.contents })),
+    { path: join(target, `${name}.meta.json`), contents: JSON.stringify(result.metafile) },
+  ];
+  for (const { path, contents } of files) {
+    writeFileSync(`${path}.${process.pid}`, contents);
+    renameSync(`${path}.${process.pid}`, path);
+  }
+  return result.outputFiles[0]?.contents.length ?? 0;
+}
+
+/** The client's package does not declare it, but importing its files does nothing: what is not used can go. */
+const clientWithoutSideEffects: Plugin = {
+  name: 'client-without-side-effects',
+  setup(esbuild) {
+    const seen = Symbol('resolved by us');
+    esbuild.onResolve({ filter: /.*/ }, async (args) => {
+      const isClient = args.path.startsWith(clientName) || args.importer.includes(`/node_modules/${clientName}/`);
+      if (!isClient || args.pluginData === seen) return undefined;
+      const { kind, importer, resolveDir } = args;
+      const found = await esbuild.resolve(args.path, { kind, importer, resolveDir, pluginData: seen });
+      return found.path.includes(`/node_modules/${clientName}/`) ? { ...found, sideEffects: false } : found;
+    });
+  },
+};
+
+/** npm nests the same version of a package below several others; one copy of its data is enough. */
+function oneCopyEach(): Plugin {
+  const firstCopy = new Map<string, string>();
+  return {
+    name: 'one-copy-each',
+    setup(esbuild) {
+      esbuild.onLoad({ filter: /node_modules\/.*\/node_modules\/.*\.json$/ }, ({ path }) => {
+        const [, packageName = '', file = ''] = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\/(.*)$/.exec(path) ?? [];
+        const { version } = JSON.parse(readFileSync(join(path.slice(0, -file.length), 'package.json'), 'utf8')) as {
+          version: string;
+        };
+        const identity = `${packageName}@${version}/${file}`;
+        const first = firstCopy.get(identity) ?? path;
+        firstCopy.set(identity, first);
+        if (first === path) return undefined;
+        return { contents: `module.exports = require(${JSON.stringify(first)})`, loader: 'js' };
+      });
+    },
+  };
+}
+
+const throwingStubs: Plugin = {
+  name: 'throwing-stubs',
+  setup(esbuild) {
+    esbuild.onResolve({ filter: new RegExp(`^(${unused.join('|')})$`) }, ({ path }) => ({ path, namespace: 'stub' }));
+    esbuild.onLoad({ filter: /.*/, namespace: 'stub' }, ({ path }) => ({ contents: stubOf(path), loader: 'js' }));
+  },
+};
+
+function stubOf(name: string): string {
+  return `
+    module.exports = new Proxy({}, {
+      get(_, property) {
+        if (property === '__esModule') return false;
+        return function () {
+          throw new Error(${JSON.stringify(`${name} is not part of this bundle: proxies, OIDC login and cp are not supported`)});
+        };
+      },
+    });`;
+}
+
+if (process.argv[1] === import.meta.filename) {
+  for (const [name, size] of await buildFunctions()) {
+    process.stdout.write(`dist/${name}.cjs  ${Math.round(size / 1024)} KiB\n`);
+  }
+}

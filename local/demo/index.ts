@@ -1,0 +1,117 @@
+/** `npm start`: brings the environment up and does the main job for all to see. */
+import { once } from 'node:events';
+import { relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { buildFunctions } from '../build.ts';
+import { startEnvironment, type Environment } from '../environment.ts';
+import { processesLeft } from '../processes.ts';
+import { createProgress, durationText, type Progress } from '../progress.ts';
+import { onPath } from '../assets/path.ts';
+import { createDisplay, type Display } from './display.ts';
+import { demoNamespace } from './objects.ts';
+import { allAtZero, createDemo, manualRound, scheduledRound, showDescriptions, type Stage } from './scenario.ts';
+import { watchForStop } from './shutdown.ts';
+import { followState } from './state.ts';
+
+type Mode = 'demo' | 'once' | 'bare';
+
+const root = resolve(import.meta.dirname, '..', '..');
+
+/** Runs `npm start` with its arguments; returns the exit code. */
+export async function runDemo(args: readonly string[]): Promise<number> {
+  const mode = modeOf(args);
+  const dir = resolve(root, '.local');
+  const stopping = watchForStop();
+  const progress = createProgress();
+  const display = createDisplay((text) => void process.stdout.write(text));
+  const begun = performance.now();
+
+  progress.say('aidboxops, local environment');
+  await buildBundles(progress);
+  const environment = await startEnvironment({
+    dir,
+    progress,
+    signal: stopping.signal,
+    observe: (observation) => display.observed(observation),
+  });
+  let code = 1;
+  try {
+    progress.say(
+      `  up after ${durationText(performance.now() - begun)}; ${relative(root, dir)}/environment.json says where\n`,
+    );
+    code = await perform(mode, environment, display, stopping.signal);
+  } catch (error) {
+    const request = stopping.request();
+    code = request === undefined ? 1 : mode === 'once' ? request.code : 0;
+    display.text(`\n${error instanceof Error ? error.message : String(error)}`);
+    if (request === undefined) display.text(`logs: ${relative(process.cwd(), dir)}/functions, …/control-plane`);
+  } finally {
+    await environment.stop();
+  }
+  return conclude(dir, code, display, begun);
+}
+
+function modeOf(args: readonly string[]): Mode {
+  const options = { once: { type: 'boolean' }, bare: { type: 'boolean' } } as const;
+  const { values } = parseArgs({ args: [...args], options, strict: true });
+  if (values.once === true && values.bare === true) throw new Error('--once and --bare exclude each other');
+  if (values.once === true) return 'once';
+  return values.bare === true ? 'bare' : 'demo';
+}
+
+async function buildBundles(progress: Progress): Promise<void> {
+  const part = progress.part('functions');
+  const sizes = await buildFunctions();
+  part.done(`built ${[...sizes.keys()].join(', ')}`);
+}
+
+async function perform(mode: Mode, environment: Environment, display: Display, signal: AbortSignal): Promise<number> {
+  const state = followState(environment, (line) => display.state(line));
+  const stage: Stage = { environment, state, display, signal };
+  try {
+    if (mode !== 'bare') {
+      await createDemo(stage);
+      await scheduledRound(stage);
+    }
+    if (mode === 'once') await manualRound(stage);
+    if (mode !== 'bare') await showDescriptions(stage);
+    if (mode === 'once') {
+      await allAtZero(stage);
+      return 0;
+    }
+    showCommands(environment, display);
+    if (!signal.aborted) await once(signal, 'abort');
+    return 0;
+  } finally {
+    state.stop();
+  }
+}
+
+function showCommands(environment: Environment, display: Display): void {
+  const kubectl = onPath('kubectl') === undefined ? environment.kubectlPath : 'kubectl';
+  display.heading('look around; Ctrl-C stops everything');
+  display.text(
+    [
+      `export KUBECONFIG=${environment.kubeConfigPath}`,
+      `${kubectl} get pgmanagers,pgbackups -n ${demoNamespace}`,
+      `${kubectl} create -n ${demoNamespace} -f local/demo/backup-now.yaml      # a backup now`,
+      `${kubectl} exec -n ${demoNamespace} postgres-0 -- ls -l /PgBackup         # the full logs`,
+      `${kubectl} get pingsources -A                                # the timers`,
+      `cat .local/environment.json`,
+      `tail -f .local/functions/*/*.log`,
+      '',
+    ].join('\n'),
+  );
+}
+
+/** The promise of `--once`: nothing is left running. */
+function conclude(dir: string, code: number, display: Display, begun: number): number {
+  const left = processesLeft(dir);
+  if (left.length > 0) {
+    display.text(`left running: ${left.map((one) => `${one.name} (pid ${one.pid})`).join(', ')}`);
+    return 1;
+  }
+  const verdict = code === 0 ? 'all well' : 'failed';
+  display.text(`${verdict}; everything is stopped, after ${durationText(performance.now() - begun)}`);
+  return code;
+}
