@@ -79,7 +79,8 @@ export type Command =
       readonly type: 'prune';
       readonly pod: PodRef;
       readonly directory: string;
-      readonly runs: readonly { readonly id: string; readonly name: string }[];
+      /** `name` is that of a PgBackup; a rotation's run has none. */
+      readonly runs: readonly { readonly id: string; readonly name?: string }[];
     };
 
 /** What is done now and what comes next. `reason` is a constant for machines, `message` one line for people. */

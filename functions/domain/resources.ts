@@ -86,6 +86,18 @@ const FinishedRotation = z.object({
 });
 export type FinishedRotation = z.infer<typeof FinishedRotation>;
 
+const RotationOutcome = z.enum(['success', 'dryrun', 'refused', 'error']);
+export type RotationOutcome = z.infer<typeof RotationOutcome>;
+
+const UntoldRotation = z.object({
+  id: z.string(),
+  outcome: RotationOutcome,
+  message: z.string(),
+  deleted: z.array(z.string()).default([]),
+  kept: z.int().optional(),
+});
+export type UntoldRotation = z.infer<typeof UntoldRotation>;
+
 const RotationCondition = z.object({
   status: z.enum(['ok', 'error', 'dryrun', 'pending']).optional(),
   log: z.array(FinishedRotation).optional(),
@@ -93,6 +105,12 @@ const RotationCondition = z.object({
   servedBackup: z.string().optional(),
   attempt: z.int().optional(),
   running: z.object({ id: z.string(), startTime: z.string(), executor: Executor.loose() }).optional(),
+  /** What runs up to `id` were ordered to delete, until a success has seen it gone. `cut` is the oldest that stays. */
+  planned: z.object({ id: z.string(), cut: z.string(), names: z.array(z.string()) }).optional(),
+  /** Names of PgBackups whose stored backup vanished without a plan; each was warned of once. */
+  missing: z.array(z.string()).optional(),
+  /** Outcomes that have not been announced, oldest first. */
+  outbox: z.array(UntoldRotation).optional(),
   announced: z.string().optional(),
 });
 export type RotationCondition = z.infer<typeof RotationCondition>;

@@ -1,0 +1,218 @@
+/**
+ * The cut: from which stored backup on everything stays. Chosen by us and given to wal-g by name (`delete before
+ * FIND_FULL <cut>`), because wal-g's own counting (`retain n`) would count backups that cannot be restored.
+ */
+import type { CatalogueEntry } from './catalogue.ts';
+import { oneLine } from './text.ts';
+import { rfc3339 } from './time.ts';
+
+/** What is stored, whose it is, and how much of it is to stay. */
+export interface Holdings {
+  readonly namespace: string;
+  readonly statefulSet: string;
+  /** Of the database that asks, decimal text. */
+  readonly systemIdentifier: string;
+  readonly entries: readonly CatalogueEntry[];
+  /** UID → name of the stored backup, of this StatefulSet's PgBackups in `success`. */
+  readonly proven: ReadonlyMap<string, string | undefined>;
+  /** How many proven backups stay, at least 1. */
+  readonly retain: number;
+  /** Backups that are not ours may go as well. */
+  readonly adopt: boolean;
+}
+
+/** Why nothing may be deleted from a catalogue like this. */
+export type Refusal = 'SeveralDatabases' | 'OtherOwner' | 'NameOrder' | 'NotOurs' | 'NewerWouldGo' | 'ScheduleConflict';
+
+/** What is to be done with a catalogue. `spared` are permanent backups that sort before the cut: wal-g keeps them. */
+export type Plan =
+  | { readonly verdict: 'refused'; readonly reason: Refusal; readonly message: string }
+  | { readonly verdict: 'keep'; readonly spared: readonly CatalogueEntry[] }
+  | {
+      readonly verdict: 'delete';
+      /** A full backup: it and everything from it on stays. */
+      readonly cut: CatalogueEntry;
+      /** Everything that goes. */
+      readonly doomed: readonly CatalogueEntry[];
+      readonly spared: readonly CatalogueEntry[];
+    };
+
+/** No side effects. The checks of the catalogue come first: they hold even while there is nothing to delete yet. */
+export function planCut(holdings: Holdings): Plan {
+  const catalogueRefusal = firstRefusal(catalogueChecks, holdings);
+  if (catalogueRefusal !== undefined) return catalogueRefusal;
+  const cut = findCut(holdings);
+  if (cut === undefined) return { verdict: 'keep', spared: [] };
+  const doomed = doomedBy(holdings.entries, cut.name);
+  const spared = sparedBy(holdings.entries, cut.name);
+  if (doomed.length === 0) return { verdict: 'keep', spared };
+  return firstRefusal(planChecks, { holdings, doomed }) ?? { verdict: 'delete', cut, doomed, spared };
+}
+
+/** What `delete before` this full backup removes: everything that sorts before it, but for permanent backups. */
+export function doomedBy(entries: readonly CatalogueEntry[], cut: string): CatalogueEntry[] {
+  return entries.filter((entry) => !entry.permanent && isBefore(entry.name, cut));
+}
+
+/** What it leaves although it sorts before: permanent backups. */
+export function sparedBy(entries: readonly CatalogueEntry[], cut: string): CatalogueEntry[] {
+  return entries.filter((entry) => entry.permanent && isBefore(entry.name, cut));
+}
+
+/** Ours: the user data names this namespace and StatefulSet, whatever became of its PgBackup. */
+export function isOurs(holdings: Pick<Holdings, 'namespace' | 'statefulSet'>, { owner }: CatalogueEntry): boolean {
+  return owner?.namespace === holdings.namespace && owner.statefulSet === holdings.statefulSet;
+}
+
+/** wal-g sorts by timeline and segment, the first 24 digits of a name; what follows (`_D_…`) does not count. */
+function isBefore(name: string, other: string): boolean {
+  return position(name) < position(other);
+}
+
+function newestFirst(left: CatalogueEntry, right: CatalogueEntry): number {
+  return Number(isBefore(left.name, right.name)) - Number(isBefore(right.name, left.name));
+}
+
+function position(name: string): string {
+  return name.slice('base_'.length, 'base_'.length + 24);
+}
+
+/** The full backup at which the n-th newest proven backup begins, moved back until no kept backup loses what it rests on. */
+function findCut(holdings: Holdings): CatalogueEntry | undefined {
+  const { entries, retain } = holdings;
+  const last = provenEntries(holdings)[Math.max(1, retain) - 1];
+  if (last === undefined) return undefined;
+  const chains = entries.map((entry) => ({ entry, chain: chainOf(entry, entries) ?? [entry] }));
+  let cut = fullOf(last, entries);
+  for (;;) {
+    const at = cut.name;
+    const isDoomed = (entry: CatalogueEntry): boolean => !entry.permanent && isBefore(entry.name, at);
+    const broken = chains.find(({ entry, chain }) => !isDoomed(entry) && chain.some(isDoomed));
+    if (broken === undefined) return cut;
+    cut = fullOf(broken.entry, entries);
+  }
+}
+
+/** Newest first. A delta whose base is not stored cannot be restored: it does not count. */
+function provenEntries(holdings: Holdings): CatalogueEntry[] {
+  return holdings.entries
+    .filter((entry) => isProven(holdings, entry) && chainOf(entry, holdings.entries) !== undefined)
+    .toSorted(newestFirst);
+}
+
+function isProven(holdings: Holdings, entry: CatalogueEntry): boolean {
+  const { owner } = entry;
+  if (owner === undefined || !isOurs(holdings, entry) || !holdings.proven.has(owner.uid)) return false;
+  const name = holdings.proven.get(owner.uid);
+  return name === undefined || name === entry.name;
+}
+
+function fullOf(entry: CatalogueEntry, entries: readonly CatalogueEntry[]): CatalogueEntry {
+  return chainOf(entry, entries)?.at(-1) ?? entry;
+}
+
+/** The backup and what it rests on, down to its full; undefined when a link is not stored. */
+function chainOf(entry: CatalogueEntry, entries: readonly CatalogueEntry[]): CatalogueEntry[] | undefined {
+  const chain = [entry];
+  for (let last = entry; ;) {
+    const parent = parentPosition(last.name);
+    if (parent === undefined) return chain;
+    // A delta is newer than its base; anything else could go round in circles.
+    const link = entries.find(({ name }) => position(name) === parent && isBefore(name, last.name));
+    if (link === undefined) return undefined;
+    chain.push(link);
+    last = link;
+  }
+}
+
+/** `base_…0B_D_…09` rests on the backup that begins in segment `…09`. */
+function parentPosition(name: string): string | undefined {
+  return /^base_[0-9A-F]{24}_D_([0-9A-F]{24})/.exec(name)?.[1];
+}
+
+type Refused = Extract<Plan, { verdict: 'refused' }>;
+
+function firstRefusal<T>(checks: readonly ((subject: T) => Refused | undefined)[], subject: T): Refused | undefined {
+  for (const check of checks) {
+    const refusal = check(subject);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
+}
+
+function refused(reason: Refusal, text: string): Refused {
+  return { verdict: 'refused', reason, message: refusalMessage(text) };
+}
+
+/** `refused: …`, one line. */
+export function refusalMessage(text: string): string {
+  return oneLine(`refused: ${text}`);
+}
+
+const catalogueChecks = [severalDatabases, otherOwner, nameOrder];
+const planChecks = [notOurs, newerWouldGo];
+
+/** A prefix that was used again after initdb or pg_upgrade, or is shared. */
+function severalDatabases({ entries, systemIdentifier }: Holdings): Refused | undefined {
+  const others = entries.filter((entry) => entry.systemIdentifier !== systemIdentifier);
+  if (others.length === 0) return undefined;
+  const identifiers = [...new Set(others.map((entry) => entry.systemIdentifier ?? 'unknown'))].slice(0, 3).join(', ');
+  return refused(
+    'SeveralDatabases',
+    `${others.length} of ${entries.length} stored backups are of another database (system identifier ${identifiers}; this one is ${systemIdentifier}). Use a storage prefix of its own for each database.`,
+  );
+}
+
+/** A clone has the same system identifier: only the user data tells it apart. */
+function otherOwner(holdings: Holdings): Refused | undefined {
+  const { entries } = holdings;
+  const others = entries.filter((entry) => entry.owner !== undefined && !isOurs(holdings, entry));
+  const owner = others[0]?.owner;
+  if (owner === undefined) return undefined;
+  return refused(
+    'OtherOwner',
+    `${others.length} of ${entries.length} stored backups belong to StatefulSet ${owner.statefulSet} in namespace ${owner.namespace}. Use a storage prefix of its own for each database.`,
+  );
+}
+
+/** wal-g deletes by name; when names do not follow time, that would remove the newest. */
+function nameOrder({ entries }: Holdings): Refused | undefined {
+  const newestTime = Math.max(...entries.map(({ finishedAt }) => finishedAt));
+  const byTime = entries.find(({ finishedAt }) => finishedAt === newestTime);
+  const byName = entries.toSorted(newestFirst)[0];
+  if (byTime === undefined || byName === undefined || byName.finishedAt === newestTime) return undefined;
+  return refused(
+    'NameOrder',
+    `the newest stored backup by time (${byTime.name}) is not the newest by name (${byName.name}), and wal-g deletes by name. Was the storage prefix used before an upgrade or a restore? Move the older backups to another prefix.`,
+  );
+}
+
+interface Candidate {
+  readonly holdings: Holdings;
+  readonly doomed: readonly CatalogueEntry[];
+}
+
+function notOurs({ holdings, doomed }: Candidate): Refused | undefined {
+  if (holdings.adopt || doomed.every((entry) => isOurs(holdings, entry))) return undefined;
+  const others = holdings.entries.filter((entry) => !isOurs(holdings, entry));
+  const oldest = rfc3339(Math.min(...others.map(({ finishedAt }) => finishedAt))).slice(0, 10);
+  return refused(
+    'NotOurs',
+    `${others.length} of ${holdings.entries.length} stored backups are not ours (oldest ${oldest}). Set spec.rotation.adopt: true to include them; takes effect after the next successful backup.`,
+  );
+}
+
+/** The newest by name and by time may be the same and the order below it still differ. */
+function newerWouldGo({ holdings, doomed }: Candidate): Refused | undefined {
+  const doomedNames = new Set(doomed.map(({ name }) => name));
+  const proven = provenEntries(holdings);
+  const oldestKept = Math.min(
+    ...proven.filter(({ name }) => !doomedNames.has(name)).map(({ finishedAt }) => finishedAt),
+  );
+  const newer = proven.find(({ name, finishedAt }) => doomedNames.has(name) && finishedAt > oldestKept);
+  if (newer === undefined) return undefined;
+  return refused(
+    'NewerWouldGo',
+    `${newer.name} would be deleted although it is newer than a backup that would stay: names do not follow time. Move the older backups to another storage prefix.`,
+  );
+}

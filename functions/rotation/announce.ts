@@ -1,0 +1,163 @@
+/**
+ * Tells how rotations ended and clears away what they made needless, in the order that loses nothing: PgBackups of
+ * deleted backups with their log files → Kubernetes Events → CloudEvents → `announced`. No side effects.
+ */
+import { buildKubernetesEvent } from '../domain/build/kubernetes-event.ts';
+import type { Command, Decision } from '../domain/commands.ts';
+import { defined } from '../domain/defined.ts';
+import { eventType, type OwnEvent } from '../domain/events.ts';
+import { containerName, path } from '../domain/names.ts';
+import type { PgBackup, PgManager, UntoldRotation } from '../domain/resources.ts';
+import { rotationOf } from '../domain/rotation.ts';
+import type { Observation } from './observation.ts';
+import { applyRotation } from './settle.ts';
+
+/** How many failed PgBackups of a StatefulSet stay. */
+const keptFailures = 10;
+/** PgBackups removed in one round: as many as one exec clears the files of. */
+const batch = 40;
+
+/** What is left to do after an ending; undefined when all of it is told. */
+export function tell(observation: Observation): Decision | undefined {
+  const outbox = rotationOf(observation.manager).outbox ?? [];
+  if (outbox.length === 0) return undefined;
+  const needless = [...deletedBackups(observation, outbox), ...oldFailures(observation, outbox)];
+  if (needless.length > 0) return clearAway(needless);
+  return announce(observation, outbox);
+}
+
+/**
+ * A PgBackup whose own end has not been announced stays until it is: the announcement is read from it. This one's
+ * waits with it, for the same sink.
+ */
+function deletedBackups({ backups }: Observation, outbox: readonly UntoldRotation[]): PgBackup[] {
+  const deleted = new Set(outbox.flatMap((untold) => (untold.outcome === 'dryrun' ? [] : untold.deleted)));
+  return backups.filter(
+    ({ status }) => status.state === 'success' && status.backup !== undefined && deleted.has(status.backup.name),
+  );
+}
+
+/** Beyond the newest ten. Only a rotation that may delete clears away. */
+function oldFailures({ backups }: Observation, outbox: readonly UntoldRotation[]): PgBackup[] {
+  if (outbox.every(({ outcome }) => outcome !== 'success')) return [];
+  const failures = backups.filter(({ status }) => status.state === 'error').toSorted(newestFirst);
+  return failures.slice(keptFailures).filter(({ status }) => status.announced === 'error');
+}
+
+function newestFirst(left: PgBackup, right: PgBackup): number {
+  const [a, b] = [left, right].map(({ metadata, status }) => `${status.finishTime ?? ''} ${metadata.name}`);
+  return (a ?? '') < (b ?? '') ? 1 : -1;
+}
+
+/** Files first: without its PgBackup nobody would know of them. */
+function clearAway(needless: readonly PgBackup[]): Decision {
+  const announced = needless.filter(({ status }) => status.announced === status.state);
+  const first = announced[0];
+  if (first === undefined) {
+    const message = `PgBackup ${needless[0]?.metadata.name} is cleared away once its end is announced`;
+    return { commands: [], next: 'settled', reason: 'BackupUntold', message };
+  }
+  const place = placeOf(first);
+  const some = announced.filter((backup) => placeOf(backup) === place).slice(0, batch);
+  return {
+    commands: [...pruneFiles(some), ...some.map(removeBackup)],
+    next: 'again',
+    reason: 'PgBackupsPruned',
+    message: `${some.length} PgBackups are cleared away`,
+  };
+}
+
+function placeOf({ status }: PgBackup): string {
+  return `${status.executor?.pod ?? ''}:${status.executor?.directory ?? ''}`;
+}
+
+/** All of them ran in one place; those that never ran have no files. */
+function pruneFiles(backups: readonly PgBackup[]): Command[] {
+  const [first] = backups;
+  const executor = first?.status.executor;
+  if (first === undefined || executor === undefined) return [];
+  return [
+    {
+      type: 'prune',
+      pod: { namespace: first.metadata.namespace, pod: executor.pod, container: containerName },
+      directory: executor.directory,
+      runs: backups.map(({ metadata }) => ({ id: metadata.uid, name: metadata.name })),
+    },
+  ];
+}
+
+function removeBackup({ metadata }: PgBackup): Command {
+  const { name, namespace, uid } = metadata;
+  return { type: 'removeBackup', target: { name, namespace, uid } };
+}
+
+function announce(observation: Observation, outbox: readonly UntoldRotation[]): Decision {
+  const { manager } = observation;
+  const last = outbox.at(-1);
+  const told = defined({
+    ...rotationOf(manager),
+    outbox: undefined,
+    announced: last === undefined ? undefined : `${last.id}/${last.outcome}`,
+  });
+  return {
+    commands: [
+      ...outbox.map((untold) => kubernetesEvent(observation, untold)),
+      {
+        type: 'post',
+        events: outbox.map((untold) => cloudEvent(manager, untold)),
+        then: [applyRotation(manager, told)],
+      },
+    ],
+    next: 'again',
+    reason: 'Announcing',
+    message: last?.message ?? '',
+  };
+}
+
+const kubernetesReason = {
+  success: 'RotationSucceeded',
+  dryrun: 'RotationSucceeded',
+  refused: 'RotationRefused',
+  error: 'RotationFailed',
+} as const;
+
+function kubernetesEvent({ manager, now }: Observation, untold: UntoldRotation): Command {
+  const { name, namespace, uid } = manager.metadata;
+  const reason = kubernetesReason[untold.outcome];
+  return {
+    type: 'recordEvent',
+    event: buildKubernetesEvent({
+      object: { kind: 'PgManager', name, namespace, uid },
+      transition: `rotation-${untold.id}-${untold.outcome}`,
+      type: reason === 'RotationSucceeded' ? 'Normal' : 'Warning',
+      reason,
+      message: untold.message,
+      time: now,
+      reporter: 'rotation',
+    }),
+  };
+}
+
+function cloudEvent(manager: PgManager, untold: UntoldRotation): OwnEvent {
+  const { name, namespace, uid } = manager.metadata;
+  const { id, outcome, message, deleted, kept } = untold;
+  const succeeded = outcome === 'success' || outcome === 'dryrun';
+  return {
+    type: succeeded ? eventType.rotationSucceeded : eventType.rotationFailed,
+    source: path.manager(namespace, name),
+    id: `${uid}/rotation/${id}/${outcome}`,
+    subject: `pgmanager/${namespace}/${name}`,
+    data: defined({
+      namespace,
+      name,
+      uid,
+      statefulSet: manager.spec.selector.name,
+      id,
+      outcome,
+      deleted,
+      kept,
+      message,
+      dryRun: outcome === 'dryrun',
+    }),
+  };
+}

@@ -1,0 +1,104 @@
+/** Reads exactly what a look at the rotation of one PgManager is decided from. */
+import { path } from '../domain/names.ts';
+import { parseEach, PgBackup, PgManager } from '../domain/resources.ts';
+import { rotationOf } from '../domain/rotation.ts';
+import { rotationOwed } from '../domain/rotation-owed.ts';
+import { listAll } from '../platform/list.ts';
+import { readManager } from '../platform/managers.ts';
+import { locatePods, lookIntoPrimary, podRef, skip, type Look, type PodReader } from '../platform/pods.ts';
+import { stanceOf } from './decide.ts';
+import type { Observation } from './observation.ts';
+import { isAlive, needsCatalogue } from './running.ts';
+
+/** Which PgManager to look at. */
+export interface Target {
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** How far this activation has come. */
+export interface Moment {
+  /** Milliseconds since it began. */
+  readonly elapsed: number;
+  readonly firstRound: boolean;
+}
+
+/** The catalogue exec may take 45 s and the activation 55 s: later than this (ms) it is left to the next activation. */
+const catalogueLatestMs = 10_000;
+/** Until then (ms) a lock that is held is waited for; somewhat less than a waiting activation lasts. */
+const patienceMs = 8_000;
+
+type Base = Omit<Observation, 'location' | 'look' | 'catalogue'>;
+
+/** Undefined when the manager is gone or going. */
+export async function gather(reader: PodReader, target: Target, moment: Moment): Promise<Observation | undefined> {
+  const manager = await readManager(reader, target.namespace, target.name);
+  if (manager === undefined || manager.metadata.deletionTimestamp !== undefined) return undefined;
+  const base: Base = {
+    now: serverNow(reader),
+    firstRound: moment.firstRound,
+    patient: moment.elapsed < patienceMs,
+    manager,
+    managers: [manager],
+    backups: [],
+  };
+  if (!rotationOwed(manager)) return base;
+  if (rotationOf(manager).running !== undefined) return lookAtRun(reader, base, moment);
+  const around = await readAround(reader, base);
+  const due = stanceOf(around).kind === 'due' && around.managers.length === 1;
+  return due && !moment.firstRound ? lookForStart(reader, around, moment) : around;
+}
+
+async function readAround(reader: PodReader, base: Base): Promise<Base> {
+  const { namespace } = base.manager.metadata;
+  const selection = { fieldSelector: `spec.selector.name=${base.manager.spec.selector.name}` };
+  const managers = parseEach(
+    PgManager,
+    await listAll(reader.kube, path.managers(namespace), selection),
+    skip(reader.log),
+  ).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  const backups = parseEach(PgBackup, await listAll(reader.kube, path.backups(namespace), selection), skip(reader.log));
+  return { ...base, now: serverNow(reader), managers, backups };
+}
+
+/** A run is looked for where it was started, whichever pod is the primary now. */
+async function lookAtRun(reader: PodReader, base: Base, moment: Moment): Promise<Observation> {
+  const { running } = rotationOf(base.manager);
+  if (running === undefined) return base;
+  const { directory, pod: name } = running.executor;
+  const pod = podRef(base.manager.metadata.namespace, name);
+  const answer = await reader.runner.inspect(pod, { id: running.id, kind: 'rotation', dir: directory });
+  const look: Look = { place: running.executor, answer };
+  if (answer.ok && isAlive(answer.value)) return { ...base, look };
+  const around = await readAround(reader, base);
+  const wanted = answer.ok && needsCatalogue(answer.value) && moment.elapsed <= catalogueLatestMs;
+  return { ...around, look, catalogue: wanted ? await reader.runner.catalogue(pod) : undefined };
+}
+
+/**
+ * The place is looked into again after the catalogue, which may take longer than a start stays valid. Between the two
+ * nothing is lost: the run compares the catalogue under the lock.
+ */
+async function lookForStart(reader: PodReader, base: Base, moment: Moment): Promise<Observation> {
+  const { manager } = base;
+  const subject = { namespace: manager.metadata.namespace, statefulSet: manager.spec.selector.name };
+  const location = await locatePods(reader, subject);
+  if (location.found !== 'ready') return { ...base, location };
+  const question = { dir: manager.spec.backup.directory };
+  const look = await lookIntoPrimary(reader, subject, location.places, question);
+  if (look === undefined || !isFit(look) || moment.elapsed > catalogueLatestMs) return { ...base, location, look };
+  const pod = podRef(subject.namespace, look.place.pod);
+  const catalogue = await reader.runner.catalogue(pod);
+  const answer = await reader.runner.inspect(pod, question);
+  return { ...base, now: serverNow(reader), location, look: { place: look.place, answer }, catalogue };
+}
+
+function isFit({ answer }: Look): boolean {
+  if (!answer.ok) return false;
+  const { holder, identity, obstacle } = answer.value;
+  return obstacle === undefined && holder === undefined && identity.postmaster !== '';
+}
+
+function serverNow(reader: PodReader): number {
+  return Math.floor(reader.kube.serverTime()?.toSeconds() ?? 0);
+}

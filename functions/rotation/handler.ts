@@ -1,0 +1,58 @@
+/** Settles what an event hints at: a look at the rotation of one PgManager, or of all with a StatefulSet's selector. */
+import { eventType } from '../domain/events.ts';
+import { objectHint, type ObjectHint } from '../domain/hints.ts';
+import { path } from '../domain/names.ts';
+import { parseEach, PgManager } from '../domain/resources.ts';
+import { apply, type Effects } from '../platform/apply.ts';
+import type { Clock } from '../platform/clock.ts';
+import type { EventHandler, ReceivedEvent } from '../platform/http.ts';
+import { listAll } from '../platform/list.ts';
+import { skip } from '../platform/pods.ts';
+import { reconcile, type Outcome } from '../platform/reconcile.ts';
+import { decide } from './decide.ts';
+import { gather, type Target } from './gather.ts';
+import type { Observation } from './observation.ts';
+
+const nowhere: Outcome = { outcome: 'done', reason: 'PointsNowhere', message: 'the event names no object' };
+
+/** Handler of all events of the rotation function: successful backups, timer ticks, look hints. */
+export function createRotationHandler(effects: Effects, clock: Clock, scope: string): EventHandler {
+  return async (event) => {
+    const hint = objectHint(event);
+    if (hint === undefined || (scope !== '' && hint.namespace !== scope)) return nowhere;
+    const outcomes: Outcome[] = [];
+    for (const target of await targetsOf(effects, event, hint)) outcomes.push(await look(effects, clock, target));
+    return outcomes.find(({ outcome }) => outcome === 'retry') ?? outcomes.at(-1) ?? nowhere;
+  };
+}
+
+/** A successful backup concerns every manager of its StatefulSet; anything else names one manager. */
+async function targetsOf(effects: Effects, event: ReceivedEvent, hint: ObjectHint): Promise<Target[]> {
+  const { namespace, name, statefulSet } = hint;
+  if (event.type !== eventType.backupSucceeded) return [{ namespace, name }];
+  if (statefulSet === undefined) return [];
+  const selection = { fieldSelector: `spec.selector.name=${statefulSet}` };
+  const items = await listAll(effects.kube, path.managers(namespace), selection);
+  return parseEach(PgManager, items, skip(effects.log)).map(({ metadata }) => metadata);
+}
+
+async function look(effects: Effects, clock: Clock, target: Target): Promise<Outcome> {
+  let rounds = 0;
+  return reconcile<Observation>(
+    {
+      gather: (elapsed) => gather(effects, target, { elapsed, firstRound: rounds++ === 0 }),
+      decide,
+      apply: ({ commands, reason, message }) => {
+        if (commands.length > 0)
+          effects.log.info('Decision', {
+            object: `${target.namespace}/${target.name}`,
+            reason,
+            detail: message,
+            commands: commands.map(({ type }) => type),
+          });
+        return apply(effects, commands);
+      },
+    },
+    clock,
+  );
+}

@@ -1,0 +1,36 @@
+/** What a look at the rotation of one PgManager is decided from. */
+import type { Location } from '../domain/location.ts';
+import type { CatalogueAnswer } from '../domain/remote-run.ts';
+import type { PgBackup, PgManager } from '../domain/resources.ts';
+import type { UnixSeconds } from '../domain/time.ts';
+import type { Look } from '../platform/pods.ts';
+import type { RunnerResult } from '../platform/runner.ts';
+
+/**
+ * Lifecycle of the rotation that serves one successful backup:
+ *
+ *   owed ─▶ running (planned, executor pinned, start sent) ─▶ ended ─▶ told
+ *     │        │                                               ▲
+ *     │        └─ catalogue changed, start lost: owed again    │
+ *     └─ nothing to delete, refused, dry run, cannot begin ────┘
+ *   A failure leaves it owed; ten failures serve it.
+ */
+export interface Observation {
+  /** API server's clock. */
+  readonly now: UnixSeconds;
+  /** First round of this activation: the timer is looked after, and nothing is planned yet. */
+  readonly firstRound: boolean;
+  /** There is time left to wait within this activation. */
+  readonly patient: boolean;
+  readonly manager: PgManager;
+  /** Live PgManagers with the same selector, this one among them; only this one when nothing is owed. */
+  readonly managers: readonly PgManager[];
+  /** All PgBackups of the StatefulSet; not read when nothing is owed and while the run is alive. */
+  readonly backups: readonly PgBackup[];
+  /** Read before a run is planned. */
+  readonly location?: Location | undefined;
+  /** The run's pod, or the one to start a run in, and what it said last. */
+  readonly look?: Look | undefined;
+  /** Read to plan a run and to verify one, when there was time for it. */
+  readonly catalogue?: RunnerResult<CatalogueAnswer> | undefined;
+}

@@ -1,0 +1,240 @@
+/** A rotation that is due: what keeps it from beginning, and what the plan leads to. No side effects. */
+import { readCatalogue, type CatalogueEntry } from '../domain/catalogue.ts';
+import type { Decision } from '../domain/commands.ts';
+import { doomedBy, planCut, refusalMessage, type Plan } from '../domain/cut.ts';
+import { defined } from '../domain/defined.ts';
+import { containerName } from '../domain/names.ts';
+import type { Executor, PgBackup, RotationCondition } from '../domain/resources.ts';
+import { attemptOf, attemptsFor, goneOf, rotationOf, runId, type Ending } from '../domain/rotation.ts';
+import { rotationTimer } from '../domain/rotation-timer.ts';
+import { oneLine } from '../domain/text.ts';
+import { rfc3339 } from '../domain/time.ts';
+import { dryRunMessage, someNames, storedMessage } from './messages.ts';
+import type { Observation } from './observation.ts';
+import { applyRotation, fail, settle } from './settle.ts';
+
+/** Hard deadline of a run (seconds). */
+export const rotationTimeout = 3600;
+/** How long a `start` may be under way before the pod refuses it (seconds). */
+const startValidity = 30;
+
+/** The success that is served, and the id that an ending or a run gets now. */
+interface Serving {
+  readonly observation: Observation;
+  readonly success: PgBackup;
+  readonly id: string;
+}
+
+/** First hit wins; when nothing is in the way, the catalogue decides. */
+export function judgeDue(observation: Observation, success: PgBackup): Decision {
+  const { uid } = success.metadata;
+  const id = runId(uid, attemptsFor(rotationOf(observation.manager), uid) + 1);
+  const serving: Serving = { observation, success, id };
+  for (const check of obstacles) {
+    const decision = check(serving);
+    if (decision !== undefined) return decision;
+  }
+  return judgeCatalogue(serving);
+}
+
+const obstacles: readonly ((serving: Serving) => Decision | undefined)[] = [
+  severalManagers,
+  timerFirst,
+  noPod,
+  noAnswer,
+  unfitPod,
+  lockHeld,
+  noCatalogue,
+];
+
+/** Two wishes for one set of backups: the smaller one would win, and it may be the wrong one. */
+function severalManagers({ observation, id }: Serving): Decision | undefined {
+  const { managers, manager } = observation;
+  if (managers.length < 2) return undefined;
+  const names = managers.map(({ metadata }) => metadata.name).toSorted();
+  const message = refusalMessage(
+    `ScheduleConflict: ${names.length} PgManagers have the selector "${manager.spec.selector.name}" (${someNames(names)}). Delete all but one; takes effect after the next successful backup.`,
+  );
+  return settle(observation, atOnce(observation, { id, outcome: 'refused', message, deleted: [] }));
+}
+
+/** Nothing unfinished without a timer. */
+function timerFirst({ observation, success }: Serving): Decision | undefined {
+  if (!observation.firstRound) return undefined;
+  return {
+    commands: [rotationTimer(observation.manager)],
+    next: 'again',
+    reason: 'RotationDue',
+    message: `rotation after ${success.metadata.name}`,
+  };
+}
+
+function noPod({ observation, id }: Serving): Decision | undefined {
+  const { location } = observation;
+  if (location === undefined)
+    return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was looked for' };
+  if (location.found === 'never') return fail(observation, id, location.problem.text);
+  if (location.found === 'notReady')
+    return fail(observation, id, `pod ${location.pod} is not ready (${location.state})`);
+  return undefined;
+}
+
+function noAnswer({ observation, id }: Serving): Decision | undefined {
+  const { look } = observation;
+  if (look === undefined)
+    return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was looked into' };
+  return look.answer.ok
+    ? undefined
+    : fail(observation, id, `pod ${look.place.pod} does not answer: ${look.answer.problem.message}`);
+}
+
+function unfitPod({ observation, id }: Serving): Decision | undefined {
+  const { look } = observation;
+  if (look?.answer.ok !== true) return undefined;
+  const { obstacle, identity } = look.answer.value;
+  if (obstacle !== undefined) return fail(observation, id, `in ${look.place.pod} ${obstacle.detail}`);
+  if (identity.postmaster === '') return fail(observation, id, `PostgreSQL is not up in ${look.place.pod}`);
+  return undefined;
+}
+
+/** A backup that has just ended frees the lock within a second; whatever else holds it is not ours to end. */
+function lockHeld({ observation, id }: Serving): Decision | undefined {
+  const { look, patient } = observation;
+  if (look?.answer.ok !== true) return undefined;
+  const { holder } = look.answer.value;
+  if (holder === undefined) return undefined;
+  const who = holder === 'unknown' ? 'a process that is none of ours' : `${holder.kind} run ${holder.id}`;
+  const message = `${who} holds the lock of the data directory in ${look.place.pod}`;
+  return patient ? { commands: [], next: 'wait', reason: 'LockHeld', message } : fail(observation, id, message);
+}
+
+function noCatalogue({ observation, id }: Serving): Decision | undefined {
+  const { catalogue } = observation;
+  if (catalogue === undefined) {
+    const message = 'the catalogue is read in the next activation';
+    return { commands: [], next: 'retry', reason: 'NoTimeForCatalogue', message };
+  }
+  if (!catalogue.ok) return fail(observation, id, `the catalogue could not be read: ${catalogue.problem.message}`);
+  const read = readCatalogue(catalogue.value);
+  return read.known ? undefined : fail(observation, id, `the catalogue could not be read: ${read.why}`);
+}
+
+/** Entries of a catalogue that was read; none otherwise. */
+export function entriesOf({ catalogue }: Observation): readonly CatalogueEntry[] {
+  const read = catalogue?.ok === true ? readCatalogue(catalogue.value) : undefined;
+  return read?.known === true ? read.entries : [];
+}
+
+function judgeCatalogue(serving: Serving): Decision {
+  const { observation, success, id } = serving;
+  const entries = entriesOf(observation);
+  // What was proved a moment ago has to be listed; a list without it is not one to delete by.
+  if (!entries.some(({ owner }) => owner?.uid === success.metadata.uid)) {
+    return fail(
+      observation,
+      id,
+      `the catalogue (${entries.length} stored) does not list the newest backup, ${success.status.backup?.name ?? success.metadata.name}; nothing is deleted by such a list. Was the storage changed?`,
+    );
+  }
+  const plan = planCut(holdingsOf(observation, entries));
+  return judgePlan(serving, entries, plan);
+}
+
+function holdingsOf(observation: Observation, entries: readonly CatalogueEntry[]): Parameters<typeof planCut>[0] {
+  const { manager, backups, catalogue } = observation;
+  const { backup, rotation, selector } = manager.spec;
+  const proven = backups.filter(({ status }) => status.state === 'success');
+  return {
+    namespace: manager.metadata.namespace,
+    statefulSet: selector.name,
+    systemIdentifier: catalogue?.ok === true ? catalogue.value.systemIdentifier : '',
+    entries,
+    proven: new Map(proven.map(({ metadata, status }) => [metadata.uid, status.backup?.name])),
+    retain: backup.numberToRetain,
+    adopt: rotation.adopt,
+  };
+}
+
+function judgePlan({ observation, id }: Serving, entries: readonly CatalogueEntry[], plan: Plan): Decision {
+  const { manager } = observation;
+  const end = (outcome: Ending['outcome'], message: string, deleted: readonly string[]): Decision =>
+    settle(observation, atOnce(observation, { id, outcome, message, deleted, kept: entries.length }), entries);
+  if (plan.verdict === 'refused') return end('refused', plan.message, []);
+  const doomed = plan.verdict === 'delete' ? plan.doomed : [];
+  if (manager.spec.rotation.mode === 'DryRun') {
+    const names = doomed.map(({ name }) => name);
+    return end('dryrun', dryRunMessage(doomed, plan.spared), names);
+  }
+  if (plan.verdict === 'delete') return launch(observation, id, plan);
+  // An attempt that seemed to fail may have deleted what it was told to.
+  const gone = goneOf(rotationOf(manager).planned, entries);
+  return end('success', storedMessage(entries, gone, plan.spared), gone);
+}
+
+/** Nothing was started: it began and ended at this moment. */
+function atOnce({ now }: Observation, ending: Omit<Ending, 'startTime' | 'finishTime'>): Ending {
+  return { ...ending, startTime: rfc3339(now), finishTime: rfc3339(now) };
+}
+
+/** Running, with plan and place pinned → start. The timer is there since the first round. */
+function launch(observation: Observation, id: string, plan: Extract<Plan, { verdict: 'delete' }>): Decision {
+  const { look, manager, now } = observation;
+  if (look?.answer.ok !== true)
+    return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was looked into' };
+  const { identity, podTime } = look.answer.value;
+  const directory = manager.spec.backup.directory;
+  const notAfter = podTime + startValidity;
+  const executor: Executor = {
+    ...look.place,
+    ...identity,
+    postmasterStartTime: rfc3339(Number(identity.postmaster)),
+    directory,
+    timeoutSeconds: rotationTimeout,
+    deadline: rfc3339(podTime + rotationTimeout),
+    notAfter: rfc3339(notAfter),
+  };
+  const entries = entriesOf(observation);
+  const message = oneLine(`deleting ${plan.doomed.length} of ${entries.length} stored backups in ${look.place.pod}`);
+  const rotation = rotationOf(manager);
+  return {
+    commands: [
+      applyRotation(
+        manager,
+        defined({
+          ...rotation,
+          status: 'pending' as const,
+          message,
+          attempt: attemptOf(id),
+          running: { id, startTime: rfc3339(now), executor },
+          planned: plannedNow(rotation, { id, cut: plan.cut.name, entries }),
+        }),
+      ),
+      {
+        type: 'start',
+        pod: { namespace: manager.metadata.namespace, pod: look.place.pod, container: containerName },
+        order: {
+          id,
+          directory,
+          identity,
+          notAfter,
+          timeoutSeconds: rotationTimeout,
+          work: { kind: 'rotation', cut: plan.cut.name, names: entries.map(({ name }) => name) },
+        },
+      },
+    ],
+    next: 'again',
+    reason: 'Starting',
+    message,
+  };
+}
+
+/** What this run is told to delete, and what earlier ones were told and nobody has seen gone yet. */
+function plannedNow(
+  rotation: RotationCondition,
+  order: { readonly id: string; readonly cut: string; readonly entries: readonly CatalogueEntry[] },
+): NonNullable<RotationCondition['planned']> {
+  const { id, cut, entries } = order;
+  const gone = goneOf(rotation.planned, entries);
+  const names = [...gone, ...doomedBy(entries, cut).map(({ name }) => name)];
+  return { id, cut, names: [...new Set(names)].toSorted() };
+}

@@ -1,0 +1,206 @@
+/** A look at the rotation that was started: is it alive, did it end, is gone what was to go? No side effects. */
+import { readCatalogue, type CatalogueEntry } from '../domain/catalogue.ts';
+import type { Command, Decision } from '../domain/commands.ts';
+import { doomedBy, sparedBy } from '../domain/cut.ts';
+import { defined } from '../domain/defined.ts';
+import { containerName } from '../domain/names.ts';
+import type { Inspection, RunReport } from '../domain/remote-run.ts';
+import type { RotationCondition } from '../domain/resources.ts';
+import { attemptOf, goneOf, maxAttempts, rotationOf, type Ending } from '../domain/rotation.ts';
+import { rotationTimer } from '../domain/rotation-timer.ts';
+import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
+import { errorLines, fullLog, someNames, storedMessage } from './messages.ts';
+import type { Observation } from './observation.ts';
+import { rotationTimeout } from './planning.ts';
+import { applyRotation, fail, settle } from './settle.ts';
+
+/** A cut `start` may still arrive this long after its not-after (seconds). */
+const startGrace = 5;
+/** After the pod-side deadline: 60 s until KILL, and as much again before we stop it ourselves (seconds). */
+const stopGrace = 120;
+/** After the deadline, how long a run may go on or its pod may be silent (seconds). */
+const lastGrace = 600;
+
+type Running = NonNullable<RotationCondition['running']>;
+
+/** What the pod said of the run, in one place. */
+interface Sight {
+  readonly observation: Observation;
+  readonly running: Running;
+  readonly inspection: Inspection;
+  readonly run: RunReport;
+}
+
+/** True when the outcome of this look hangs on the catalogue: gather reads it then. */
+export function needsCatalogue({ run }: Inspection): boolean {
+  return run?.state === 'exited' && run.exitCode === 0 && !run.catalogueChanged;
+}
+
+/** Alive, or about to be: nothing but the pod has to be looked at. */
+export function isAlive({ run }: Inspection): boolean {
+  return run?.state === 'starting' || run?.state === 'running';
+}
+
+/** The timer is looked after once an activation, before anything else. */
+export function judgeRunning(observation: Observation, running: Running): Decision {
+  const decision = judgeLook(observation, running);
+  if (!observation.firstRound) return decision;
+  return { ...decision, commands: [rotationTimer(observation.manager), ...decision.commands] };
+}
+
+function judgeLook(observation: Observation, running: Running): Decision {
+  const { look } = observation;
+  if (look === undefined)
+    return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was looked into' };
+  if (!look.answer.ok) return judgeUnreachable(observation, running, look.answer.problem);
+  const inspection = look.answer.value;
+  const { run } = inspection;
+  if (run === undefined) return judgeUnreachable(observation, running, { kind: 'transient', message: 'no report' });
+  return judgeByState[run.state]({ observation, running, inspection, run });
+}
+
+const judgeByState: Readonly<Record<RunReport['state'], (sight: Sight) => Decision>> = {
+  starting: judgeAlive,
+  running: judgeAlive,
+  exited: judgeExited,
+  died: (sight) =>
+    fail(sight.observation, sight.running.id, 'wal-g is gone without an exit code (killed?)', logOf(sight)),
+  none: judgeTraceless,
+};
+
+/** A pod that is gone took the run with it; one that is silent may still be deleting, so it has until after the deadline. */
+function judgeUnreachable(
+  observation: Observation,
+  running: Running,
+  problem: { readonly kind: string; readonly message: string },
+): Decision {
+  const { pod } = running.executor;
+  const until = (parseTime(running.startTime) ?? 0) + rotationTimeout + lastGrace;
+  const fact = `pod ${pod} does not answer: ${problem.message}`;
+  if (problem.kind === 'not-found' || problem.kind === 'forbidden' || observation.now >= until) {
+    return fail(observation, running.id, fact);
+  }
+  return { commands: [], next: 'wait', reason: 'PodUnreachable', message: fact };
+}
+
+function judgeAlive(sight: Sight): Decision {
+  const { inspection, observation, running } = sight;
+  const overdue = inspection.podTime - (parseTime(running.executor.deadline) ?? inspection.podTime);
+  if (overdue > lastGrace) {
+    return fail(
+      observation,
+      running.id,
+      `wal-g could not be ended after its deadline of ${span(rotationTimeout)}; it still holds the lock of the database`,
+    );
+  }
+  const commands = overdue > stopGrace ? [stopCommand(sight)] : [];
+  return { commands, next: 'wait', reason: 'Running', message: `wal-g deletes in ${running.executor.pod}` };
+}
+
+/** No files and no process: not launched yet, or never launched. What never began is planned again. */
+function judgeTraceless({ inspection, observation, running }: Sight): Decision {
+  const { notAfter, pod } = running.executor;
+  if (inspection.podTime <= (parseTime(notAfter) ?? 0) + startGrace) {
+    const message = `start was sent to ${pod} and may still arrive`;
+    return { commands: [], next: 'wait', reason: 'StartMayArrive', message };
+  }
+  return planAgain(observation, running, `the run left no trace in ${pod}: its start did not arrive, or was refused`);
+}
+
+function judgeExited(sight: Sight): Decision {
+  const { observation, run, running } = sight;
+  if (run.catalogueChanged) {
+    return planAgain(observation, running, 'the catalogue changed after the plan was made');
+  }
+  if (run.exitCode === 0) return judgeDeleted(sight);
+  const fact = run.deadlineHit
+    ? `wal-g was stopped after ${span(rotationTimeout)}`
+    : `wal-g ended with exit code ${run.exitCode}: "${errorLines(run)}"`;
+  return fail(observation, running.id, fact, logOf(sight));
+}
+
+/** Back to owed, without a word to anybody; the attempt counts, so that this ends. */
+function planAgain(observation: Observation, running: Running, why: string): Decision {
+  if (attemptOf(running.id) >= maxAttempts) return fail(observation, running.id, why);
+  const rotation = rotationOf(observation.manager);
+  const message = `${why}; it is planned again`;
+  return {
+    commands: [applyRotation(observation.manager, defined({ ...rotation, message, running: undefined }))],
+    next: 'again',
+    reason: 'PlannedAgain',
+    message,
+  };
+}
+
+/** wal-g says that it deleted: the catalogue has to agree. */
+function judgeDeleted(sight: Sight): Decision {
+  const { observation, running } = sight;
+  const { catalogue } = observation;
+  if (catalogue === undefined) {
+    const message = 'the catalogue is read in the next activation';
+    return { commands: [], next: 'retry', reason: 'NoTimeForCatalogue', message };
+  }
+  const read = catalogue.ok
+    ? readCatalogue(catalogue.value)
+    : { known: false as const, why: catalogue.problem.message };
+  if (!read.known) {
+    return fail(observation, running.id, `wal-g has deleted, but the catalogue could not be read: ${read.why}`);
+  }
+  return judgeWhatIsLeft(sight, read.entries);
+}
+
+function judgeWhatIsLeft(sight: Sight, entries: readonly CatalogueEntry[]): Decision {
+  const { observation, running } = sight;
+  const { planned } = rotationOf(observation.manager);
+  const cut = planned?.cut;
+  if (cut === undefined || !entries.some(({ name }) => name === cut)) {
+    const what = `${cut ?? 'the oldest backup that was to stay'} is not listed after the run`;
+    return fail(observation, running.id, `${what}. Was the storage changed?`, logOf(sight));
+  }
+  const gone = goneOf(planned, entries);
+  const left = doomedBy(entries, cut).map(({ name }) => name);
+  if (left.length > 0) {
+    const what = gone.length === 0 ? 'deleted nothing although it should have' : `deleted only ${gone.length}`;
+    const advice = 'Check that the storage lets wal-g delete';
+    return fail(
+      observation,
+      running.id,
+      `wal-g reported success but ${what}: ${someNames(left)} ${left.length === 1 ? 'is' : 'are'} still stored. ${advice}`,
+    );
+  }
+  const ending: Ending = {
+    id: running.id,
+    outcome: 'success',
+    message: storedMessage(entries, gone, sparedBy(entries, cut)),
+    ...timesOf(sight),
+    deleted: gone,
+    kept: entries.length,
+  };
+  return settle(observation, ending, entries);
+}
+
+/** Both by the pod's clock, or both by the API server's. */
+function timesOf({ observation, run, running }: Sight): { startTime: string; finishTime: string } {
+  const { startedAt, endedAt } = run;
+  if (startedAt === undefined || endedAt === undefined) {
+    return { startTime: running.startTime, finishTime: rfc3339(observation.now) };
+  }
+  const finishedAt: UnixSeconds = Math.max(startedAt, endedAt);
+  return { startTime: rfc3339(startedAt), finishTime: rfc3339(finishedAt) };
+}
+
+function stopCommand({ observation, running }: Sight): Command {
+  const { pod, directory } = running.executor;
+  return {
+    type: 'stop',
+    pod: { namespace: observation.manager.metadata.namespace, pod, container: containerName },
+    kind: 'rotation',
+    id: running.id,
+    directory,
+  };
+}
+
+function logOf({ observation, running }: Sight): string {
+  const { pod, directory } = running.executor;
+  return fullLog({ namespace: observation.manager.metadata.namespace, pod, directory }, running.id);
+}
