@@ -80,8 +80,9 @@ export interface Inspection {
 }
 
 /**
- * Answer of `start`. `refused` names the check that failed; nothing was launched then. `died`: this very run was launched
- * before, left no exit code, and nothing of it is alive; one id never runs twice.
+ * Answer of `start`. `running` and `exited`: the run was launched, by this call or an earlier one of the same id; a short
+ * run may have ended before the answer. `refused` names the check that failed; nothing was launched then. `died`: this
+ * very run was launched before, left no exit code, and nothing of it is alive; one id never runs twice.
  */
 export type StartAnswer =
   | { readonly state: 'running' | 'exited'; readonly podTime: number; readonly startedAt: number }
@@ -96,7 +97,7 @@ export type StartAnswer =
 /** Answer of `stop`, a level: TERM first, KILL from a call at least 30 s later, tombstone always. */
 export interface StopAnswer {
   readonly podTime: number;
-  /** `gone`: nothing of the run is alive. `signalled`: TERM or KILL was sent. `left`: alive, but not safe to signal. */
+  /** `gone`: nothing of the run is alive. `signalled`: TERM or KILL was sent. `left`: alive, but not safe to signal (its guard is dead, or it is just being launched). */
   readonly state: 'gone' | 'signalled' | 'left';
   /** False when the directory cannot be written: then a late `start` is held off by its not-after only. */
   readonly tombstone: boolean;

