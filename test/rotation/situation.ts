@@ -1,0 +1,213 @@
+/** Situations of one PgManager's rotation, as tables of tests describe them: everything as usual but for what is named. */
+import type { Observation } from '../../functions/rotation/observation.ts';
+import type { CatalogueAnswer, Identity, Inspection, RunReport } from '../../functions/domain/remote-run.ts';
+import { PgBackup, PgManager, type Executor, type RotationCondition } from '../../functions/domain/resources.ts';
+import { rfc3339 } from '../../functions/domain/time.ts';
+
+/** 2022-01-02T06:06:16Z: the newest backup has just been proved. */
+export const now = 1_641_103_576;
+const day = 86_400;
+
+export const identity: Identity = { host: 'postgres-0', ticks: '100', boot: 'boot-1', postmaster: '1640855462' };
+export const place = { pod: 'postgres-0', podUID: 'pod-uid-1', containerID: 'containerd://1' };
+export const systemIdentifier = '7711259327716174705';
+
+/** `base_00000001000000000000000A`: the stored backup of day 10. */
+export function stored(at: number): string {
+  return `base_00000001${at.toString(16).toUpperCase().padStart(16, '0')}`;
+}
+
+/** The newest backup is of day 10, those before it a day older each. */
+export function timeOf(at: number): number {
+  return now - (10 - at) * day;
+}
+
+/** PgBackup `day-<at>` in success, announced, its backup stored. */
+export function success(at: number, status: object = {}): PgBackup {
+  return backup(`day-${at}`, {
+    state: 'success',
+    announced: 'success',
+    finishTime: rfc3339(timeOf(at)),
+    backup: { name: stored(at) },
+    executor: executor(timeOf(at)),
+    ...status,
+  });
+}
+
+export function failed(at: number, status: object = {}): PgBackup {
+  return backup(`failed-${String(at).padStart(2, '0')}`, {
+    state: 'error',
+    reason: 'WalgError',
+    announced: 'error',
+    finishTime: rfc3339(timeOf(at)),
+    ...status,
+  });
+}
+
+export function backup(name: string, status: object): PgBackup {
+  return PgBackup.parse({
+    apiVersion: 'aidbox.pg/v01',
+    kind: 'PgBackup',
+    metadata: {
+      name,
+      namespace: 'shop',
+      uid: `uid-${name}`,
+      resourceVersion: '7',
+      creationTimestamp: rfc3339(now - day),
+    },
+    spec: { selector: { name: 'postgres' } },
+    status,
+  });
+}
+
+interface ManagerShape {
+  readonly name?: string;
+  readonly retain?: number;
+  readonly rotation?: object;
+  readonly condition?: RotationCondition | undefined;
+  /** Day of the newest success. */
+  readonly newest?: number;
+  readonly suffix?: object;
+}
+
+/** Keeps two; the backup of day 10 is to be served. */
+export function manager(shape: ManagerShape = {}): PgManager {
+  const { name = 'pg-manager', retain = 2, rotation = {}, condition, newest = 10 } = shape;
+  const lastSuccess = { name: `day-${newest}`, uid: `uid-day-${newest}`, finishTime: rfc3339(timeOf(newest)) };
+  return PgManager.parse({
+    apiVersion: 'aidbox.pg/v01',
+    kind: 'PgManager',
+    metadata: {
+      name,
+      namespace: 'shop',
+      uid: `uid-${name}`,
+      resourceVersion: '3',
+      creationTimestamp: rfc3339(now - 90 * day),
+    },
+    spec: { selector: { name: 'postgres' }, backup: { numberToRetain: retain, at: '06:00:00' }, rotation },
+    status: { conditions: { backup: { status: 'ok', lastSuccess }, ...(condition && { rotation: condition }) } },
+  });
+}
+
+/** Executor of a run that was started at `at`. */
+export function executor(at: number = now): Executor {
+  return {
+    ...place,
+    ...identity,
+    postmasterStartTime: rfc3339(Number(identity.postmaster)),
+    directory: '/PgBackup',
+    timeoutSeconds: 3600,
+    deadline: rfc3339(at + 3600),
+    notAfter: rfc3339(at + 30),
+  };
+}
+
+/** Attempt `attempt` at day 10 runs: day 8 is to go, days 9 and 10 stay. */
+export function running(attempt = 1, shape: Partial<RotationCondition> = {}): RotationCondition {
+  const id = `uid-day-10-${attempt}`;
+  return {
+    status: 'pending',
+    message: 'deleting 1 of 3 stored backups in postgres-0',
+    attempt,
+    running: { id, startTime: rfc3339(now), executor: executor() },
+    planned: { id, cut: stored(9), names: [stored(8)] },
+    ...shape,
+  };
+}
+
+/** The condition after day 9 was served. */
+export function servedBefore(shape: Partial<RotationCondition> = {}): RotationCondition {
+  const time = rfc3339(timeOf(9));
+  return {
+    status: 'ok',
+    message: '2 stored, 0 deleted',
+    servedBackup: 'uid-day-9',
+    attempt: 1,
+    log: [{ finishTime: time, id: 'uid-day-9-1', message: '2 stored, 0 deleted', startTime: time, state: 'success' }],
+    announced: 'uid-day-9-1/success',
+    ...shape,
+  };
+}
+
+export function report(shape: Partial<RunReport> = {}): RunReport {
+  return {
+    id: 'uid-day-10-1',
+    kind: 'rotation',
+    state: 'exited',
+    exitCode: 0,
+    startedAt: now + 2,
+    endedAt: now + 3,
+    deadlineHit: false,
+    tombstone: false,
+    catalogueChanged: false,
+    log: { head: '', tail: 'INFO: objects\nERROR: last line', bytes: 32 },
+    ...shape,
+  };
+}
+
+/** What was seen in the pod. */
+export function saw(shape: Partial<Inspection> = {}): Observation['look'] {
+  const value: Inspection = {
+    podTime: now + 1,
+    identity,
+    uid: 999,
+    pgdata: '/var/lib/postgresql/data',
+    systemIdentifier,
+    role: 'primary',
+    holder: undefined,
+    ...shape,
+  };
+  return { place, answer: { ok: true, value } };
+}
+
+export function sawNothing(kind: 'forbidden' | 'not-found' | 'transient', message: string): Observation['look'] {
+  return { place, answer: { ok: false, problem: { kind, message } } };
+}
+
+/** One stored backup in wal-g's words, by PgBackup `day-<at>`. */
+export function listed(at: number, shape: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    backup_name: stored(at),
+    time: rfc3339(timeOf(at)),
+    finish_time: rfc3339(timeOf(at)),
+    start_lsn: 1,
+    finish_lsn: 2,
+    is_permanent: false,
+    system_identifier: 'SYSID',
+    user_data: { aidboxops: { uid: `uid-day-${at}`, namespace: 'shop', statefulSet: 'postgres' } },
+    ...shape,
+  };
+}
+
+/** The catalogue's answer; system identifiers are written as the bare 64-bit numbers that wal-g prints. */
+export function catalogueAnswer(entries: readonly Record<string, unknown>[]): CatalogueAnswer {
+  return {
+    podTime: now + 1,
+    systemIdentifier,
+    backups: JSON.stringify(entries).replaceAll('"SYSID"', systemIdentifier),
+    plain: false,
+    ready: [],
+    readyTotal: 0,
+  };
+}
+
+export function catalogue(...entries: readonly Record<string, unknown>[]): Observation['catalogue'] {
+  return { ok: true, value: catalogueAnswer(entries) };
+}
+
+/** Days 8, 9 and 10 are stored and proven, two are to stay, nothing runs. */
+export function observe(shape: Partial<Observation> = {}): Observation {
+  const subject = shape.manager ?? manager();
+  return {
+    now,
+    firstRound: false,
+    patient: true,
+    manager: subject,
+    managers: [subject],
+    backups: [success(8), success(9), success(10)],
+    location: { found: 'ready', places: [place] },
+    look: saw(),
+    catalogue: catalogue(listed(8), listed(9), listed(10)),
+    ...shape,
+  };
+}
