@@ -46,9 +46,11 @@ export interface Settlement {
  * that is suspended now starts nothing, whatever is stored.
  */
 export function settle(wish: Wish, stored: Cursor, now: UnixSeconds): Settlement {
-  const cursorWasAhead = Math.max(stored.since, stored.lastSlot ?? 0) > now + cursorTolerance;
+  const cursorWasAhead = settledUntil(stored) > now + cursorTolerance;
   const cursor = cursorWasAhead ? { ...stored, since: now, lastSlot: undefined } : stored;
-  const due = slotsBetween(cursor.at, Math.max(cursor.since, cursor.lastSlot ?? 0), now + earlyTolerance);
+  // A slot a moment ahead belongs to the values that are taken over now: resume just before a slot does not swallow it.
+  const until = isChange(wish, cursor) ? now : now + earlyTolerance;
+  const due = slotsBetween(cursor.at, settledUntil(cursor), until);
   const quiet = cursor.suspended || wish.suspended;
   const latest = due.at(-1);
   const run = !quiet && latest !== undefined && now - latest <= wish.startingDeadline ? latest : undefined;
@@ -60,14 +62,21 @@ export function settle(wish: Wish, stored: Cursor, now: UnixSeconds): Settlement
   };
 }
 
+function settledUntil({ since, lastSlot }: Cursor): UnixSeconds {
+  return Math.max(since, lastSlot ?? 0);
+}
+
 function advance(wish: Wish, settled: Cursor, now: UnixSeconds): Cursor {
-  const changed = wish.at !== settled.at || wish.suspended !== settled.suspended;
-  return { ...settled, at: wish.at, suspended: wish.suspended, since: changed ? now : settled.since };
+  return { ...settled, at: wish.at, suspended: wish.suspended, since: isChange(wish, settled) ? now : settled.since };
+}
+
+function isChange(wish: Wish, stored: Cursor): boolean {
+  return wish.at !== stored.at || wish.suspended !== stored.suspended;
 }
 
 /** The next slot that is neither settled nor due. */
 export function nextSlot(cursor: Cursor, now: UnixSeconds): UnixSeconds {
-  return firstSlotAfter(cursor.at, Math.max(now, cursor.since, cursor.lastSlot ?? 0));
+  return firstSlotAfter(cursor.at, Math.max(now, settledUntil(cursor)));
 }
 
 /** Daily slots in (after, until], oldest first. */
