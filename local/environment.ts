@@ -145,6 +145,7 @@ async function setUp(options: Settled, undo: (() => unknown)[]): Promise<Environ
       description.stop();
       await stopInOrder({ eventing, controllers, kubelet, controlPlane }, () => (kube.close(), rest.close()));
       files.remove();
+      book.close();
     }),
   };
   const description = writeDescription(environment);

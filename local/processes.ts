@@ -58,6 +58,8 @@ export interface ProcessBook {
   note(name: string, pid: number): void;
   /** Writes down a container id: every process that carries it in its environment belongs to this environment. */
   noteContainer(id: string): void;
+  /** Everything has been stopped in order: nothing is left to do when this process exits. */
+  close(): void;
 }
 
 interface Page {
@@ -106,8 +108,15 @@ export function openBook(dir: string): ProcessBook {
     save();
   }
 
+  // The last resort, for an exit in the middle of things. It must be synchronous, so there is no waiting.
+  const killAll = (): void => {
+    for (const { pid } of processesLeft(dir)) signalQuietly(pid, 'SIGKILL');
+  };
+  process.on('exit', killAll);
+
   save();
   return {
+    close: () => void process.off('exit', killAll),
     launch(program) {
       const launched = launch(program);
       if (launched.pid !== undefined) note(program.name, launched.pid);

@@ -6,9 +6,9 @@ import { promisify } from 'node:util';
 import type { Part, Progress } from '../progress.ts';
 import { cachedPath, intoCache } from './cache.ts';
 import { download, SiteUnreachable } from './download.ts';
-import { goBuild, missingToBuild } from './go-build.ts';
+import type { goBuild } from './go-build.ts';
 import { isExecutable, onPath } from './path.ts';
-import { goRecipes, releases, type BinaryName, type Release } from './recipes.ts';
+import { goRecipes, type BinaryName, type Release } from './recipes.ts';
 
 /** What the search depends on; the site is asked at most until it turns out to be unreachable. */
 export interface Search {
@@ -16,6 +16,9 @@ export interface Search {
   readonly cache: string;
   readonly site: string;
   readonly progress: Progress;
+  readonly releases: Readonly<Record<BinaryName, Release>>;
+  /** Builds a binary into a file. */
+  readonly build: typeof goBuild;
   siteIsUnreachable: boolean;
   /** Aborts a build. */
   readonly signal?: AbortSignal | undefined;
@@ -66,7 +69,7 @@ function walgNamedByUser(env: NodeJS.ProcessEnv): Found | undefined {
   return path === undefined ? undefined : { path, from: path };
 }
 
-function inCache({ cache }: Search, name: BinaryName): Found | undefined {
+function inCache({ cache, releases }: Search, name: BinaryName): Found | undefined {
   const candidates = [
     cachedPath(cache, name, releases[name].version, 'release'),
     cachedPath(cache, name, goRecipes[name].version, 'go'),
@@ -78,7 +81,7 @@ function inCache({ cache }: Search, name: BinaryName): Found | undefined {
 /** A failed download is no failure of the set-up: there is another way. */
 async function fromRelease(search: Search, name: BinaryName, part: Part): Promise<Found | undefined> {
   if (search.siteIsUnreachable || process.arch !== 'x64') return undefined;
-  const release = releases[name];
+  const release = search.releases[name];
   const from = `release ${release.version}`;
   try {
     const path = cachedPath(search.cache, name, release.version, 'release');
@@ -118,14 +121,14 @@ async function fromArchive(search: Search, release: Release, part: Part): Promis
 }
 
 async function fromBuild(search: Search, name: BinaryName, part: Part): Promise<Found> {
-  const missing = missingToBuild(name);
-  if (missing !== undefined) {
-    const variable = name === 'wal-g' ? 'WALG_BINARY' : 'KUBEBUILDER_ASSETS';
-    throw new Error(`install ${missing} to build it, or set ${variable}, or allow downloads from ${search.site}`);
-  }
   const { version } = goRecipes[name];
-  const path = await intoCache(cachedPath(search.cache, name, version, 'go'), (temporary) =>
-    goBuild(name, temporary, part, search.signal),
-  );
-  return { path, from: `built ${version}` };
+  const target = cachedPath(search.cache, name, version, 'go');
+  try {
+    const path = await intoCache(target, (temporary) => search.build(name, temporary, part, search.signal));
+    return { path, from: `built ${version}` };
+  } catch (error) {
+    const variable = name === 'wal-g' ? 'WALG_BINARY' : 'KUBEBUILDER_ASSETS';
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`${reason}\n    (or set ${variable}, or allow downloads from ${search.site})`, { cause: error });
+  }
 }

@@ -1,4 +1,5 @@
 /** The cache of binaries: one file each, named by what it is and how we got it; shared by all clones of a user. */
+import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +21,7 @@ export function cachedPath(cache: string, name: string, version: string, how: 'g
  */
 export async function intoCache(path: string, make: (temporary: string) => Promise<void>): Promise<string> {
   mkdirSync(join(path, '..'), { recursive: true });
-  const temporary = `${path}.${process.pid}.part`;
+  const temporary = `${path}.${randomBytes(4).toString('hex')}.part`;
   try {
     await make(temporary);
     chmodSync(temporary, 0o755);

@@ -10,7 +10,7 @@ import { onPath } from './path.ts';
 import { goRecipes, type BinaryName, type GoRecipe } from './recipes.ts';
 
 /** What is missing to build this binary here; undefined when nothing is. */
-export function missingToBuild(name: BinaryName): string | undefined {
+function missingToBuild(name: BinaryName): string | undefined {
   if (onPath('go') === undefined) return 'Go ≥ 1.24';
   return goRecipes[name].cgo && onPath('gcc') === undefined ? 'gcc' : undefined;
 }
@@ -18,6 +18,8 @@ export function missingToBuild(name: BinaryName): string | undefined {
 /** Runs `go build`; the result depends on the sources only (no paths, no build ids, no version control stamps). */
 export async function goBuild(name: BinaryName, target: string, part: Part, signal?: AbortSignal): Promise<void> {
   const recipe = goRecipes[name];
+  const missing = missingToBuild(name);
+  if (missing !== undefined) throw new Error(`install ${missing} to build it`);
   // Beside a package.json and other modules `go` could pick up a workspace: it gets a directory of its own.
   const dir = mkdtempSync(join(tmpdir(), 'aidboxops-build-'));
   try {

@@ -7,6 +7,8 @@ import type { Progress } from '../progress.ts';
 import { getBinary, type Search } from './binaries.ts';
 import { cacheDirectory } from './cache.ts';
 import { releaseSite } from './download.ts';
+import { goBuild } from './go-build.ts';
+import { releases } from './recipes.ts';
 
 export { getTool } from './tools.ts';
 
@@ -27,6 +29,8 @@ export async function getAssets(progress: Progress, signal?: AbortSignal): Promi
     cache: cacheDirectory(),
     site: releaseSite(),
     progress,
+    releases,
+    build: goBuild,
     siteIsUnreachable: false,
     signal,
   };

@@ -20,7 +20,7 @@ const root = resolve(import.meta.dirname, '..', '..');
 /** Runs `npm start` with its arguments; returns the exit code. */
 export async function runDemo(args: readonly string[]): Promise<number> {
   const mode = modeOf(args);
-  const dir = resolve(root, '.local');
+  const dir = resolve(root, process.env['AIDBOXOPS_LOCAL_DIR'] ?? '.local');
   const stopping = watchForStop();
   const progress = createProgress();
   const display = createDisplay((text) => void process.stdout.write(text));
@@ -97,8 +97,8 @@ function showCommands(environment: Environment, display: Display): void {
       `${kubectl} create -n ${demoNamespace} -f local/demo/backup-now.yaml      # a backup now`,
       `${kubectl} exec -n ${demoNamespace} postgres-0 -- ls -l /PgBackup         # the full logs`,
       `${kubectl} get pingsources -A                                # the timers`,
-      `cat .local/environment.json`,
-      `tail -f .local/functions/*/*.log`,
+      `cat ${environment.dir}/environment.json`,
+      `tail -f ${environment.dir}/functions/*/*.log`,
       '',
     ].join('\n'),
   );

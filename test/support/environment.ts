@@ -2,29 +2,22 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before } from 'node:test';
+import { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startEnvironment, type Database, type Environment, type EnvironmentOptions } from '../../local/environment.ts';
 
 /**
- * Starts an environment before the tests of this file and stops it after them. Returns how to get it from within a
- * test. Without `functions: true` there is no eventing: only the API server, the node and the controllers.
+ * Starts an environment now and stops it after the tests of this file: `const environment = await useEnvironment();` at
+ * the top of the file. Without `functions: true` there is no eventing: only the API server, the node and controllers.
  */
-export function useEnvironment(options: Partial<EnvironmentOptions> = {}): () => Environment {
-  let environment: Environment | undefined;
-  let dir: string | undefined;
-  before(async () => {
-    dir = mkdtempSync(join(tmpdir(), 'aidboxops-test-'));
-    environment = await startEnvironment({ functions: false, ...options, dir: join(dir, 'environment') });
-  });
+export async function useEnvironment(options: Partial<EnvironmentOptions> = {}): Promise<Environment> {
+  const dir = mkdtempSync(join(tmpdir(), 'aidboxops-test-'));
+  const environment = await startEnvironment({ functions: false, ...options, dir: join(dir, 'environment') });
   after(async () => {
-    await environment?.stop();
-    if (dir !== undefined && process.env['KEEP'] === undefined) rmSync(dir, { recursive: true, force: true });
+    await environment.stop();
+    if (process.env['KEEP'] === undefined) rmSync(dir, { recursive: true, force: true });
   });
-  return () => {
-    if (environment === undefined) throw new Error('the environment is not up yet: use it inside a test');
-    return environment;
-  };
+  return environment;
 }
 
 /** Polls until `look` gives something; fails with `what` after `timeoutMs`. Errors count as "not yet". */
