@@ -161,7 +161,10 @@ export function createRunner(exec: Exec): Runner {
             ['id', run.id],
           ]),
         ],
-        (fields, all) => ({ ...PruneFields.parse(fields), pruned: all.get('pruned') ?? [] }),
+        (fields, all) => ({
+          ...PruneFields.parse(fields),
+          pruned: (all.get('pruned') ?? []).filter((id) => runs.some((run) => run.id === id)),
+        }),
       ),
   };
 }
@@ -364,6 +367,7 @@ const StartFields = z.discriminatedUnion('state', [
 ]);
 
 function readStart(fields: Fields): StartAnswer {
+  if (fields.state === 'starting') throw new Error('the run was not seen to begin within 5 s');
   const answer = StartFields.parse(fields);
   const podTime = answer.now;
   if (answer.state === 'busy') return { state: 'busy', podTime, holder: answer.holder };

@@ -5,7 +5,6 @@
  * | difference | 1.1 | 3.0.8 | told by | where |
  * |---|---|---|---|---|
  * | list of an empty storage | nothing, exit 0 | `[]` | output | `backupList` |
- * | WAL of an empty storage | `null` or nothing, exit 0 | `[]` | output | `walShow` |
  * | `st check` | usage on stdout, exit 0 | `Read check OK` on stderr | `check` in `st --help` | runner.sh, probe |
  * | retries of S3 | `S3_MAX_RETRIES` | `WALG_S3_MAX_RETRIES` | both are set | runner.sh, probe |
  * | SIGTERM while it waits for archiving | ends, 143 | ignored | `stop` and `timeout` follow with KILL | runner.sh |
@@ -20,6 +19,8 @@ export interface WalgOutput {
 
 /** JSON array text of `backup-list` in any form; undefined when the storage could not be read. */
 export function backupList(output: WalgOutput): string | undefined {
+  // Every unreadable storage that was tried ended with 1, so this is a true empty list.
+  if (output.code === 0 && output.stdout.trim() === '') return '[]';
   return jsonArray(output);
 }
 
@@ -37,10 +38,10 @@ export function walgVersion(stdout: string): string {
     .slice(0, 100);
 }
 
-/** Exit 0 alone proves nothing: unknown subcommands print their usage and exit 0 too. */
+/** Exit 0 alone proves nothing: unknown subcommands print their usage and exit 0 too. `null` is Go's empty slice. */
 function jsonArray({ code, stdout }: WalgOutput): string | undefined {
   if (code !== 0) return undefined;
   const text = stdout.trim();
-  if (text === '' || text === 'null') return '[]';
+  if (text === 'null') return '[]';
   return text.startsWith('[') && text.endsWith(']') ? text : undefined;
 }

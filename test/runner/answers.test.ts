@@ -173,6 +173,20 @@ end=1
     });
   });
 
+  test('nothing printed and exit 0 is an empty list of backups (wal-g 1.1), but tells nothing about WAL', async () => {
+    const answer = await answering('now=1\nsysid=5\ndetail=\ndetail_code=0\nwal=\nwal_code=0\nend=1\n').catalogue(pod);
+    assert.ok(answer.ok);
+    assert.deepEqual([answer.value.backups, answer.value.wal], ['[]', undefined]);
+  });
+
+  test('a start that was not seen to begin is unknown', async () => {
+    const problem = await problemOf(answering('now=1\nstate=starting\nend=1\n').start(pod, request));
+    assert.deepEqual(problem, {
+      kind: 'unknown',
+      message: 'answer not understood: Error: the run was not seen to begin within 5 s',
+    });
+  });
+
   test('an obstacle explains why there is no catalogue', async () => {
     const answer = await answering(
       'now=1\nuid=\nsysid=\nobstacle=WrongUser exec user 5 is not the owner 999\nholder=\nend=1\n',
