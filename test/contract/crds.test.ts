@@ -464,6 +464,9 @@ describe('status', () => {
         attempt: 1,
         running: { id: 'u-1', startTime: '2022-01-02T06:06:18Z', executor: { ...executor, future: { kept: true } } },
         announced: 'u-1/success',
+        planned: { id: 'u-1', cut: 'base_2', names: ['base_1'] },
+        missing: ['b'],
+        outbox: [{ id: 'u-1', outcome: 'refused', message: 'x', deleted: ['base_1'], kept: 2 }],
         log: [
           {
             finishTime: '2022-01-02T06:06:19Z',

@@ -36,30 +36,33 @@ interface Case {
   readonly wantMessage?: RegExp;
 }
 
+function briefEvent(event: object): string {
+  const { type, reason, involvedObject } = event as {
+    type: string;
+    reason: string;
+    involvedObject: { name: string };
+  };
+  return `event ${type} ${reason} on ${involvedObject.name}`;
+}
+
 function brief(command: Command): string {
   switch (command.type) {
     case 'applyStatus':
-      return `status ${conditionIn(command).status ?? '-'}`;
+      return `status ${conditionIn(command).status}`;
     case 'applyTimer':
       return `timer ${command.timer.purpose}`;
     case 'start':
-      return `start ${command.order.id} ${command.order.work.kind === 'rotation' ? command.order.work.cut : ''}`;
+      return `start ${command.order.id} ${'cut' in command.order.work ? command.order.work.cut : ''}`;
     case 'stop':
       return `stop ${command.kind} ${command.id}`;
     case 'prune':
-      return `prune ${command.runs.map(({ id, name }) => name ?? id).join(' ')}`;
+      return `prune ${command.runs.map(({ id, name = id }) => name).join(' ')}`;
     case 'removeBackup':
       return `remove ${command.target.name}`;
     case 'post':
       return `post ${command.events.map(({ type, id }) => `${type.split('.')[3]} ${id}`).join(', ')} then ${command.then.map(brief).join(', ')}`;
-    case 'recordEvent': {
-      const { type, reason, involvedObject } = command.event as unknown as {
-        type: string;
-        reason: string;
-        involvedObject: { name: string };
-      };
-      return `event ${type} ${reason} on ${involvedObject.name}`;
-    }
+    case 'recordEvent':
+      return briefEvent(command.event);
     default:
       return command.type;
   }
