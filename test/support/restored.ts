@@ -1,0 +1,81 @@
+/** Restores a stored backup with the README's own commands into a second database, and asks that one. */
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Database } from '../../local/environment.ts';
+import { query, type Row } from '../../local/postgres/query.ts';
+import { eventually, runAsOwner, withDirectory, type Shop } from './shop.ts';
+
+const readme = join(import.meta.dirname, '../../README.md');
+
+/** The shell block of README.md that stands under the comment `<!-- test: name -->`. */
+export function readmeBlock(name: string): string {
+  const text = readFileSync(readme, 'utf8');
+  const block = new RegExp(`<!-- test: ${name} -->\\s*\`\`\`sh\\n([\\s\\S]*?)\`\`\``).exec(text)?.[1];
+  if (block === undefined) throw new Error(`README.md has no block "${name}"`);
+  return block;
+}
+
+/** What the README's restore blocks leave to the reader. */
+export interface Restore {
+  /** Name of the README's block. */
+  readonly block: string;
+  /** Variables that the block uses, such as BACKUP or TARGET_TIME. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+/** Fetches and recovers as README says, and hands over a way to ask the restored database. */
+export async function withRestored<T>(
+  shop: Shop,
+  database: Database,
+  restore: Restore,
+  use: (sql: (text: string) => Promise<Row[]>) => Promise<T>,
+): Promise<T> {
+  return withDirectory(shop.environment, async (dir) => {
+    const data = join(dir, 'data');
+    await runAsOwner(database, readmeBlock(restore.block), { ...restore.variables, PGDATA: data });
+    const port = await freePort();
+    const postgres = spawn(
+      'postgres',
+      [
+        '-D',
+        data,
+        '-p',
+        String(port),
+        '-c',
+        'unix_socket_directories=',
+        '-c',
+        'listen_addresses=127.0.0.1',
+        '-c',
+        'archive_mode=off',
+      ],
+      {
+        ...(process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}),
+        cwd: '/',
+        env: { ...database.environment, PGDATA: data },
+        stdio: ['ignore', 'inherit', 'inherit'],
+      },
+    );
+    try {
+      const sql = (text: string): Promise<Row[]> => query({ port, user: database.user }, text);
+      await eventually('promotion of the restored database', async () => {
+        const [row] = await sql('select pg_is_in_recovery() as recovering');
+        return row?.['recovering'] === 'f' ? true : undefined;
+      });
+      return await use(sql);
+    } finally {
+      postgres.kill('SIGINT');
+      if (postgres.exitCode === null) await once(postgres, 'exit');
+    }
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

@@ -1,0 +1,261 @@
+/** A local environment with a namespace, ready for end-to-end tests: databases, managers, backups, and waiting for what should come. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { PgBackup, PgManager } from '../../functions/domain/resources.ts';
+import { startEnvironment, type Database, type Environment, type EnvironmentOptions } from '../../local/environment.ts';
+import type { Observation } from '../../local/eventing/index.ts';
+
+const repository = join(import.meta.dirname, '../..');
+
+/** What differs from an ordinary database. */
+export interface DatabaseShape {
+  readonly name?: string;
+  readonly archiveCommand?: string;
+  /** Directory below the environment's storage that wal-g uses. */
+  readonly prefix?: string;
+  readonly container?: string;
+}
+
+/** A PgManager to be. */
+export interface ManagerShape {
+  readonly name?: string;
+  readonly statefulSet?: string;
+  /** `HH:MM:SS`; a time that is hours away unless told otherwise. */
+  readonly at?: string;
+  readonly keep?: number;
+  readonly rotation?: object;
+  readonly backup?: object;
+}
+
+export interface Shop {
+  readonly namespace: string;
+  readonly environment: Environment;
+  /** Everything that the stand-ins have reported so far. */
+  readonly observations: readonly Observation[];
+  kubectl(...args: string[]): Promise<string>;
+  apply(...objects: object[]): Promise<void>;
+  /** Makes a StatefulSet and waits until its database answers. */
+  database(shape?: DatabaseShape): Promise<Database>;
+  manager(shape?: ManagerShape): Promise<void>;
+  /** A person's PgBackup, and its end. */
+  backup(name: string, statefulSet?: string): Promise<void>;
+  pgb(name: string): Promise<PgBackup | undefined>;
+  pgbs(): Promise<PgBackup[]>;
+  pgm(name?: string): Promise<PgManager>;
+  finished(name: string, seconds?: number): Promise<PgBackup>;
+  /** Names of stored backups, oldest first, as wal-g itself lists them. */
+  stored(database: Database): Promise<string[]>;
+  /** The database that runs now under this pod name. */
+  running(pod?: string): Database;
+  close(): Promise<void>;
+}
+
+const namespace = 'shop';
+
+/** Starts an environment of its own for one test file. */
+export async function openShop(name: string, options: Partial<EnvironmentOptions> = {}): Promise<Shop> {
+  const observations: Observation[] = [];
+  const environment = await startEnvironment({
+    dir: join(repository, '.local', 'test', name),
+    ...options,
+    observe(observation) {
+      observations.push(observation);
+      options.observe?.(observation);
+    },
+  });
+  const kubectl = (...args: string[]): Promise<string> => environment.kubectl(args);
+  const apply = async (...objects: object[]): Promise<void> => {
+    const text = objects.map((object) => JSON.stringify(object)).join('\n---\n');
+    await environment.kubectl(['apply', '-f', '-'], text);
+  };
+  await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+  const shop: Shop = {
+    namespace,
+    environment,
+    observations,
+    kubectl,
+    apply,
+    async database(shape = {}) {
+      makePrefix(environment, shape.prefix ?? shape.name ?? 'postgres');
+      await apply(statefulSet(environment, shape));
+      return eventually(`database ${shape.name ?? 'postgres'}`, async () => {
+        const database = environment.databases().find(({ pod }) => pod === `${shape.name ?? 'postgres'}-0`);
+        await database?.sql('select 1');
+        const ready = await kubectl(
+          'get',
+          'pod',
+          '-n',
+          namespace,
+          `${shape.name ?? 'postgres'}-0`,
+          '-o',
+          'jsonpath={.status.containerStatuses[0].ready}',
+        );
+        return ready === 'true' ? database : undefined;
+      });
+    },
+    manager: (shape = {}) => apply(manager(shape)),
+    backup: (backupName, statefulSetName = 'postgres') =>
+      apply({
+        apiVersion: 'aidbox.pg/v01',
+        kind: 'PgBackup',
+        metadata: { name: backupName, namespace },
+        spec: { selector: { name: statefulSetName } },
+      }),
+    async pgb(backupName) {
+      const text = await kubectl('get', 'pgb', '-n', namespace, backupName, '-o', 'json', '--ignore-not-found');
+      return text === '' ? undefined : PgBackup.parse(JSON.parse(text));
+    },
+    async pgbs() {
+      const list = JSON.parse(await kubectl('get', 'pgb', '-n', namespace, '-o', 'json')) as { items: unknown[] };
+      return list.items.map((item) => PgBackup.parse(item));
+    },
+    async pgm(managerName = 'pg-manager') {
+      return PgManager.parse(JSON.parse(await kubectl('get', 'pgm', '-n', namespace, managerName, '-o', 'json')));
+    },
+    finished: (backupName, seconds = 60) =>
+      eventually(
+        `end of PgBackup ${backupName}`,
+        async () => {
+          const backup = await shop.pgb(backupName);
+          return backup?.status.announced === backup?.status.state && backup?.status.finishTime !== undefined
+            ? backup
+            : undefined;
+        },
+        seconds,
+      ),
+    stored: storedBackups,
+    running(pod = 'postgres-0') {
+      const database = environment.databases().find((candidate) => candidate.pod === pod);
+      assert.ok(database, `no database runs in ${pod}`);
+      return database;
+    },
+    close: () => environment.stop(),
+  };
+  return shop;
+}
+
+/** Polls until `look` gives something; a throw counts as "not yet" and is told at the end. */
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T | undefined> | T | undefined,
+  seconds = 60,
+): Promise<T> {
+  const end = performance.now() + seconds * 1000;
+  let trouble: unknown;
+  do {
+    try {
+      const found = await look();
+      if (found !== undefined) return found;
+      trouble = undefined;
+    } catch (error) {
+      trouble = error;
+    }
+    await pause(100);
+  } while (performance.now() < end);
+  throw new Error(`${what}: did not come within ${seconds} s`, { cause: trouble });
+}
+
+/** A time of day so many seconds from now, `HH:MM:SS` UTC. */
+export function timeOfDay(secondsFromNow: number): string {
+  return new Date(Date.now() + secondsFromNow * 1000).toISOString().slice(11, 19);
+}
+
+function manager(shape: ManagerShape): object {
+  const { name = 'pg-manager', statefulSet: selected = 'postgres', at = timeOfDay(12 * 3600), keep = 30 } = shape;
+  return {
+    apiVersion: 'aidbox.pg/v01',
+    kind: 'PgManager',
+    metadata: { name, namespace },
+    spec: {
+      selector: { name: selected },
+      backup: { numberToRetain: keep, at, ...shape.backup },
+      ...(shape.rotation === undefined ? {} : { rotation: shape.rotation }),
+    },
+  };
+}
+
+function statefulSet(environment: Environment, shape: DatabaseShape): object {
+  const { name = 'postgres', container = 'postgres', prefix = name } = shape;
+  const labels = { app: name };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'StatefulSet',
+    metadata: { name, namespace },
+    spec: {
+      serviceName: name,
+      replicas: 1,
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: {
+          containers: [
+            {
+              name: container,
+              image: 'postgres:14',
+              ...(shape.archiveCommand === undefined
+                ? {}
+                : { args: ['-c', `archive_command=${shape.archiveCommand}`] }),
+              env: [
+                { name: 'PGDATA', value: '/var/lib/postgresql/data' },
+                { name: 'PGUSER', value: 'postgres' },
+                { name: 'PGHOST', value: '127.0.0.1' },
+                { name: 'WALG_FILE_PREFIX', value: `/backups/${prefix}` },
+              ],
+              volumeMounts: [
+                { name: 'backups', mountPath: '/backups' },
+                { name: 'logs', mountPath: '/PgBackup' },
+              ],
+            },
+          ],
+          volumes: [
+            { name: 'backups', hostPath: { path: environment.storageDir } },
+            { name: 'logs', emptyDir: {} },
+          ],
+        },
+      },
+    },
+  };
+}
+
+/** File storage must exist before wal-g uses it, and belong to the owner of the databases. */
+function makePrefix(environment: Environment, prefix: string): void {
+  const dir = join(environment.storageDir, prefix);
+  mkdirSync(dir, { recursive: true });
+  if (process.getuid?.() === 0) chownSync(dir, 65_534, 65_534);
+}
+
+async function storedBackups(database: Database): Promise<string[]> {
+  const { stdout } = await runAsOwner(database, 'wal-g backup-list --json');
+  const list = (stdout.trim() === '' ? [] : JSON.parse(stdout)) as { backup_name: string }[];
+  return list.map(({ backup_name: name }) => name).sort();
+}
+
+/** Runs a shell text with the environment of the database's container, as the owner of its data directory. */
+export async function runAsOwner(
+  database: Pick<Database, 'environment'>,
+  script: string,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<{ stdout: string; stderr: string }> {
+  const account = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+  return promisify(execFile)('sh', ['-euc', script], {
+    ...account,
+    cwd: '/',
+    env: { ...database.environment, ...environment },
+    maxBuffer: 64 * 1024 * 1024,
+  });
+}
+
+/** A directory that the owner of the databases may write to, gone at the end of `use`. */
+export async function withDirectory<T>(environment: Environment, use: (dir: string) => Promise<T>): Promise<T> {
+  const dir = mkdtempSync(join(environment.storageDir, '..', 'restore-'));
+  try {
+    if (process.getuid?.() === 0) chownSync(dir, 65_534, 65_534);
+    return await use(dir);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
