@@ -1,0 +1,86 @@
+/** The API server and etcd come up, keep an audit log when asked, and go without a trace. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { KubeConfig } from '@kubernetes/client-node';
+import { createKube } from '../../functions/platform/kube.ts';
+import { getAssets } from '../../local/assets/index.ts';
+import { startControlPlane } from '../../local/control-plane/index.ts';
+import { openBook, processesLeft } from '../../local/processes.ts';
+import { silentProgress } from '../../local/progress.ts';
+
+const dir = mkdtempSync(join(tmpdir(), 'aidboxops-control-plane-'));
+const assets = await getAssets(silentProgress());
+after(() => rmSync(dir, { recursive: true, force: true }));
+
+interface AuditLine {
+  readonly verb: string;
+  readonly user: { readonly username: string };
+  readonly objectRef?: { readonly resource: string; readonly name: string };
+  readonly responseStatus: { readonly code: number };
+}
+
+describe('control plane', () => {
+  it('is ready within seconds, side by side with another, and leaves nothing running', async () => {
+    const [first, second] = await Promise.all(
+      ['a', 'b'].map((name) =>
+        startControlPlane({ dir: join(dir, name), book: openBook(join(dir, name)), binaries: assets }),
+      ),
+    );
+    assert.notEqual(first!.url, second!.url);
+    assert.equal(first!.auditLogPath, undefined);
+    assert.equal(statSync(first!.kubeConfigPath).mode & 0o077, 0);
+    assert.equal(processesLeft(join(dir, 'a')).length, 2);
+    await Promise.all([first!.stop(), second!.stop()]);
+    assert.deepEqual(processesLeft(join(dir, 'a')), []);
+    assert.deepEqual(processesLeft(join(dir, 'b')), []);
+  });
+
+  it('writes one audit line for each finished request: who, what, with which outcome', async () => {
+    const controlPlane = await startControlPlane({
+      dir: join(dir, 'audited'),
+      book: openBook(join(dir, 'audited')),
+      binaries: assets,
+      audit: true,
+    });
+    const kubeConfig = new KubeConfig();
+    kubeConfig.loadFromFile(controlPlane.kubeConfigPath);
+    const kube = createKube(kubeConfig);
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'seen' } };
+    await kube.create('/api/v1/namespaces/default/configmaps', object);
+    await kube.create('/api/v1/namespaces/default/configmaps', object);
+    kube.close();
+    await controlPlane.stop();
+    const lines = readFileSync(controlPlane.auditLogPath!, 'utf8').trim().split('\n');
+    const writes = lines
+      .map((line) => JSON.parse(line) as AuditLine)
+      .filter(
+        (line) =>
+          line.verb === 'create' && line.objectRef?.resource === 'configmaps' && line.user.username === 'local-admin',
+      );
+    assert.deepEqual(
+      writes.map((line) => line.responseStatus.code),
+      [201, 409],
+    );
+  });
+
+  it('shows the end of the log when a part does not start', async () => {
+    const broken = join(dir, 'broken');
+    writeFileSync(broken, '#!/bin/sh\necho "cannot read my data"; exit 7\n', { mode: 0o755 });
+    const options = { dir: join(dir, 'c'), book: openBook(join(dir, 'c')), binaries: { ...assets, etcd: broken } };
+    await assert.rejects(startControlPlane(options), /etcd ended with exit code 7[^]*cannot read my data/);
+  });
+
+  it('tries other ports when one was taken meanwhile', async () => {
+    const unlucky = join(dir, 'unlucky');
+    const script = `#!/bin/sh
+      if [ ! -e ${unlucky}.tried ]; then : > ${unlucky}.tried; echo "bind: address already in use"; exit 1; fi
+      exec ${assets.etcd} "$@"\n`;
+    writeFileSync(unlucky, script, { mode: 0o755 });
+    const options = { dir: join(dir, 'd'), book: openBook(join(dir, 'd')), binaries: { ...assets, etcd: unlucky } };
+    await (await startControlPlane(options)).stop();
+    assert.deepEqual(processesLeft(join(dir, 'd')), []);
+  });
+});
