@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Express } from 'express';
-import request from 'supertest';
 import { PgManager, type StorageCondition } from '../../functions/domain/resources.ts';
 import type { ProbeAnswer } from '../../functions/domain/remote-run.ts';
 import { failure } from '../../functions/domain/failures.ts';
@@ -12,6 +11,7 @@ import { createStorageHandler } from '../../functions/storage/handler.ts';
 import { aBackup, aManager, slot } from '../support/builders.ts';
 import { createFakeClock, createFakeEffects, type FakeClock, type FakeEffects } from '../support/effects.ts';
 import { createFakeKube, type FakeKube } from '../support/fake-kube.ts';
+import { added, send } from '../support/http.ts';
 import { probed, writeFails } from './situation.ts';
 
 interface World {
@@ -65,17 +65,6 @@ function database(namespace = 'shop', name = 'postgres', replicas = 1): object[]
     spec: { replicas, selector: { matchLabels: { app: name } } },
   };
   return [set, ...pods];
-}
-
-async function send(app: Express, event: Record<string, unknown>): Promise<number> {
-  const body = { specversion: '1.0', id: 'event-1', source: '/test', ...event };
-  const answer = await request(app).post('/').type('application/cloudevents+json').send(JSON.stringify(body));
-  assert.equal(answer.text, '');
-  return answer.status;
-}
-
-function added(manager: object): Record<string, unknown> {
-  return { type: 'dev.knative.apiserver.resource.add', data: manager };
 }
 
 const tick = { type: 'dev.knative.sources.ping', id: 'tick-1', pgpurpose: 'probe', data: {} };
