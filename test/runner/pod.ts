@@ -2,6 +2,7 @@
  * A database "container" on this machine for the runner's tests: a directory with PostgreSQL 14, a wal-g and a choice of
  * shells, and an Exec that runs argv in it as the container runtime would.
  */
+import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -247,8 +248,9 @@ async function removePod(root: string, pgdata: string): Promise<void> {
   rmSync(root, { recursive: true, force: true });
 }
 
-/** Signals one process; one that is gone already is fine. */
-export function kill(pid: number, signal: NodeJS.Signals): void {
+/** Signals one process; one that is gone already is fine. 0 and 1 would be this whole process group, and init. */
+export function kill(pid: number | undefined, signal: NodeJS.Signals): void {
+  assert.ok(pid !== undefined && pid > 1, `no process to signal: ${pid}`);
   try {
     process.kill(pid, signal);
   } catch {

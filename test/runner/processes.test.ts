@@ -164,7 +164,7 @@ describe('the runner', { concurrency: true }, () => {
           const starting = the.pod.runner.start(target, request);
           const child = the.pod.anchors.at(-1);
           await new Promise((resolve) => setTimeout(resolve, delay));
-          kill(child?.pid ?? 0, 'SIGKILL');
+          kill(child?.pid, 'SIGKILL');
           await starting;
           await the.quiet();
           const { state, exitCode } = await the.look(id);
@@ -186,7 +186,7 @@ describe('the runner', { concurrency: true }, () => {
         const anchor = the.pod.anchors.findLast(
           (child) => child.exitCode === null && child.spawnargs.includes('id=orphan'),
         );
-        kill(anchor?.pid ?? 0, 'SIGKILL');
+        kill(anchor?.pid, 'SIGKILL');
         kill(await the.pidOf('orphan', 'runner'), 'SIGKILL');
         await until('anchor is dead', () => Promise.resolve(anchor?.signalCode === 'SIGKILL'));
         assert.equal((await the.look('orphan')).state, 'running');
