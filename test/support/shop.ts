@@ -1,13 +1,16 @@
 /** A local environment with a namespace, ready for end-to-end tests: databases, managers, backups, and waiting for what should come. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chownSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { PgBackup, PgManager } from '../../functions/domain/resources.ts';
 import { startEnvironment, type Database, type Environment, type EnvironmentOptions } from '../../local/environment.ts';
+import { toMessage } from '../../local/eventing/events.ts';
 import type { Observation } from '../../local/eventing/index.ts';
+import type { PingSource } from '../../local/eventing/objects.ts';
+import { pingEvent } from '../../local/eventing/ping-source.ts';
 
 const repository = join(import.meta.dirname, '../..');
 
@@ -18,6 +21,8 @@ export interface DatabaseShape {
   /** Directory below the environment's storage that wal-g uses. */
   readonly prefix?: string;
   readonly container?: string;
+  /** More environment variables of the container, as a pod template has them. */
+  readonly env?: readonly object[];
 }
 
 /** A PgManager to be. */
@@ -38,6 +43,8 @@ export interface Shop {
   readonly observations: readonly Observation[];
   kubectl(...args: string[]): Promise<string>;
   apply(...objects: object[]): Promise<void>;
+  /** Makes a StatefulSet with storage for it; its pod may never become ready. */
+  statefulSet(shape?: DatabaseShape): Promise<void>;
   /** Makes a StatefulSet and waits until its database answers. */
   database(shape?: DatabaseShape): Promise<Database>;
   manager(shape?: ManagerShape): Promise<void>;
@@ -47,6 +54,10 @@ export interface Shop {
   pgbs(): Promise<PgBackup[]>;
   pgm(name?: string): Promise<PgManager>;
   finished(name: string, seconds?: number): Promise<PgBackup>;
+  /** Types and reasons of the Kubernetes Events about an object, such as `Warning NoPodAccess`, sorted. */
+  events(uid: string): Promise<string[]>;
+  /** Lets a PingSource tick now, beside its schedule: the same event through the same Broker. */
+  tick(name: string, inNamespace?: string): Promise<void>;
   /** Names of stored backups, oldest first, as wal-g itself lists them. */
   stored(database: Database): Promise<string[]>;
   /** The database that runs now under this pod name. */
@@ -79,9 +90,12 @@ export async function openShop(name: string, options: Partial<EnvironmentOptions
     observations,
     kubectl,
     apply,
-    async database(shape = {}) {
+    async statefulSet(shape = {}) {
       makePrefix(environment, shape.prefix ?? shape.name ?? 'postgres');
       await apply(statefulSet(environment, shape));
+    },
+    async database(shape = {}) {
+      await shop.statefulSet(shape);
       return eventually(`database ${shape.name ?? 'postgres'}`, async () => {
         const database = environment.databases().find(({ pod }) => pod === `${shape.name ?? 'postgres'}-0`);
         await database?.sql('select 1');
@@ -127,6 +141,18 @@ export async function openShop(name: string, options: Partial<EnvironmentOptions
         },
         seconds,
       ),
+    async events(uid) {
+      const of = `involvedObject.uid=${uid}`;
+      const text = await kubectl('get', 'events', '-n', namespace, '--field-selector', of, '-o', 'json');
+      const { items } = JSON.parse(text) as { items: { type: string; reason: string }[] };
+      return items.map(({ type, reason }) => `${type} ${reason}`).sort();
+    },
+    async tick(name, inNamespace = 'aidboxops') {
+      const text = await kubectl('get', 'pingsource', '-n', inNamespace, name, '-o', 'json');
+      const { headers, body } = toMessage(pingEvent(JSON.parse(text) as PingSource));
+      const answer = await fetch(environment.brokerUrl ?? '', { method: 'POST', headers, body: new Uint8Array(body) });
+      assert.equal(answer.status, 202);
+    },
     stored: storedBackups,
     running(pod = 'postgres-0') {
       const database = environment.databases().find((candidate) => candidate.pod === pod);
@@ -204,6 +230,7 @@ function statefulSet(environment: Environment, shape: DatabaseShape): object {
                 { name: 'PGUSER', value: 'postgres' },
                 { name: 'PGHOST', value: '127.0.0.1' },
                 { name: 'WALG_FILE_PREFIX', value: `/backups/${prefix}` },
+                ...(shape.env ?? []),
               ],
               volumeMounts: [
                 { name: 'backups', mountPath: '/backups' },
@@ -258,4 +285,20 @@ export async function withDirectory<T>(environment: Environment, use: (dir: stri
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+/** The living processes of a backup's run: `wal-g` and what watches over it. */
+export function processesOfRun(uid: string): { pid: number; name: string }[] {
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .flatMap((pid) => {
+      try {
+        const environment = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
+        if (!environment.includes(`AIDBOXOPS_RUN=${uid}/backup`)) return [];
+        return [{ pid: Number(pid), name: readFileSync(`/proc/${pid}/comm`, 'utf8').trim() }];
+      } catch {
+        // Ended while it was looked at, or of another user: none of a run of ours.
+        return [];
+      }
+    });
 }
