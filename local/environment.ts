@@ -18,7 +18,7 @@ import {
   type FunctionState,
   type Observation,
 } from './eventing/index.ts';
-import { installManifests } from './install.ts';
+import { installManifests, untilAtWork } from './install.ts';
 import { makeImage } from './kubelet/image.ts';
 import { nodeLabels, nodeName, startKubelet, type Kubelet } from './kubelet/index.ts';
 import { databasesOf, type Database } from './kubelet/databases.ts';
@@ -202,8 +202,8 @@ async function startFunctions(
       manifests.map((one) => join(repository, one)),
     ),
   );
-  return timed(options, 'eventing', () =>
-    startEventing({
+  return timed(options, 'eventing', async () => {
+    const eventing = await startEventing({
       ...options.eventing,
       kubeConfigPath: parts.controlPlane.kubeConfigPath,
       kube: parts.kube,
@@ -215,8 +215,13 @@ async function startFunctions(
         }
         options.observe?.(observation);
       },
-    }),
-  );
+    });
+    await untilAtWork(parts.kube).catch(async (error: unknown) => {
+      await eventing.stop();
+      throw error;
+    });
+    return eventing;
+  });
 }
 
 /** The image runs `node /app/<function>.cjs`; here it is the same bundle under dist/ and the same Node. */

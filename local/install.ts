@@ -8,13 +8,13 @@ export interface InstallParts {
   kubectl(args: readonly string[]): Promise<string>;
 }
 
-interface Definition {
+interface Conditioned {
   readonly metadata: { readonly name: string };
   readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 
 const definitionsPath = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-const establishTimeoutMs = 20_000;
+const timeoutMs = 30_000;
 
 /** Applies the definitions of Knative's kinds, then each kustomization in order. */
 export async function installManifests(
@@ -22,7 +22,7 @@ export async function installManifests(
   knative: readonly object[],
   kustomizations: readonly string[],
 ): Promise<void> {
-  for (const definition of knative as readonly Definition[]) {
+  for (const definition of knative as readonly Conditioned[]) {
     const options = { fieldManager: 'local-knative', force: true };
     await parts.kube.apply(`${definitionsPath}/${definition.metadata.name}`, definition, options);
   }
@@ -33,19 +33,43 @@ export async function installManifests(
   }
 }
 
+/** Kinds of Knative whose objects say when they are ready. */
+const knativeCollections = [
+  '/apis/eventing.knative.dev/v1/brokers',
+  '/apis/eventing.knative.dev/v1/triggers',
+  '/apis/serving.knative.dev/v1/services',
+  '/apis/sources.knative.dev/v1/apiserversources',
+  '/apis/sources.knative.dev/v1/pingsources',
+  '/apis/sources.knative.dev/v1/sinkbindings',
+];
+
+/**
+ * Waits until everything that was installed is at work: an ApiServerSource tells nothing about what happened before it
+ * was ready.
+ */
+export async function untilAtWork(kube: Kube): Promise<void> {
+  await until(kube, knativeCollections, 'Ready');
+}
+
 /** Objects of a kind can only be written when its definition has been taken up. */
 async function untilEstablished(kube: Kube): Promise<void> {
-  const until = performance.now() + establishTimeoutMs;
+  await until(kube, [definitionsPath], 'Established');
+}
+
+/** Polls until every object of these collections has the condition. */
+async function until(kube: Kube, collections: readonly string[], condition: string): Promise<void> {
+  const end = performance.now() + timeoutMs;
   for (;;) {
-    const waiting = (await kube.list(definitionsPath)).items
-      .map((item) => item as Definition)
-      .filter(
-        (one) => !one.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True'),
-      );
+    const pages = await Promise.all(collections.map((path) => kube.list(path)));
+    const waiting = pages.flatMap((page) => page.items as readonly Conditioned[]).filter((one) => !has(one, condition));
     if (waiting.length === 0) return;
-    if (performance.now() > until) {
-      throw new Error(`not established: ${waiting.map((one) => one.metadata.name).join(', ')}`);
+    if (performance.now() > end) {
+      throw new Error(`not ${condition}: ${waiting.map((one) => one.metadata.name).join(', ')}`);
     }
     await sleep(100);
   }
+}
+
+function has({ status }: Conditioned, condition: string): boolean {
+  return status?.conditions?.some((one) => one.type === condition && one.status === 'True') === true;
 }

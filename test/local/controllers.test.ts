@@ -14,7 +14,7 @@ import {
 } from '../support/environment.ts';
 
 const environment = await useEnvironment();
-const { kube, kubectl } = environment;
+const { kube } = environment;
 
 describe('StatefulSet', () => {
   const namespace = 'sets';
@@ -37,7 +37,7 @@ describe('StatefulSet', () => {
     assert.equal(pod?.metadata.ownerReferences?.[0]?.kind, 'StatefulSet');
     assert.equal(pod.metadata.ownerReferences[0].controller, true);
     assert.equal(pod.spec.nodeName, 'local');
-    await kubectl(['rollout', 'status', 'statefulset/postgres', '-n', namespace, '--timeout=10s']);
+    await environment.kubectl(['rollout', 'status', 'statefulset/postgres', '-n', namespace, '--timeout=10s']);
   });
 
   it('runs wal-g as the owner of the data directory: the backup is in the list', async () => {
@@ -49,7 +49,7 @@ describe('StatefulSet', () => {
 
   it('makes a deleted pod again, with another uid and the same data', async () => {
     const before = await podOf(namespace, 'postgres-0');
-    await kubectl(['delete', 'pod', '-n', namespace, 'postgres-0', '--timeout=20s']);
+    await environment.kubectl(['delete', 'pod', '-n', namespace, 'postgres-0', '--timeout=20s']);
     const database = await readyDatabase(environment, namespace, 'postgres-0');
     assert.notEqual((await podOf(namespace, 'postgres-0'))?.metadata.uid, before?.metadata.uid);
     assert.deepEqual(await database.sql('select count(*) from t'), [{ count: '0' }]);
@@ -64,16 +64,16 @@ describe('StatefulSet', () => {
   });
 
   it('goes to zero and comes back', async () => {
-    await kubectl(['scale', 'statefulset/postgres', '-n', namespace, '--replicas=0']);
+    await environment.kubectl(['scale', 'statefulset/postgres', '-n', namespace, '--replicas=0']);
     await eventually('no pod', async () => ((await podOf(namespace, 'postgres-0')) === undefined ? true : undefined));
     assert.deepEqual(environment.databases(), []);
-    await kubectl(['scale', 'statefulset/postgres', '-n', namespace, '--replicas=1']);
+    await environment.kubectl(['scale', 'statefulset/postgres', '-n', namespace, '--replicas=1']);
     await readyDatabase(environment, namespace, 'postgres-0');
   });
 
   it('leaves a pod Pending that fits no node', async () => {
     const options = { namespace, name: 'homeless', podSpec: { nodeSelector: { disk: 'fast' } } };
-    await kubectl(['apply', '-f', '-'], JSON.stringify(postgresStatefulSet(environment, options)));
+    await environment.kubectl(['apply', '-f', '-'], JSON.stringify(postgresStatefulSet(environment, options)));
     await eventually('the scheduler says why', async () => {
       const pod = await podOf(namespace, 'homeless-0');
       const scheduled = pod?.status?.conditions?.find((one) => one.type === 'PodScheduled');
@@ -87,10 +87,10 @@ describe('StatefulSet', () => {
       spec: { template: { spec: { containers: object[] } } };
     };
     set.spec.template.spec.containers.push(sidecar);
-    await kubectl(['apply', '-f', '-'], JSON.stringify(set));
+    await environment.kubectl(['apply', '-f', '-'], JSON.stringify(set));
     const database = await readyDatabase(environment, namespace, 'two-0');
     assert.equal(database.container, 'postgresql');
-    const out = await kubectl([
+    const out = await environment.kubectl([
       'exec',
       '-n',
       namespace,
@@ -108,7 +108,7 @@ describe('StatefulSet', () => {
 
 describe('owners', () => {
   it('takes pods with it when a StatefulSet goes', async () => {
-    await kubectl(['delete', 'statefulset', '-n', 'sets', 'two']);
+    await environment.kubectl(['delete', 'statefulset', '-n', 'sets', 'two']);
     await eventually('the pod is gone', async () => ((await podOf('sets', 'two-0')) === undefined ? true : undefined));
   });
 
@@ -136,10 +136,10 @@ describe('owners', () => {
 
 describe('namespace', () => {
   it('has a default ServiceAccount, and goes with all that is in it', async () => {
-    await kubectl(['create', 'namespace', 'short']);
+    await environment.kubectl(['create', 'namespace', 'short']);
     await eventually('the ServiceAccount', () => kube.get('/api/v1/namespaces/short/serviceaccounts/default'));
     await startPostgres(environment, { namespace: 'short' });
-    await kubectl(['delete', 'namespace', 'short', '--timeout=30s']);
+    await environment.kubectl(['delete', 'namespace', 'short', '--timeout=30s']);
     assert.equal(await kube.get('/api/v1/namespaces/short'), undefined);
     assert.deepEqual(
       environment.databases().filter((one) => one.namespace === 'short'),
@@ -153,5 +153,5 @@ async function podOf(namespace: string, name: string): Promise<Pod | undefined> 
 }
 
 function inPod(namespace: string, script: string): Promise<string> {
-  return kubectl(['exec', '-n', namespace, 'postgres-0', '--', 'sh', '-c', script]);
+  return environment.kubectl(['exec', '-n', namespace, 'postgres-0', '--', 'sh', '-c', script]);
 }
