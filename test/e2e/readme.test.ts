@@ -1,0 +1,119 @@
+/** Every command that README.md shows is run: in the order in which a reader would, on real parts. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { parseAllDocuments } from 'yaml';
+import { PgManager } from '../../functions/domain/resources.ts';
+import { readmeBlock } from '../support/restored.ts';
+import { eventually, openShop, type Shop } from '../support/shop.ts';
+
+const repository = join(import.meta.dirname, '../..');
+const readme = readFileSync(join(repository, 'README.md'), 'utf8');
+
+/** Blocks that another test runs: `npm test` is this very run, the restores compare rows in seed.test.ts and rotation.test.ts. */
+const runElsewhere = ['develop', 'restore-newest', 'restore-by-name', 'restore-to-time', 'install-namespaced'];
+
+let shop: Shop;
+
+before(async () => {
+  shop = await openShop('readme');
+  await shop.database();
+});
+
+after(() => shop?.close());
+
+/** Runs a block of the README as it stands, with kubectl pointed at this environment. */
+async function run(name: string): Promise<string> {
+  const { stdout } = await promisify(execFile)('sh', ['-euc', readmeBlock(name)], {
+    cwd: repository,
+    env: {
+      ...process.env,
+      PATH: `${dirname(shop.environment.kubectlPath)}:${process.env['PATH'] ?? ''}`,
+      KUBECONFIG: shop.environment.kubeConfigPath,
+    },
+  });
+  return stdout;
+}
+
+test('every shell block has a test', () => {
+  const marked = [...readme.matchAll(/<!-- test: ([\w-]+) -->\s*```sh\n/g)].map(([, name]) => name);
+  const all = [...readme.matchAll(/^```sh\n/gm)].length;
+  const unmarked = all - marked.length;
+  assert.equal(unmarked, 1, 'only `npm start` on the first screen, which test/local/start.test.ts runs');
+  assert.equal(new Set(marked).size, marked.length, 'names are unique');
+});
+
+test('the PgManager of the first screen is accepted as it stands', async () => {
+  const [text = ''] = /^apiVersion: aidbox\.pg\/v01\nkind: PgManager\n[\s\S]*?(?=```)/m.exec(readme) ?? [];
+  const [document] = parseAllDocuments(text);
+  await shop.apply(document?.toJS() as object);
+  const manager = await shop.pgm();
+  assert.equal(manager.spec.backup.at, '06:00:00');
+  assert.ok(PgManager.safeParse(manager).success);
+});
+
+test('install: prerequisites, CRDs, functions', async () => {
+  assert.match(await run('install-check'), /services\.serving\.knative\.dev/);
+  const printed = await run('install');
+  assert.match(printed, /customresourcedefinition\.apiextensions\.k8s\.io\/pgmanagers\.aidbox\.pg condition met/);
+  assert.match(printed, /service\.serving\.knative\.dev\/backup condition met/);
+});
+
+test('prepare: the check of the database', async () => {
+  const printed = await run('prepare-check');
+  assert.match(printed, /wal-g version/);
+});
+
+test('use: run one now, and wait for it', async () => {
+  assert.match(await run('run-now'), /pgbackup\.aidbox\.pg\/manual-\w+ created/);
+  await eventually('end of the first', async () =>
+    (await shop.pgbs()).every(({ status }) => status.state === 'success') ? true : undefined,
+  );
+  await shop.backup('manual-1');
+  assert.match(await run('wait'), /condition met/);
+});
+
+test("restore: the name of a PgBackup's stored backup", async () => {
+  const { stdout } = await promisify(execFile)('sh', ['-euc', `${readmeBlock('backup-name')}echo "$BACKUP"`], {
+    env: {
+      ...process.env,
+      PATH: `${dirname(shop.environment.kubectlPath)}:${process.env['PATH'] ?? ''}`,
+      KUBECONFIG: shop.environment.kubeConfigPath,
+    },
+  });
+  assert.equal(stdout.trim(), (await shop.finished('manual-1')).status.backup?.name);
+});
+
+test('errors: logs in the pod', async () => {
+  assert.match(await run('logs'), /manual-1\.log[\s\S]*Wrote backup with name/);
+});
+
+test('use: suspend and resume, dry run, adopt', async () => {
+  await run('suspend');
+  await run('dry-run');
+  assert.equal((await shop.pgm()).spec.rotation.mode, 'DryRun');
+  await run('adopt');
+  const { spec } = await shop.pgm();
+  assert.deepEqual(spec.rotation, { mode: 'Enforce', adopt: true });
+  assert.equal(spec.backup.suspend, false);
+});
+
+test('events: the example that prints them is accepted', async () => {
+  assert.match(await run('event-log'), /trigger\.eventing\.knative\.dev\/event-log created/);
+});
+
+test('uninstall: what is ours goes, what is yours stays', async () => {
+  await eventually('slot timer', async () =>
+    (await shop.kubectl('get', 'pingsources.sources.knative.dev', '-n', shop.namespace, '-o', 'name')) === ''
+      ? undefined
+      : true,
+  );
+  await run('uninstall');
+  assert.equal(await shop.kubectl('get', 'pingsources.sources.knative.dev', '-A', '-o', 'name'), '');
+  assert.equal((await shop.pgbs()).length, 2);
+  assert.equal((await shop.stored(shop.running())).length, 2);
+  assert.equal((await shop.pgm()).metadata.name, 'pg-manager');
+});
