@@ -243,6 +243,16 @@ const planning: readonly Case[] = [
     wantMessage: new RegExp(`^2 stored, 1 deleted \\(${stored(8)}\\); oldest`),
   },
   {
+    name: 'what an earlier attempt deleted unseen is not forgotten by the next plan',
+    given: {
+      manager: manager({ condition: { planned: { id: 'uid-day-9-1', cut: stored(8), names: [stored(7)] } } }),
+      backups: [success(7), success(8), success(9), success(10)],
+    },
+    wantCommands: ['status pending', `start uid-day-10-1 ${stored(9)}`],
+    wantNext: 'again',
+    wantCondition: { planned: { id: 'uid-day-10-1', cut: stored(9), names: [stored(7), stored(8)] } },
+  },
+  {
     name: 'no time for the catalogue: the event comes again',
     given: { catalogue: undefined },
     wantCommands: [],
