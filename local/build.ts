@@ -7,10 +7,20 @@ const root = resolve(import.meta.dirname, '..');
 const target = join(root, 'dist');
 
 /**
- * Features of the Kubernetes client that no function uses: proxies, OIDC login, `cp`. Their packages cost more start
- * time than all the rest; whoever does call one gets an error that says so.
+ * What no function uses: proxies, OIDC login and `cp` of the Kubernetes client; character sets other than UTF-8 of the
+ * body parser (bodies are read as bytes). These cost more start time than all the rest; whoever does call one gets an
+ * error that says so.
  */
-const unused = ['undici', 'openid-client', 'socks', 'socks-proxy-agent', 'hpagent', 'jsonpath-plus', 'tar-fs'];
+const unused = [
+  'undici',
+  'openid-client',
+  'socks',
+  'socks-proxy-agent',
+  'hpagent',
+  'jsonpath-plus',
+  'tar-fs',
+  'iconv-lite',
+];
 
 const clientName = '@kubernetes/client-node';
 
