@@ -21,7 +21,11 @@ export function exchange(options: RequestOptions, body: string | undefined): Pro
     }
     // A URL writes an IPv6 address in brackets, a connection is made without them.
     const host = options.host?.replace(/^\[(.*)\]$/, '$1');
-    const outgoing = request({ ...options, host, signal: AbortSignal.timeout(timeoutMs) }, (incoming) => {
+    // For a DELETE Node states no length by itself: the server would ignore the body and take it for the next request.
+    const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) };
+    const headers = { ...options.headers, ...length };
+    const signal = AbortSignal.timeout(timeoutMs);
+    const outgoing = request({ ...options, headers, host, signal }, (incoming) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
       incoming.on('data', (chunk: Buffer) => {
