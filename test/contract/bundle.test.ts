@@ -1,0 +1,91 @@
+/** What is shipped: one small file a function, nothing in it that no function uses, and it works as it is. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { buildFunctions } from '../../local/build.ts';
+import { freePort } from '../../local/ports.ts';
+import { eventually } from '../support/eventually.ts';
+
+const dist = join(import.meta.dirname, '../../dist');
+const names = ['backup', 'rotation', 'schedule', 'storage'];
+const limit = 1_200_000;
+
+/** Parts of packages that cost start time and that no function calls; only our throwing stubs may stand in their place. */
+const unwanted = [
+  '@kubernetes/client-node/dist/gen/apis/',
+  '@kubernetes/client-node/dist/gen/models/',
+  '/undici/',
+  '/openid-client/',
+  '/socks-proxy-agent/',
+  '/hpagent/',
+  '/jsonpath-plus/',
+  '/tar-fs/',
+  '/iconv-lite/',
+];
+
+let dir: string;
+
+before(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'bundle-'));
+  await buildFunctions();
+});
+
+after(() => rmSync(dir, { recursive: true, force: true }));
+
+for (const name of names) {
+  describe(name, () => {
+    test('is at most 1.2 MB', () => {
+      const { size } = statSync(join(dist, `${name}.cjs`));
+      assert.ok(size <= limit, `${size} bytes`);
+    });
+
+    test('holds nothing that no function uses', () => {
+      const meta = JSON.parse(readFileSync(join(dist, `${name}.meta.json`), 'utf8')) as {
+        outputs: Record<string, { inputs: Record<string, { bytesInOutput: number }> }>;
+      };
+      const inputs = Object.values(meta.outputs).flatMap((output) => Object.entries(output.inputs));
+      const found = inputs.filter(
+        ([path, { bytesInOutput }]) => bytesInOutput > 0 && unwanted.some((part) => `/${path}`.includes(part)),
+      );
+      assert.deepEqual(found, []);
+      assert.ok(inputs.length > 50, 'the metafile was read');
+    });
+
+    test('boots, answers a CloudEvent, refuses what is none, and ends cleanly on SIGTERM', async () => {
+      const port = await freePort();
+      const kubeConfig = join(dir, `${name}.kubeconfig`);
+      writeFileSync(kubeConfig, kubeConfigText());
+      const child = spawn(process.execPath, [join(dist, `${name}.cjs`)], {
+        env: { PATH: process.env['PATH'], PORT: String(port), KUBECONFIG: kubeConfig },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const url = `http://127.0.0.1:${port}/`;
+      await eventually('readiness', async () => ((await fetch(`${url}healthz`)).status === 200 ? true : undefined));
+      const headers = { 'ce-id': '1', 'ce-source': '/test', 'ce-type': 'test', 'ce-specversion': '1.0' };
+      const answered = await fetch(url, { method: 'POST', headers });
+      assert.equal(answered.status, 204);
+      assert.equal(await answered.text(), '');
+      const refused = await fetch(url, { method: 'POST', body: 'hello' });
+      assert.equal(refused.status, 400);
+      child.kill('SIGTERM');
+      const [code] = (await once(child, 'exit')) as [number];
+      assert.equal(code, 0);
+    });
+  });
+}
+
+/** Points to nobody: an event that names no object needs no API server. */
+function kubeConfigText(): string {
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name: 'none', cluster: { server: 'https://127.0.0.1:1' } }],
+    users: [{ name: 'none', user: {} }],
+    contexts: [{ name: 'none', context: { cluster: 'none', user: 'none' } }],
+    'current-context': 'none',
+  });
+}
