@@ -65,10 +65,15 @@ export interface Shop {
   close(): Promise<void>;
 }
 
-const namespace = 'shop';
+/** How a shop's environment differs from the ordinary one. */
+export interface ShopOptions extends Partial<EnvironmentOptions> {
+  /** Where its databases and objects are; `shop` unless told otherwise. */
+  readonly namespace?: string;
+}
 
-/** Starts an environment of its own for one test file. */
-export async function openShop(name: string, options: Partial<EnvironmentOptions> = {}): Promise<Shop> {
+/** Starts an environment of its own for one test file; nothing of it is left when that fails. */
+export async function openShop(name: string, options: ShopOptions = {}): Promise<Shop> {
+  const { namespace = 'shop' } = options;
   const observations: Observation[] = [];
   const environment = await startEnvironment({
     dir: join(repository, '.local', 'test', name),
@@ -83,7 +88,12 @@ export async function openShop(name: string, options: Partial<EnvironmentOptions
     const text = objects.map((object) => JSON.stringify(object)).join('\n---\n');
     await environment.kubectl(['apply', '-f', '-'], text);
   };
-  await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+  try {
+    await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+  } catch (error) {
+    await environment.stop();
+    throw error;
+  }
   const shop: Shop = {
     namespace,
     environment,
@@ -92,7 +102,7 @@ export async function openShop(name: string, options: Partial<EnvironmentOptions
     apply,
     async statefulSet(shape = {}) {
       makePrefix(environment, shape.prefix ?? shape.name ?? 'postgres');
-      await apply(statefulSet(environment, shape));
+      await apply(statefulSet({ environment, namespace }, shape));
     },
     async database(shape = {}) {
       await shop.statefulSet(shape);
@@ -111,7 +121,7 @@ export async function openShop(name: string, options: Partial<EnvironmentOptions
         return ready === 'true' ? database : undefined;
       });
     },
-    manager: (shape = {}) => apply(manager(shape)),
+    manager: (shape = {}) => apply(manager(namespace, shape)),
     backup: (backupName, statefulSetName = 'postgres') =>
       apply({
         apiVersion: 'aidbox.pg/v01',
@@ -190,7 +200,7 @@ export function timeOfDay(secondsFromNow: number): string {
   return new Date(Date.now() + secondsFromNow * 1000).toISOString().slice(11, 19);
 }
 
-function manager(shape: ManagerShape): object {
+function manager(namespace: string, shape: ManagerShape): object {
   const { name = 'pg-manager', statefulSet: selected = 'postgres', at = timeOfDay(12 * 3600), keep = 30 } = shape;
   return {
     apiVersion: 'aidbox.pg/v01',
@@ -204,7 +214,10 @@ function manager(shape: ManagerShape): object {
   };
 }
 
-function statefulSet(environment: Environment, shape: DatabaseShape): object {
+function statefulSet(
+  { environment, namespace }: Pick<Shop, 'environment' | 'namespace'>,
+  shape: DatabaseShape,
+): object {
   const { name = 'postgres', container = 'postgres', prefix = name } = shape;
   const labels = { app: name };
   return {
