@@ -37,7 +37,7 @@ async function install() {
   clearInterval(timer);
   if (code !== 0)
     fail(`npm ci ended with exit code ${code}: see above; it needs the npm registry that npm is set up for`);
-  say(`  ✓ npm packages     ${total} installed (${seconds()} s)`);
+  say(`  ✓ npm packages     installed (${seconds()} s)`);
   if (process.stdout.isTTY) process.stdout.write('\n');
 }
 

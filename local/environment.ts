@@ -1,15 +1,12 @@
 /** The whole local environment: a small cluster of real parts and stand-ins, in one directory, behind one `stop`. */
-import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import { KubeConfig } from '@kubernetes/client-node';
 import { createKube, type Kube } from '../functions/platform/kube.ts';
 import { getAssets, type Assets } from './assets/index.ts';
 import { startControllers } from './controllers/index.ts';
 import { startControlPlane, type ControlPlane } from './control-plane/index.ts';
 import { writeDescription } from './description.ts';
+import { chooseFiles, takeOver } from './directories.ts';
 import {
   knativeDefinitions,
   startEventing,
@@ -22,9 +19,9 @@ import { installManifests, untilAtWork } from './install.ts';
 import { makeImage } from './kubelet/image.ts';
 import { nodeLabels, nodeName, startKubelet, type Kubelet } from './kubelet/index.ts';
 import { databasesOf, type Database } from './kubelet/databases.ts';
-import { canEnter, databaseAccount, give } from './kubelet/users.ts';
 import { createRest, type Rest } from './kubernetes/rest.ts';
-import { currentOwner, endLeftovers, openBook, type ProcessBook } from './processes.ts';
+import { kubectlRunner, type Kubectl } from './kubectl.ts';
+import { openBook, type ProcessBook } from './processes.ts';
 import { silentProgress, type Progress } from './progress.ts';
 
 export type { Database } from './kubelet/databases.ts';
@@ -57,8 +54,8 @@ export interface Environment {
   readonly kube: Kube;
   /** Calls that `kube` does not offer. */
   readonly rest: Rest;
-  /** Runs kubectl with the environment's kubeconfig; returns its stdout. `input` goes to stdin. */
-  kubectl(args: readonly string[], input?: string): Promise<string>;
+  /** kubectl with the environment's kubeconfig. */
+  readonly kubectl: Kubectl;
   /** Where the default Broker takes events; undefined without functions. */
   readonly brokerUrl: string | undefined;
   functions(): readonly FunctionState[];
@@ -152,40 +149,6 @@ async function setUp(options: Settled, undo: (() => unknown)[]): Promise<Environ
   return environment;
 }
 
-/** A crash may have left processes of an earlier environment of this directory; a living one is not touched. */
-async function takeOver(dir: string, progress: Progress): Promise<void> {
-  const owner = currentOwner(dir);
-  if (owner !== undefined) {
-    throw new Error(`an environment already runs in ${dir} (process ${owner.pid}); stop it with Ctrl-C first`);
-  }
-  const ended = await endLeftovers(dir);
-  if (ended.length > 0) progress.say(`    ended what an earlier run had left: ${ended.join(', ')}`);
-  rmSync(dir, { recursive: true, force: true });
-  mkdirSync(dir, { recursive: true });
-}
-
-interface Files {
-  readonly imageDir: string;
-  readonly podsDir: string;
-  readonly storageDir: string;
-  readonly remove: () => void;
-}
-
-/** When we are root the databases run as `nobody`, who may not be able to enter the directory of this clone. */
-function chooseFiles(dir: string, progress: Progress): Files {
-  const account = databaseAccount();
-  const isReachable = canEnter(dir, account);
-  const base = isReachable ? dir : mkdtempSync(join(tmpdir(), 'aidboxops-'));
-  if (!isReachable) {
-    chmodSync(base, 0o755);
-    progress.say(`    files of pods are in ${base}: the database user cannot enter ${dir}; removed at the end`);
-  }
-  const files = { imageDir: join(base, 'image'), podsDir: join(base, 'pods'), storageDir: join(base, 'storage') };
-  for (const path of Object.values(files)) mkdirSync(path, { recursive: true, mode: 0o755 });
-  give(files.storageDir, account);
-  return { ...files, remove: () => (isReachable ? undefined : rmSync(base, { recursive: true, force: true })) };
-}
-
 function makeFilesImage(imageDir: string, assets: Assets): ReturnType<typeof makeImage> {
   return makeImage(imageDir, { postgresDir: assets.postgresDir, walg: assets.walg.path });
 }
@@ -229,15 +192,6 @@ export function bundleOf(container: { readonly command: readonly string[] }): st
   const script = container.command.findLast((one) => one.endsWith('.cjs'));
   if (script === undefined) throw new Error(`no bundle in the command: ${container.command.join(' ')}`);
   return [process.execPath, join(repository, 'dist', basename(script))];
-}
-
-function kubectlRunner(path: string, kubeConfigPath: string, dir: string): Environment['kubectl'] {
-  const env = { ...process.env, KUBECONFIG: kubeConfigPath, KUBECACHEDIR: join(dir, 'kubectl-cache') };
-  return async (args, input) => {
-    const running = promisify(execFile)(path, args, { env, maxBuffer: 64 * 1024 * 1024 });
-    running.child.stdin?.end(input ?? '');
-    return (await running).stdout;
-  };
 }
 
 /** Troubles of stand-ins: most are conflicts that the next attempt settles. */

@@ -1,11 +1,12 @@
 /** Puts definitions and manifests into the API server, as a user would. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kube } from '../functions/platform/kube.ts';
+import type { Kubectl } from './kubectl.ts';
 
 /** What is needed to install. */
 export interface InstallParts {
   readonly kube: Kube;
-  kubectl(args: readonly string[]): Promise<string>;
+  readonly kubectl: Kubectl;
 }
 
 interface Conditioned {

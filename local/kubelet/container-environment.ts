@@ -1,6 +1,6 @@
 /** Environment variables of a container: what the pod template says, completed by what only the node knows. */
 import type { Container, EnvVar, Pod } from '../kubernetes/objects.ts';
-import { containerMark } from '../processes.ts';
+import { containerMark } from '../process-table.ts';
 import { dataDirectoryOf, mapPaths, type Mount } from './paths.ts';
 
 /** What only the node knows. */

@@ -7,6 +7,8 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
+  statSync,
   symlinkSync,
   type Dirent,
 } from 'node:fs';
@@ -20,13 +22,15 @@ export interface Image {
 }
 
 const everyoneMayExecute = 0o755;
+const everyoneMayRead = 0o004;
 
 /** Fills `dir` from an installed PostgreSQL (`bin`, `lib`, `share` below one directory) and a wal-g binary. */
 export function makeImage(dir: string, parts: { postgresDir: string; walg: string }): Image {
   const bin = join(dir, 'bin');
   for (const part of ['bin', 'lib', 'share']) linkTree(join(parts.postgresDir, part), join(dir, part));
   restoreSymlinks(parts.postgresDir, dir);
-  linkFile(parts.walg, join(bin, 'wal-g'));
+  // A link to a link would point out of the image.
+  linkFile(realpathSync(parts.walg), join(bin, 'wal-g'));
   return { dir, bin, postgres: join(bin, 'postgres') };
 }
 
@@ -45,14 +49,24 @@ function isWanted(entry: Dirent): boolean {
   return entry.isFile() && !entry.name.endsWith('.a');
 }
 
-/** A hard link costs nothing; across file systems, or when the kernel protects the file, a copy does it. */
+/**
+ * A hard link costs nothing; a copy does it across file systems, when the kernel protects the file, and when the
+ * original is not for everybody's eyes.
+ */
 function linkFile(from: string, to: string): void {
   if (existsSync(to)) return;
-  try {
-    linkSync(from, to);
-  } catch {
+  if ((statSync(from).mode & everyoneMayRead) === 0 || !tryLink(from, to)) {
     copyFileSync(from, to);
     chmodSync(to, everyoneMayExecute);
+  }
+}
+
+function tryLink(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch {
+    return false;
   }
 }
 

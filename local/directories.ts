@@ -1,0 +1,42 @@
+/** Directories of an environment: taken over at the start, given up at the end. */
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { canEnter, databaseAccount, give } from './kubelet/users.ts';
+import { currentOwner, endLeftovers } from './processes.ts';
+import type { Progress } from './progress.ts';
+
+/** A crash may have left processes of an earlier environment of this directory; a living one is not touched. */
+export async function takeOver(dir: string, progress: Progress): Promise<void> {
+  const owner = currentOwner(dir);
+  if (owner !== undefined) {
+    throw new Error(`an environment already runs in ${dir} (process ${owner.pid}); stop it with Ctrl-C first`);
+  }
+  const ended = await endLeftovers(dir);
+  if (ended.length > 0) progress.say(`    ended what an earlier run had left: ${ended.join(', ')}`);
+  rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir, { recursive: true });
+}
+
+/** Directories for what pods and databases need; every user can enter them. */
+export interface Files {
+  readonly imageDir: string;
+  readonly podsDir: string;
+  readonly storageDir: string;
+  readonly remove: () => void;
+}
+
+/** When we are root the databases run as `nobody`, who may not be able to enter the directory of this clone. */
+export function chooseFiles(dir: string, progress: Progress): Files {
+  const account = databaseAccount();
+  const isReachable = canEnter(dir, account);
+  const base = isReachable ? dir : mkdtempSync(join(tmpdir(), 'aidboxops-'));
+  if (!isReachable) {
+    chmodSync(base, 0o755);
+    progress.say(`    files of pods are in ${base}: the database user cannot enter ${dir}; removed at the end`);
+  }
+  const files = { imageDir: join(base, 'image'), podsDir: join(base, 'pods'), storageDir: join(base, 'storage') };
+  for (const path of Object.values(files)) mkdirSync(path, { recursive: true, mode: 0o755 });
+  give(files.storageDir, account);
+  return { ...files, remove: () => (isReachable ? undefined : rmSync(base, { recursive: true, force: true })) };
+}
