@@ -16,6 +16,8 @@ const readme = readFileSync(join(repository, 'README.md'), 'utf8');
 /** Blocks that another test runs: `npm test` is this very run, the restores compare rows in seed.test.ts and rotation.test.ts. */
 const runElsewhere = ['develop', 'restore-newest', 'restore-by-name', 'restore-to-time', 'install-namespaced'];
 
+const ran = new Set<string>();
+
 let shop: Shop;
 
 before(async () => {
@@ -26,8 +28,9 @@ before(async () => {
 after(() => shop?.close());
 
 /** Runs a block of the README as it stands, with kubectl pointed at this environment. */
-async function run(name: string): Promise<string> {
-  const { stdout } = await promisify(execFile)('sh', ['-euc', readmeBlock(name)], {
+async function run(name: string, more = ''): Promise<string> {
+  ran.add(name);
+  const { stdout } = await promisify(execFile)('sh', ['-euc', readmeBlock(name) + more], {
     cwd: repository,
     env: {
       ...process.env,
@@ -77,14 +80,8 @@ test('use: run one now, and wait for it', async () => {
 });
 
 test("restore: the name of a PgBackup's stored backup", async () => {
-  const { stdout } = await promisify(execFile)('sh', ['-euc', `${readmeBlock('backup-name')}echo "$BACKUP"`], {
-    env: {
-      ...process.env,
-      PATH: `${dirname(shop.environment.kubectlPath)}:${process.env['PATH'] ?? ''}`,
-      KUBECONFIG: shop.environment.kubeConfigPath,
-    },
-  });
-  assert.equal(stdout.trim(), (await shop.finished('manual-1')).status.backup?.name);
+  const printed = await run('backup-name', 'echo "$BACKUP"');
+  assert.equal(printed.trim(), (await shop.finished('manual-1')).status.backup?.name);
 });
 
 test('errors: logs in the pod', async () => {
@@ -116,4 +113,9 @@ test('uninstall: what is ours goes, what is yours stays', async () => {
   assert.equal((await shop.pgbs()).length, 2);
   assert.equal((await shop.stored(shop.running())).length, 2);
   assert.equal((await shop.pgm()).metadata.name, 'pg-manager');
+});
+
+test('no block was left out', () => {
+  const marked = [...readme.matchAll(/<!-- test: ([\w-]+) -->/g)].map(([, name]) => name);
+  assert.deepEqual([...ran, ...runElsewhere].sort(), marked.sort());
 });
