@@ -52,12 +52,17 @@ function line(mark: string, name: string, detail: string): string {
   return `  ${mark} ${name.padEnd(nameWidth)} ${detail}`.trimEnd();
 }
 
+/** Some terminals do not know their width and say 0. */
+function widthOf({ columns = 0 }: Screen): number {
+  return columns > 0 ? columns : 80;
+}
+
 function terminalPart(screen: Screen, name: string): Part {
   const begun = performance.now();
   let detail = '';
   const show = (): void => {
     const text = line('…', name, `${detail} ${durationText(performance.now() - begun)}`.trim());
-    screen.write(`\r\x1b[K${text.slice(0, (screen.columns ?? 80) - 1)}`);
+    screen.write(`\r\x1b[K${text.slice(0, widthOf(screen) - 1)}`);
   };
   const timer = setInterval(show, 200);
   timer.unref();
