@@ -3,8 +3,21 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { canEnter, databaseAccount, give } from './kubelet/users.ts';
-import { currentOwner, endLeftovers } from './processes.ts';
+import { currentOwner, endLeftovers, type ProcessBook } from './processes.ts';
 import type { Progress } from './progress.ts';
+
+/** What an environment writes below its directory. Other things may lie there, too, such as those of tests. */
+const entries = [
+  'control-plane',
+  'environment.json',
+  'functions',
+  'image',
+  'kubeconfig',
+  'kubectl-cache',
+  'pods',
+  'processes.json',
+  'storage',
+];
 
 /** A crash may have left processes of an earlier environment of this directory; a living one is not touched. */
 export async function takeOver(dir: string, progress: Progress): Promise<void> {
@@ -14,7 +27,7 @@ export async function takeOver(dir: string, progress: Progress): Promise<void> {
   }
   const ended = await endLeftovers(dir);
   if (ended.length > 0) progress.say(`    ended what an earlier run had left: ${ended.join(', ')}`);
-  rmSync(dir, { recursive: true, force: true });
+  for (const entry of entries) rmSync(join(dir, entry), { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
 }
 
@@ -27,11 +40,12 @@ export interface Files {
 }
 
 /** When we are root the databases run as `nobody`, who may not be able to enter the directory of this clone. */
-export function chooseFiles(dir: string, progress: Progress): Files {
+export function chooseFiles(dir: string, book: ProcessBook, progress: Progress): Files {
   const account = databaseAccount();
   const isReachable = canEnter(dir, account);
   const base = isReachable ? dir : mkdtempSync(join(tmpdir(), 'aidboxops-'));
   if (!isReachable) {
+    book.noteDirectory(base);
     chmodSync(base, 0o755);
     progress.say(`    files of pods are in ${base}: the database user cannot enter ${dir}; removed at the end`);
   }

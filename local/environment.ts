@@ -105,7 +105,7 @@ async function setUp(options: Settled, undo: (() => unknown)[]): Promise<Environ
   undo.push(() => (kube.close(), rest.close()));
   const kubectl = kubectlRunner(assets.kubectl, controlPlane.kubeConfigPath, dir);
 
-  const files = chooseFiles(dir, progress);
+  const files = chooseFiles(dir, book, progress);
   undo.push(files.remove);
   const failed = troubleLog(options);
   const kubelet = await timed(options, 'node', () =>

@@ -1,6 +1,6 @@
 /** Child processes of the local environment: each in a session of its own, written down, and ended by pid only. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import {
   endAll,
@@ -50,6 +50,8 @@ export interface ProcessBook {
   note(name: string, pid: number): void;
   /** Writes down a container id: every process that carries it in its environment belongs to this environment. */
   noteContainer(id: string): void;
+  /** Writes down a directory outside of the environment's own that has to go with it. */
+  noteDirectory(path: string): void;
   /** Everything has been stopped in order: nothing is left to do when this process exits. */
   close(): void;
 }
@@ -58,18 +60,21 @@ interface Page {
   readonly owner: ProcessIdentity;
   readonly processes: readonly ProcessIdentity[];
   readonly containers: readonly string[];
+  readonly directories: readonly string[];
 }
 
 /** Opens the book of an environment directory; the owner is this process. */
 export function openBook(dir: string): ProcessBook {
   const processes = new Map<number, ProcessIdentity>();
   const containers = new Set<string>();
+  const directories: string[] = [];
 
   function save(): void {
     const page: Page = {
       owner: { pid: process.pid, ticks: startTicks(process.pid) ?? '', name: 'environment' },
       processes: [...processes.values()].filter(isAlive),
       containers: [...containers],
+      directories,
     };
     writePage(dir, page);
   }
@@ -100,6 +105,10 @@ export function openBook(dir: string): ProcessBook {
       containers.add(id);
       save();
     },
+    noteDirectory(path) {
+      directories.push(path);
+      save();
+    },
   };
 }
 
@@ -113,6 +122,7 @@ export function currentOwner(dir: string): ProcessIdentity | undefined {
 export async function endLeftovers(dir: string): Promise<string[]> {
   const left = processesLeft(dir);
   await endAll(left);
+  for (const path of readPage(dir)?.directories ?? []) rmSync(path, { recursive: true, force: true });
   return left.map((one) => one.name);
 }
 

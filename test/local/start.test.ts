@@ -18,6 +18,12 @@ after(() => {
   rmSync(parent, { recursive: true, force: true });
 });
 
+interface Page {
+  readonly owner: ProcessIdentity;
+  /** mkdtemp keeps the database user out when we are root: files of pods lie elsewhere then. */
+  readonly directories: readonly string[];
+}
+
 interface Running {
   readonly child: ChildProcess;
   readonly ended: Promise<number | null>;
@@ -64,7 +70,11 @@ describe('npm start -- --bare', () => {
     const crashed = start();
     await described();
     const left = processesLeft(dir);
-    const { owner } = JSON.parse(readFileSync(join(dir, 'processes.json'), 'utf8')) as { owner: ProcessIdentity };
+    const page = JSON.parse(readFileSync(join(dir, 'processes.json'), 'utf8')) as Page;
+    const {
+      owner,
+      directories: [outside],
+    } = page;
     process.kill(owner.pid, 'SIGKILL');
     await crashed.ended;
     assert.deepEqual(left.map((one) => one.name).sort(), ['etcd', 'kube-apiserver']);
@@ -75,6 +85,7 @@ describe('npm start -- --bare', () => {
     await described();
     assert.equal(left.some(isAlive), false);
     assert.match(next.output(), /ended what an earlier run had left: .*etcd/);
+    if (outside !== undefined) assert.equal(existsSync(outside), false);
     next.child.kill('SIGTERM');
     assert.equal(await next.ended, 0, next.output());
     assert.deepEqual(processesLeft(dir), []);

@@ -1,5 +1,5 @@
 /** A local environment for a test file: one for all its tests, in a directory of its own, ended with them. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
@@ -12,6 +12,8 @@ import { startEnvironment, type Database, type Environment, type EnvironmentOpti
  */
 export async function useEnvironment(options: Partial<EnvironmentOptions> = {}): Promise<Environment> {
   const dir = mkdtempSync(join(tmpdir(), 'aidboxops-test-'));
+  // mkdtemp's own mode would keep the database user out.
+  chmodSync(dir, 0o755);
   const environment = await startEnvironment({ functions: false, ...options, dir: join(dir, 'environment') });
   after(async () => {
     await environment.stop();
