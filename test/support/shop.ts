@@ -89,7 +89,13 @@ export async function openShop(name: string, options: ShopOptions = {}): Promise
     await environment.kubectl(['apply', '-f', '-'], text);
   };
   try {
-    await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+    try {
+      await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+    } catch (error) {
+      // The caller has nothing to close yet.
+      await environment.stop();
+      throw error;
+    }
   } catch (error) {
     await environment.stop();
     throw error;
