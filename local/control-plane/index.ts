@@ -52,6 +52,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       ready: () => etcdIsHealthy(clientPort),
     };
   });
+  let started: Launched | undefined;
   try {
     const auditLogPath = options.audit === true ? join(dir, 'audit.log') : undefined;
     const server = await startOnFreePorts(options.book, async () => {
@@ -67,6 +68,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         ready: () => apiServerIsReady(port, credentials.adminToken),
       };
     });
+    started = server.launched;
     const certificate = { certPath: join(dir, 'apiserver.crt'), keyPath: join(dir, 'apiserver.key') };
     const url = `https://127.0.0.1:${server.port}`;
     const kubeConfigPath = join(options.dir, 'kubeconfig');
@@ -83,6 +85,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       },
     };
   } catch (error) {
+    await started?.stop('SIGTERM', 4_000);
     await etcd.launched.stop();
     throw error;
   }

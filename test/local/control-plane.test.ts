@@ -1,6 +1,6 @@
 /** The API server and etcd come up, keep an audit log when asked, and go without a trace. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -71,6 +71,13 @@ describe('control plane', () => {
     writeFileSync(broken, '#!/bin/sh\necho "cannot read my data"; exit 7\n', { mode: 0o755 });
     const options = { dir: join(dir, 'c'), book: openBook(join(dir, 'c')), binaries: { ...assets, etcd: broken } };
     await assert.rejects(startControlPlane(options), /etcd ended with exit code 7[^]*cannot read my data/);
+  });
+
+  it('leaves nothing running when it fails after the API server came up', async () => {
+    const options = { dir: join(dir, 'e'), book: openBook(join(dir, 'e')), binaries: assets };
+    mkdirSync(join(dir, 'e', 'kubeconfig'));
+    await assert.rejects(startControlPlane(options), /EISDIR/);
+    assert.deepEqual(processesLeft(join(dir, 'e')), []);
   });
 
   it('tries other ports when one was taken meanwhile', async () => {
