@@ -28,6 +28,9 @@ const lastRoundMs = 35_000;
 
 const maxConflicts = 3;
 
+/** A decision that asks for more after so many rounds is not satisfied by its own writes: it must not write in a loop. */
+const maxRounds = 50;
+
 const outOfTime: Outcome = {
   outcome: 'retry',
   reason: 'OutOfTime',
@@ -42,7 +45,7 @@ export async function reconcile<O>(steps: Steps<O>, clock: Clock): Promise<Outco
   const elapsed = (): number => clock.monotonic() - begin;
   let conflicts = 0;
   let undelivered = false;
-  while (elapsed() <= lastRoundMs) {
+  for (let round = 0; mayBegin(round, elapsed()); round += 1) {
     const observation = await steps.gather(elapsed());
     if (observation === undefined) return nothingThere;
     const decision = steps.decide(observation);
@@ -61,6 +64,10 @@ export async function reconcile<O>(steps: Steps<O>, clock: Clock): Promise<Outco
     }
   }
   return outOfTime;
+}
+
+function mayBegin(round: number, elapsed: number): boolean {
+  return round < maxRounds && elapsed <= lastRoundMs;
 }
 
 /** What was not delivered would not be delivered a moment later either: the event comes again with backoff. */

@@ -119,7 +119,7 @@ function common<B>(object: Plain, rebuilt: (object: Plain) => B): Omit<ObjectBui
 }
 
 /** Maps are merged, everything else is replaced. */
-export function merged(base: Plain, change: Plain): Record<string, unknown> {
+function merged(base: Plain, change: Plain): Record<string, unknown> {
   const result: Record<string, unknown> = { ...base };
   for (const [key, value] of Object.entries(change)) {
     const old = result[key];

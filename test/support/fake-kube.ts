@@ -8,7 +8,6 @@ import { DateTime } from 'luxon';
 import { failure, type Failure } from '../../functions/domain/failures.ts';
 import { rfc3339, type UnixSeconds } from '../../functions/domain/time.ts';
 import type { ApplyOptions, Kube, Page, Selection } from '../../functions/platform/kube.ts';
-import { merged } from './builders.ts';
 
 interface Stored {
   readonly metadata: Record<string, unknown> & { name: string; namespace: string; uid: string };
@@ -90,8 +89,8 @@ export function createFakeKube(now: UnixSeconds, ...objects: readonly object[]):
     const owner = `${path} ${options.fieldManager} ${status}`;
     const { status: newStatus, ...main } = rest as Record<string, unknown>;
     const fields = status ? { status: newStatus } : { ...main, metadata: without(metadata, preconditionKeys) };
-    const base = old === undefined ? {} : givenUp(old, applied.get(owner) ?? {});
-    const next = merged(base, fields) as unknown as Stored;
+    const base = old === undefined ? {} : givenUp(old, applied.get(owner) ?? {}, []);
+    const next = mergedFields(base, fields, []) as unknown as Stored;
     checkOutcome(old, next);
     applied.set(owner, fields);
     if (old === undefined) return made(path, next);
@@ -216,13 +215,30 @@ function without(map: Record<string, unknown>, keys: readonly string[]): Record<
   return Object.fromEntries(Object.entries(map).filter(([key]) => !keys.includes(key)));
 }
 
-/** The object without the leaves that this field manager applied last: those that it leaves out now are given up. */
-function givenUp(object: Readonly<Record<string, unknown>>, owned: Record<string, unknown>): Record<string, unknown> {
+/** Blocks that the CRDs call atomic: an apply replaces them whole, whoever wrote them before. */
+const atomic = /^status\/(?:schedule|conditions\/\w+|backup|executor)$/;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function mergedFields(base: Fields, change: Fields, above: readonly string[]): Record<string, unknown> {
+  const result: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(change)) {
+    const path = [...above, key];
+    const old = result[key];
+    const merges = isMap(old) && isMap(value) && !atomic.test(path.join('/'));
+    result[key] = merges ? mergedFields(old, value, path) : value;
+  }
+  return result;
+}
+
+/** The object without what this field manager applied last: what it leaves out now is given up. */
+function givenUp(object: Fields, owned: Fields, above: readonly string[]): Record<string, unknown> {
   const entries = Object.entries(object).flatMap(([key, value]): [string, unknown][] => {
     if (!(key in owned)) return [[key, value]];
+    const path = [...above, key];
     const inner = owned[key];
-    if (!isMap(value) || !isMap(inner)) return [];
-    const rest = givenUp(value, inner);
+    if (!isMap(value) || !isMap(inner) || atomic.test(path.join('/'))) return [];
+    const rest = givenUp(value, inner, path);
     return Object.keys(rest).length === 0 ? [] : [[key, rest]];
   });
   return Object.fromEntries(entries);
