@@ -47,7 +47,8 @@ export interface Settlement {
  */
 export function settle(wish: Wish, stored: Cursor, now: UnixSeconds): Settlement {
   const cursorWasAhead = settledUntil(stored) > now + cursorTolerance;
-  const cursor = cursorWasAhead ? { ...stored, since: now, lastSlot: undefined } : stored;
+  // An explicit slot, not none: a field that another writer put there stays when server-side apply leaves it out.
+  const cursor = cursorWasAhead ? { ...stored, since: now, lastSlot: firstSlotAfter(stored.at, now) - day } : stored;
   // A slot a moment ahead belongs to the values that are taken over now: resume just before a slot does not swallow it.
   const until = isChange(wish, cursor) ? now : now + earlyTolerance;
   const due = slotsBetween(cursor.at, settledUntil(cursor), until);

@@ -182,7 +182,7 @@ test('#8 a cursor more than 60 s ahead is set back to now, loudly', () => {
   assert.deepEqual(
     { cursor, cursorWasAhead, run, missed },
     {
-      cursor: { at: '06:00:00', suspended: false, since: now, lastSlot: undefined },
+      cursor: { at: '06:00:00', suspended: false, since: now, lastSlot: on('02 06:00:00') },
       cursorWasAhead: true,
       run: undefined,
       missed: [],

@@ -197,7 +197,12 @@ const cases: readonly Case[] = [
       'Warning CursorReset: the last settled slot was in the future (2022-02-01T06:00:00Z); set back to 2022-01-02T06:01:00Z',
     ],
     wantNext: 'again',
-    wantStatus: { ...settled, since: '2022-01-02T06:01:00Z', nextSlot: '2022-01-03T06:00:00Z' },
+    wantStatus: {
+      ...settled,
+      since: '2022-01-02T06:01:00Z',
+      lastSlot: '2022-01-02T06:00:00Z',
+      nextSlot: '2022-01-03T06:00:00Z',
+    },
   },
   {
     name: '#9 after an early tick the slot itself brings nothing',
