@@ -1,0 +1,276 @@
+/** What users and faults do, as data: a scenario is a list of these, and shrinking leaves some out. */
+import { slotBackupName } from '../../functions/domain/names.ts';
+import { rfc3339 } from '../../functions/domain/time.ts';
+import type { Plain, Stored } from './api-server.ts';
+import { createBucket, createEntry } from './bucket.ts';
+import { replacePod, restartContainer, scale } from './cluster.ts';
+import { mendArchiving, type Database } from './database.ts';
+import type { Eventing } from './eventing.ts';
+import { firstSlot } from './slot-check.ts';
+import { nextSegments, restartPostmaster } from './wal-g.ts';
+import type { World } from './world.ts';
+
+/** One thing that somebody does. `seconds` is how long it lasts, `number` what the kind makes of it. */
+export interface Action {
+  /** Seconds after the beginning. */
+  readonly at: number;
+  readonly kind: ActionKind;
+  /** Which database, and with it which manager. */
+  readonly target: number;
+  readonly seconds: number;
+  readonly number: number;
+}
+
+export interface Stage {
+  readonly world: World;
+  readonly eventing: Eventing;
+  readonly databases: readonly Database[];
+}
+
+interface Call extends Stage {
+  readonly action: Action;
+  readonly database: Database;
+  readonly manager: string;
+}
+
+const day = 86_400;
+
+const kinds = {
+  createManager: ({ world, database, manager, action }: Call) =>
+    void world.api.create(managers(database), managerOf(database, manager, action.number)),
+  deleteManager: (call: Call) => removeManager(call, call.manager),
+  recreateManager: (call: Call) => {
+    removeManager(call, call.manager);
+    after(call, call.action.seconds, () => kinds.createManager(call));
+  },
+  rival: (call: Call) => {
+    const { world, database, action } = call;
+    world.api.create(managers(database), managerOf(database, `${call.manager}-rival`, action.number));
+    after(call, action.seconds, () => removeManager(call, `${call.manager}-rival`));
+  },
+  changeAt: (call: Call) => editBackup(call, { at: atOf(call.action.number) }),
+  changeAtSoon: (call: Call) =>
+    editBackup(call, { at: atOf(call.world.scheduler.now() / 1000 + (call.action.number % 120) - 40) }),
+  suspend: (call: Call) => {
+    editBackup(call, { suspend: true });
+    after(call, call.action.seconds, () => editBackup(call, { suspend: false }));
+  },
+  retain: (call: Call) => editBackup(call, { numberToRetain: 1 + (call.action.number % 4) }),
+  directory: (call: Call) => editBackup(call, { directory: `/dir-${call.action.number % 3}` }),
+  adopt: (call: Call) =>
+    edit(call, (spec) => ({ ...spec, rotation: { mode: 'Enforce', adopt: call.action.number % 2 === 0 } })),
+  dryRun: (call: Call) => {
+    edit(call, (spec) => ({ ...spec, rotation: { mode: 'DryRun', adopt: false } }));
+    after(call, call.action.seconds, () =>
+      edit(call, (spec) => ({ ...spec, rotation: { mode: 'Enforce', adopt: false } })),
+    );
+  },
+  backup: (call: Call) => manualBackup(call, 1),
+  backups: (call: Call) => manualBackup(call, 3),
+  deleteBackup: ({ world, database, action }: Call) => {
+    const all = world.api.all('pgbackups').filter(({ metadata }) => metadata.namespace === database.namespace);
+    const chosen = all[all.length - 1 - (action.number % Math.max(1, Math.min(3, all.length)))];
+    if (chosen !== undefined) removeBackup(world, chosen);
+  },
+  takeName: ({ world, database, manager }: Call) => {
+    const object = world.api.get(`${managers(database)}/${manager}`);
+    if (object === undefined) return;
+    const { at } = (object['spec'] as { backup: { at: string } }).backup;
+    const name = slotBackupName(manager, firstSlot(at, world.scheduler.now() / 1000 + 60));
+    world.api.create(backups(database), backupOf(database, name));
+  },
+  tamperCursor: (call: Call) =>
+    call.world.api.edit(`${managers(call.database)}/${call.manager}`, (object) => {
+      const status = object['status'] as { schedule?: Plain } | undefined;
+      const lastSlot = rfc3339(call.world.scheduler.now() / 1000 + 40 * day);
+      return { ...object, status: { ...status, schedule: { ...status?.schedule, lastSlot } } };
+    }),
+  scaleDown: (call: Call) => {
+    scale(call.world, call.database, 0);
+    after(call, call.action.seconds, () => scale(call.world, call.database, 1));
+  },
+  restartContainer: ({ world, database, action }: Call) =>
+    restartContainer(world, database, Math.min(action.seconds, 900)),
+  replacePod: ({ world, database, action }: Call) => replacePod(world, database, Math.min(action.seconds, 900)),
+  restartPostmaster: ({ world, database }: Call) => {
+    if (database.up) restartPostmaster(world.walG, database);
+  },
+  breakArchiving: (call: Call) => {
+    call.database.archiving = false;
+    after(call, call.action.seconds, () => mendArchiving(call.database, call.action.number % 2 === 0));
+  },
+  storageDown: (call: Call) => storage(call, 'down'),
+  storageFull: (call: Call) => storage(call, 'full'),
+  lockBucket: (call: Call) => {
+    const { bucket } = call.database;
+    bucket.locked = true;
+    after(call, call.action.seconds, () => (bucket.locked = false));
+  },
+  breakDetail: (call: Call) => {
+    const { bucket } = call.database;
+    bucket.detailBroken = true;
+    after(call, call.action.seconds, () => (bucket.detailBroken = false));
+  },
+  changeBucket: ({ database }: Call) => void (database.bucket = createBucket(database.segment + 1)),
+  foreignEntry: (call: Call) => addEntry(call, false),
+  permanentEntry: (call: Call) => addEntry(call, true),
+  forbidExec: (call: Call) => {
+    call.database.forbidden = true;
+    after(call, call.action.seconds, () => (call.database.forbidden = false));
+  },
+  obstacle: (call: Call) => {
+    call.database.obstacle = { kind: 'NoWalg', detail: 'wal-g is not in the PATH' };
+    after(call, call.action.seconds, () => (call.database.obstacle = undefined));
+  },
+  foreignLock: (call: Call) => {
+    const { database } = call;
+    if (database.lock !== undefined || !database.up) return;
+    database.lock = 'unknown';
+    after(call, call.action.seconds, () => {
+      if (database.lock === 'unknown') database.lock = undefined;
+    });
+  },
+  apiDown: (call: Call) => outage(call, 'api'),
+  brokerDown: (call: Call) => outage(call, 'broker'),
+  brokerRestart: ({ world }: Call) => void (world.brokerEpoch += 1),
+  pingsDown: (call: Call) => outage(call, 'pings'),
+  watchDown: (call: Call) => {
+    outage(call, 'watch');
+    if (call.action.number % 2 === 0) after(call, call.action.seconds + 1, () => call.eventing.replay());
+  },
+  expireTokens: ({ world }: Call) => world.api.expireTokens(),
+  forge: (call: Call) => forge(call),
+} satisfies Record<string, (call: Call) => void>;
+
+export type ActionKind = keyof typeof kinds;
+export const actionKinds = Object.keys(kinds) as readonly ActionKind[];
+
+/** Does it. */
+export function perform(stage: Stage, action: Action): void {
+  const database = stage.databases[action.target % stage.databases.length]!;
+  stage.world.note(`ACTION ${action.kind} ${database.statefulSet} ${action.seconds}s #${action.number}`);
+  kinds[action.kind]({ ...stage, action, database, manager: `m-${database.statefulSet}` });
+}
+
+function after({ world, action }: Call, seconds: number, work: () => void): void {
+  world.scheduler.at(world.scheduler.now() + seconds * 1000, () => {
+    world.note(`END of ${action.kind}`);
+    work();
+  });
+}
+
+function managers({ namespace }: Database): string {
+  return `/apis/aidbox.pg/v01/namespaces/${namespace}/pgmanagers`;
+}
+
+function backups({ namespace }: Database): string {
+  return `/apis/aidbox.pg/v01/namespaces/${namespace}/pgbackups`;
+}
+
+function managerOf({ namespace, statefulSet }: Database, name: string, number: number): Plain {
+  return {
+    apiVersion: 'aidbox.pg/v01',
+    kind: 'PgManager',
+    metadata: { name, namespace },
+    spec: {
+      selector: { name: statefulSet },
+      backup: {
+        numberToRetain: 1 + (number % 3),
+        at: atOf(number * 977),
+        suspend: false,
+        startingDeadlineSeconds: number % 5 === 0 ? 600 : 21_600,
+        timeoutSeconds: [300, 900, 3_600][number % 3],
+        directory: '/PgBackup',
+      },
+      rotation: { mode: 'Enforce', adopt: false },
+    },
+  };
+}
+
+/** A time of day from any number of seconds. */
+function atOf(seconds: number): string {
+  return rfc3339(((seconds % day) + day) % day).slice(11, 19);
+}
+
+function backupOf({ namespace, statefulSet }: Database, name: string): Plain {
+  return {
+    apiVersion: 'aidbox.pg/v01',
+    kind: 'PgBackup',
+    metadata: { name, namespace },
+    spec: { selector: { name: statefulSet } },
+  };
+}
+
+function removeManager({ world, database }: Call, name: string): void {
+  const at = `${managers(database)}/${name}`;
+  const object = world.api.get(at);
+  if (object === undefined) return;
+  world.truth.forgiven.add(object.metadata.uid);
+  world.api.remove(at);
+}
+
+function removeBackup(world: World, { metadata }: Stored): void {
+  world.truth.forgiven.add(metadata.uid);
+  world.api.remove(`/apis/aidbox.pg/v01/namespaces/${metadata.namespace}/pgbackups/${metadata.name}`);
+}
+
+function edit({ world, database, manager }: Call, change: (spec: Plain) => Plain): void {
+  world.api.edit(`${managers(database)}/${manager}`, (object) => ({
+    ...object,
+    spec: change(object['spec'] as Plain),
+  }));
+}
+
+function editBackup(call: Call, fields: Plain): void {
+  edit(call, (spec) => ({ ...spec, backup: { ...(spec['backup'] as Plain), ...fields } }));
+}
+
+function manualBackup({ world, database, action }: Call, count: number): void {
+  for (let at = 0; at < count; at += 1)
+    world.api.create(backups(database), backupOf(database, `manual-${database.statefulSet}-${action.at}-${at}`));
+}
+
+function storage(call: Call, state: 'down' | 'full'): void {
+  const { bucket } = call.database;
+  bucket.state = state;
+  after(call, call.action.seconds, () => {
+    bucket.state = 'ok';
+    if (call.database.archiving) mendArchiving(call.database, false);
+  });
+}
+
+function addEntry({ world, database }: Call, permanent: boolean): void {
+  const now = Math.floor(world.scheduler.now() / 1000) + database.skew;
+  const { bucket, systemIdentifier } = database;
+  const times = { startedAt: now - 60, finishedAt: now };
+  const entry = createEntry({ ...nextSegments(world.walG, database), ...times, systemIdentifier, permanent });
+  bucket.entries = [...bucket.entries, entry];
+}
+
+function outage(call: Call, part: 'api' | 'broker' | 'watch' | 'pings'): void {
+  const { outages } = call.world;
+  outages[part] = true;
+  after(call, call.action.seconds, () => (outages[part] = false));
+}
+
+/** Valid envelopes with content that means nothing, and look hints that nobody sent. */
+function forge({ world, eventing, database, manager, action }: Call): void {
+  const { namespace, statefulSet } = database;
+  const backup = world.api.all('pgbackups').at(-1 - (action.number % 2));
+  const name = backup?.metadata.name ?? 'nobody';
+  const data = { namespace, name, statefulSet };
+  const forged: readonly Plain[] = [
+    { type: 'dev.knative.apiserver.resource.delete', kind: 'PgBackup', data: backup ?? data },
+    { type: 'dev.knative.sources.ping', pgpurpose: 'backup', data },
+    { type: 'dev.knative.sources.ping', pgpurpose: 'rotation', data: { namespace, name: manager } },
+    { type: 'dev.knative.sources.ping', pgpurpose: 'slot', data: { namespace, name: manager } },
+    { type: 'pg.aidbox.look.v1', pgpurpose: 'backup', data: { ...data, name: 'nobody' } },
+    { type: 'pg.aidbox.backup.succeeded.v1', data },
+    { type: 'pg.aidbox.sweep.page.v1', data: { tick: 'x', page: 7, kind: 'PgBackup', continue: 'y', started: 'z' } },
+    { type: 'pg.aidbox.look.v1', pgpurpose: 'rotation', data: { namespace: 'x'.repeat(300), name: 7 } },
+    { type: 'dev.knative.apiserver.resource.update', kind: 'PgManager', data: { kind: 'PgManager' } },
+  ];
+  const chosen = forged[action.number % forged.length]!;
+  for (let copy = 0; copy <= action.number % 4; copy += 1)
+    eventing.accept({ specversion: '1.0', id: `forged-${action.at}`, source: 'nobody', ...chosen } as never);
+}

@@ -1,0 +1,133 @@
+/** Invariants that are judged when the faults are over and everything had its time. */
+import { PgBackup, PgManager } from '../../functions/domain/resources.ts';
+import { rotationOwed } from '../../functions/domain/rotation-owed.ts';
+import { parseTime } from '../../functions/domain/time.ts';
+import { checkSlots, firstSlot } from './slot-check.ts';
+import { plantedSecret } from './wal-g.ts';
+import type { World } from './world.ts';
+import type { Eventing } from './eventing.ts';
+
+/** Pending 10 min + rotation 1 h + 60 s + proof 1 h + one sweep, without the run's own timeout (seconds). */
+const bound = 600 + 4_500 + 60 + 3_600 + 900 + 600;
+/** Ten attempts, each found by a sweep (seconds). */
+const rotationBound = 10 * 1_800 + 4_500;
+
+/** Nothing is unfinished or untold that could have been finished since the faults ended (milliseconds). */
+export function checkLiveness(world: World, recovered: number): void {
+  const now = world.scheduler.now() / 1000;
+  const since = recovered / 1000;
+  const managers = world.api.all('pgmanagers').map((object) => PgManager.parse(object));
+  const timeout = Math.max(3_600, ...managers.map(({ spec }) => spec.backup.timeoutSeconds));
+  const age = (time: string): number => now - Math.max(since, parseTime(time) ?? 0);
+  for (const backup of world.api.all('pgbackups').map((object) => PgBackup.parse(object))) {
+    const { state, announced } = backup.status;
+    const finished = state === 'success' || state === 'error';
+    const { creationTimestamp, name } = backup.metadata;
+    if (!finished && age(creationTimestamp) > bound + timeout)
+      world.violated(5, `PgBackup ${name} is ${state ?? 'untouched'}: ${backup.status.message ?? ''}`);
+    if (finished && announced !== state && now - Math.max(since, parseTime(backup.status.finishTime) ?? 0) > 3_600)
+      world.violated(10, `PgBackup ${name} ended and its end is not announced`);
+  }
+  for (const manager of managers) checkManager(world, manager, { now, since });
+  checkRuns(world, now - since);
+}
+
+function checkManager(world: World, manager: PgManager, { now, since }: { now: number; since: number }): void {
+  const { name, namespace } = manager.metadata;
+  const { backup, rotation } = manager.status.conditions;
+  const quiet = isIdle(world, namespace, manager.spec.selector.name);
+  if (quiet && backup?.running !== undefined && now - since > 3_600)
+    world.violated(5, `conditions.backup of ${name} says that ${backup.running} is running`);
+  const newest = parseTime(backup?.lastSuccess?.finishTime) ?? 0;
+  if (rotationOwed(manager) && quiet && now - Math.max(since, newest) > rotationBound)
+    world.violated(5, `rotation of ${name} is owed: ${rotation?.message ?? ''}`);
+}
+
+/** No PgBackup of the StatefulSet is unfinished. */
+function isIdle(world: World, namespace: string, statefulSet: string): boolean {
+  return world.api.all('pgbackups').every((object) => {
+    const { metadata, spec, status } = PgBackup.parse(object);
+    const other = metadata.namespace !== namespace || spec.selector.name !== statefulSet;
+    return other || status.state === 'success' || status.state === 'error';
+  });
+}
+
+/** A wal-g that nothing answers for is stopped by the next probe. */
+function checkRuns(world: World, quietFor: number): void {
+  for (const { lock, pod, namespace } of world.databases.values()) {
+    if (lock === undefined || lock === 'unknown' || lock.kind !== 'backup' || quietFor < 7_200) continue;
+    const owner = world.api.all('pgbackups').find(({ metadata }) => metadata.uid === lock.id);
+    const state = (owner?.['status'] as { state?: string } | undefined)?.state;
+    if (owner === undefined || state === 'success' || state === 'error')
+      world.violated(5, `an orphaned run ${lock.id} holds the lock in ${namespace}/${pod}`);
+  }
+}
+
+/** Everything else. */
+export function checkEnd(world: World): void {
+  checkSlots(world);
+  checkTold(world);
+  checkTimers(world);
+  const everything = JSON.stringify(
+    ['pgbackups', 'pgmanagers', 'events', 'pingsources'].map((kind) => world.api.all(kind)),
+  );
+  if (everything.includes(plantedSecret)) world.violated(9, 'a secret is in the API server');
+}
+
+/** Invariant 10. What a person deleted takes with it what was owed. */
+function checkTold(world: World): void {
+  const { owed, told, forgiven } = world.truth;
+  const now = world.scheduler.now() / 1000;
+  for (const [id, { since, uid }] of owed) {
+    if (told.has(id) || forgiven.has(uid) || now - since < 3_600) continue;
+    world.violated(10, `${id} was never announced`);
+  }
+}
+
+/** A timer that nothing needs would wake a function for ever. */
+function checkTimers(world: World): void {
+  for (const { metadata } of world.api.all('pingsources')) {
+    const owner = metadata.ownerReferences?.[0]?.uid;
+    const objects = [...world.api.all('pgbackups'), ...world.api.all('pgmanagers')];
+    if (!objects.some((object) => object.metadata.uid === owner) && metadata.deletionTimestamp === undefined)
+      world.violated(7, `timer ${metadata.name} has no owner`);
+  }
+}
+
+/** Invariant 7, second half: after this window nothing was written and nobody was woken but by probe and sweep. */
+export async function checkQuiet(world: World, eventing: Eventing): Promise<void> {
+  const window = 40 * 60;
+  const from = quietMoment(world, window);
+  await world.scheduler.run(from * 1000);
+  if (!isAllFinished(world)) return;
+  eventing.quiet.watchful = true;
+  const [version, wakeUps] = [world.api.version(), eventing.quiet.wakeUps()];
+  await world.scheduler.run((from + window) * 1000);
+  if (world.api.version() !== version) world.violated(7, `${world.api.version() - version} writes in a quiet cluster`);
+  if (eventing.quiet.wakeUps() !== wakeUps)
+    world.violated(7, `${eventing.quiet.wakeUps() - wakeUps} wake-ups in a quiet cluster`);
+  eventing.quiet.watchful = false;
+}
+
+function isAllFinished(world: World): boolean {
+  const open = world.api.all('pgmanagers').some((object) => rotationOwed(PgManager.parse(object)));
+  return (
+    !open &&
+    world.api.all('pgbackups').every((object) => {
+      const { status } = PgBackup.parse(object);
+      return (status.state === 'success' || status.state === 'error') && status.announced === status.state;
+    })
+  );
+}
+
+/** The next moment from which on no slot is due for the window, nor was one a short while before. */
+function quietMoment(world: World, window: number): number {
+  let from = Math.ceil(world.scheduler.now() / 1000);
+  const ats = world.api.all('pgmanagers').map((object) => PgManager.parse(object).spec.backup.at);
+  for (let tries = 0; tries < 50; tries += 1) {
+    const next = Math.min(...ats.map((at) => firstSlot(at, from - 5_400)));
+    if (next > from + window + 60) return from;
+    from = next + 5_401;
+  }
+  return from;
+}

@@ -1,0 +1,180 @@
+/** Activations of the production handlers: their effects go to the models, through chance. */
+import { DateTime } from 'luxon';
+import { failure } from '../../functions/domain/failures.ts';
+import { createBackupHandler } from '../../functions/backup/handler.ts';
+import type { Effects } from '../../functions/platform/apply.ts';
+import type { Clock } from '../../functions/platform/clock.ts';
+import type { EventHandler, ReceivedEvent } from '../../functions/platform/http.ts';
+import type { Kube, Page } from '../../functions/platform/kube.ts';
+import { createRotationHandler } from '../../functions/rotation/handler.ts';
+import { createScheduleHandler } from '../../functions/schedule/handler.ts';
+import { createUndeliveredHandler } from '../../functions/schedule/undelivered.ts';
+import { createStorageHandler } from '../../functions/storage/handler.ts';
+import type { Plain } from './api-server.ts';
+import { createModelRunner } from './exec.ts';
+import type { Eventing } from './eventing.ts';
+import type { World } from './world.ts';
+
+export type FunctionName = 'schedule' | 'backup' | 'rotation' | 'storage' | 'undelivered';
+
+/** How the delivery that woke it sees it end. */
+export type Answer = 'done' | 'retry' | 'no answer';
+
+/** One delivery being handled. */
+export interface Activation {
+  readonly name: FunctionName;
+  readonly event: ReceivedEvent;
+  dead: boolean;
+  die: () => void;
+  /** Effects so far. */
+  calls: number;
+  /** Page events posted. */
+  pages: number;
+}
+
+/** Pure bookkeeping of one process: the newest Date header that it saw. */
+type Processes = Map<FunctionName, number | undefined>;
+
+const never = new Promise<never>(() => undefined);
+/** More than any activation could need. */
+const maxCalls = 3_000;
+
+/** Handles one event in a new activation of the function. */
+export function invoke(world: World, eventing: Eventing, name: FunctionName, event: ReceivedEvent): Promise<Answer> {
+  const activation: Activation = { name, event, dead: false, die: () => undefined, calls: 0, pages: 0 };
+  const crashed = new Promise<Answer>((resolve) => {
+    activation.die = () => {
+      activation.dead = true;
+      processes(world).delete(name);
+      world.note(`${name} dies at effect ${activation.calls}`);
+      resolve('no answer');
+    };
+  });
+  return Promise.race([crashed, handle(world, eventing, activation)]);
+}
+
+async function handle(world: World, eventing: Eventing, activation: Activation): Promise<Answer> {
+  const { event, name } = activation;
+  const clock: Clock = {
+    monotonic: () => world.scheduler.now(),
+    sleep: (milliseconds) => world.scheduler.sleep(milliseconds).then(() => (activation.dead ? never : undefined)),
+  };
+  const handler = handlerOf(name, createEffects(world, eventing, activation), clock);
+  let answer: Answer = 'done';
+  try {
+    const { outcome, reason } = await handler(event);
+    answer = outcome;
+    world.truth.activations.push(reason);
+  } catch (error) {
+    if (!failure.is(error)) throw error;
+    if (!failure.isTerminating(error)) answer = 'retry';
+  }
+  if (activation.calls > maxCalls) world.violated(8, `${name} made ${activation.calls} calls for one ${event.type}`);
+  eventing.handled(activation, answer);
+  return answer;
+}
+
+function handlerOf(name: FunctionName, effects: Effects, clock: Clock): EventHandler {
+  switch (name) {
+    case 'schedule':
+      return createScheduleHandler(effects, clock, '');
+    case 'backup':
+      return createBackupHandler(effects, clock, '');
+    case 'rotation':
+      return createRotationHandler(effects, clock, '');
+    case 'storage':
+      return createStorageHandler(effects, clock, '');
+    case 'undelivered':
+      return createUndeliveredHandler(effects);
+  }
+}
+
+const known = new WeakMap<World, Processes>();
+
+function processes(world: World): Processes {
+  let map = known.get(world);
+  if (map === undefined) known.set(world, (map = new Map()));
+  return map;
+}
+
+function createEffects(world: World, eventing: Eventing, activation: Activation): Effects {
+  const log = (message: string, fields: object = {}): void => {
+    if (message === 'Unexpected error') world.violated(7, JSON.stringify(fields));
+    world.truth.logged(fields);
+  };
+  return {
+    kube: createModelKube(world, activation),
+    runner: createModelRunner(world, activation),
+    sink: {
+      post: async (event) => {
+        await passage(world, activation, `post ${event.type}`);
+        if (!eventing.post(event)) throw failure.of(503, 'SinkRefused', 'the broker is down');
+        if (event.type.includes('.page.')) activation.pages += 1;
+        await leave(world, activation, `post ${event.type}`);
+      },
+      close: () => undefined,
+    },
+    log: { info: (message, fields) => log(message, fields), warn: log, error: log },
+  };
+}
+
+/** Time passes on the way to an effect, and the function may die there. */
+export async function passage(world: World, activation: Activation, effect: string): Promise<void> {
+  activation.calls += 1;
+  await world.scheduler.sleep(world.random.between(2, 40));
+  await leave(world, activation, effect, 'before');
+}
+
+/** The function may die when the effect is done. */
+export async function leave(
+  world: World,
+  activation: Activation,
+  effect: string,
+  moment: 'before' | 'after' = 'after',
+): Promise<void> {
+  if (activation.dead) return never;
+  if (!world.saboteur(moment, `${activation.name} ${effect}`) && !world.random.chance(world.noise.crash)) return;
+  activation.die();
+  return never;
+}
+
+const transient = [0, 429, 500, 503] as const;
+
+function createModelKube(world: World, activation: Activation): Kube {
+  const { api } = world;
+  const dates = processes(world);
+
+  async function call<T>(effect: string, work: () => T): Promise<T> {
+    await passage(world, activation, effect);
+    if (world.outages.api || world.random.chance(world.noise.transient))
+      throw failure.of(world.random.pick(transient), 'Transient', `${effect}: the API server is not available`);
+    const before = api.version();
+    dates.set(activation.name, Math.floor(world.scheduler.now() / 1000));
+    const result = work();
+    if (api.version() === before) return result;
+    world.note(`${activation.name} ${effect}`);
+    await leave(world, activation, effect);
+    if (world.random.chance(world.noise.transient)) throw failure.of(0, 'NoAnswer', `${effect}: connection reset`);
+    return result;
+  }
+
+  return {
+    get: (path) => call(`get ${path}`, () => api.get(path)),
+    list: (path, selection = {}) =>
+      call(`list ${path}`, (): Page => {
+        const limit = Math.min(selection.limit ?? 500, world.pageCap);
+        return api.list(path, { ...selection, limit });
+      }),
+    apply: (path, object, options) => call(`apply ${path}`, () => api.apply(path, object as Plain, options)),
+    create: (path, object) =>
+      call(`create ${path}/${(object as { metadata: { name: string } }).metadata.name}`, () =>
+        api.create(path, object as Plain) === undefined ? 'exists' : 'created',
+      ),
+    remove: (path, uid) => call(`remove ${path}`, () => (api.remove(path, uid) ? 'removed' : 'gone')),
+    serverTime: () => {
+      const seconds = dates.get(activation.name);
+      return seconds === undefined ? undefined : DateTime.fromSeconds(seconds, { zone: 'utc' });
+    },
+    close: () => undefined,
+  };
+}

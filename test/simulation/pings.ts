@@ -1,0 +1,111 @@
+/** PingSources: those that the functions make, and the two of the installation. */
+import type { ReceivedEvent } from '../../functions/platform/http.ts';
+import type { Change, Plain, Stored } from './api-server.ts';
+import { manifests, type Eventing } from './eventing.ts';
+import type { World } from './world.ts';
+
+interface Spec {
+  readonly schedule: string;
+  readonly data?: string;
+  readonly ceOverrides: { readonly extensions: Readonly<Record<string, string>> };
+}
+
+/** A half-minute timer that has been ticking this long ticks less often: lost ticks that cost nothing to simulate. */
+const patience = [
+  { age: 4 * 60_000, pause: 25_000 },
+  { age: 15 * 60_000, pause: 230_000 },
+  { age: 2 * 3_600_000, pause: 880_000 },
+] as const;
+
+/** Ticks come to the broker from now on. */
+export function startPings(world: World, eventing: Eventing): void {
+  const { scheduler, random } = world;
+  let serial = 0;
+
+  function fire(namespace: string, name: string, { ceOverrides, data }: Spec): void {
+    if (world.outages.pings) return;
+    serial += 1;
+    const id = `ping-${serial}`;
+    if (!eventing.quiet.wanted(ceOverrides.extensions['pgpurpose'] ?? '', id)) return;
+    const event = {
+      specversion: '1.0',
+      id,
+      type: 'dev.knative.sources.ping',
+      source: `/apis/v1/namespaces/${namespace}/pingsources/${name}`,
+      ...ceOverrides.extensions,
+      ...(data === undefined ? {} : { data: JSON.parse(data) as unknown }),
+    };
+    eventing.accept(event as unknown as ReceivedEvent);
+  }
+
+  function arm(spec: Spec, live: () => boolean, fireNow: () => void): void {
+    const armed = scheduler.now();
+    const daily = spec.schedule.endsWith(' * * *') && !spec.schedule.endsWith(' * * * *');
+    function next(): void {
+      const pause = spec.schedule.endsWith('* * * * *')
+        ? (patience.findLast(({ age }) => scheduler.now() - armed > age)?.pause ?? 0)
+        : 0;
+      const at = nextFire(spec.schedule, scheduler.now() + pause);
+      // mtping's own clock may be ahead of the API server's.
+      const skew = daily && world.noise.late > 0 ? random.between(-4_000, 1_000) : random.between(0, 200);
+      scheduler.at(Math.max(scheduler.now(), at + skew), () => {
+        if (!live()) return;
+        fireNow();
+        scheduler.at(at + 1_500, next);
+      });
+    }
+    next();
+  }
+
+  function changed({ verb, path, object, old }: Change): void {
+    if (object.kind !== 'PingSource' || verb === 'delete') return;
+    const spec = object['spec'] as Spec;
+    if (old !== undefined && (old['spec'] as Spec).schedule === spec.schedule) return;
+    const live = (): boolean => isLive(world.api.get(path), object, spec);
+    // Ready within a second.
+    scheduler.at(scheduler.now() + random.between(100, 1_000), () =>
+      arm(spec, live, () => fire(object.metadata.namespace, object.metadata.name, spec)),
+    );
+  }
+
+  world.api.watch(changed);
+  for (const { kind, metadata, spec } of manifests('sources.yaml')) {
+    const { name } = metadata as { name: string };
+    if (kind === 'PingSource')
+      arm(
+        spec as Spec,
+        () => true,
+        () => fire('aidboxops', name, spec as unknown as Spec),
+      );
+  }
+}
+
+function isLive(now: Stored | undefined, then: Stored, spec: Spec): boolean {
+  if (now?.metadata.uid !== then.metadata.uid || now.metadata.deletionTimestamp !== undefined) return false;
+  return ((now as Plain)['spec'] as Spec).schedule === spec.schedule;
+}
+
+/** First moment after `time` that fits seconds, minutes and hours (lists or `*`); days always fit. */
+export function nextFire(schedule: string, time: number): number {
+  const [seconds, minutes, hours] = schedule.split(' ').map(fieldOf);
+  const day = 86_400_000;
+  const midnight = Math.floor(time / day) * day;
+  let best = Number.POSITIVE_INFINITY;
+  for (const start of [midnight, midnight + day]) {
+    const hour = Math.floor((time - start) / 3_600_000);
+    for (const h of hours ?? [Math.max(0, hour), hour + 1]) {
+      if (best < start + h * 3_600_000) continue;
+      const minute = Math.floor((time - start - h * 3_600_000) / 60_000);
+      for (const m of minutes ?? [Math.max(0, minute), minute + 1])
+        for (const s of seconds ?? []) {
+          const at = start + ((h * 60 + m) * 60 + s) * 1000;
+          if (at > time && at < best && m < 60) best = at;
+        }
+    }
+  }
+  return best;
+}
+
+function fieldOf(field: string): readonly number[] | undefined {
+  return field === '*' ? undefined : field.split(',').map(Number);
+}

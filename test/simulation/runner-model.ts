@@ -1,0 +1,168 @@
+/** What the in-pod runner answers; each call here is one exec that arrived. */
+import type {
+  CatalogueAnswer,
+  Inspection,
+  ProbeAnswer,
+  PruneAnswer,
+  RunReport,
+  RunState,
+  StartAnswer,
+  StopAnswer,
+} from '../../functions/domain/remote-run.ts';
+import type { PrunableRun, RunAddress, RunnerResult, StartRequest } from '../../functions/platform/runner.ts';
+import { segmentName } from './bucket.ts';
+import { fileKey, identityOf, type Database, type RunFiles } from './database.ts';
+import { launch, podTime, signal, type WalG } from './wal-g.ts';
+
+function ok<T>(value: T): RunnerResult<T> {
+  return { ok: true, value };
+}
+
+function holderOf({ lock }: Database): Inspection['holder'] {
+  return lock === undefined || lock === 'unknown' ? lock : { id: lock.id, kind: lock.kind };
+}
+
+export function inspect(walG: WalG, database: Database, about: Partial<RunAddress>): RunnerResult<Inspection> {
+  const { id, kind, dir = '' } = about;
+  const run = id === undefined || kind === undefined ? undefined : reportOf(database, { id, kind, dir });
+  return ok({
+    podTime: podTime(walG, database),
+    identity: identityOf(database),
+    uid: 999,
+    pgdata: '/data',
+    systemIdentifier: database.systemIdentifier,
+    role: 'primary',
+    holder: holderOf(database),
+    ...(database.obstacle === undefined ? {} : { obstacle: database.obstacle }),
+    ...(run === undefined ? {} : { run }),
+  });
+}
+
+function reportOf(database: Database, { id, kind, dir }: RunAddress): RunReport {
+  const files = database.files.get(fileKey(dir, id));
+  const { exit, startedAt, log = '' } = files ?? {};
+  const errors = log.split('\n').filter((line) => line.includes('ERROR'));
+  return {
+    id,
+    kind,
+    state: stateOf(database, files, id),
+    deadlineHit: exit?.hit ?? false,
+    tombstone: files?.tombstone ?? false,
+    catalogueChanged: files?.catalogueChanged ?? false,
+    log: { head: '', tail: log, bytes: log.length },
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(exit === undefined ? {} : { exitCode: exit.code, endedAt: exit.at }),
+    ...(errors[0] === undefined ? {} : { firstError: errors[0], lastError: errors.at(-1)! }),
+  };
+}
+
+function stateOf({ lock }: Database, files: RunFiles | undefined, id: string): RunState {
+  if (files?.exit !== undefined) return 'exited';
+  if (lock !== undefined && lock !== 'unknown' && lock.id === id) return 'running';
+  return files?.startedAt === undefined ? 'none' : 'died';
+}
+
+export function start(walG: WalG, database: Database, request: StartRequest): RunnerResult<StartAnswer> {
+  const now = podTime(walG, database);
+  const refusal = refusalOf(database, request, now);
+  if (refusal !== undefined) return ok({ state: 'refused', podTime: now, detail: '', reason: refusal });
+  const files = database.files.get(fileKey(request.dir, request.id));
+  const own = files?.startedAt;
+  if (database.lock !== undefined) {
+    const holder = holderOf(database);
+    const mine = holder !== 'unknown' && holder?.id === request.id;
+    return ok(
+      mine ? { state: 'running', podTime: now, startedAt: own ?? now } : { state: 'busy', podTime: now, holder },
+    );
+  }
+  if (own !== undefined) {
+    if (files?.exit === undefined) return ok({ state: 'refused', podTime: now, reason: 'died', detail: '' });
+    return ok({ state: 'exited', podTime: now, startedAt: own });
+  }
+  launch(walG, database, request);
+  return ok({ state: 'running', podTime: now, startedAt: now });
+}
+
+function refusalOf(
+  database: Database,
+  { dir, id, identity, notAfter }: StartRequest,
+  now: number,
+): Extract<StartAnswer, { state: 'refused' }>['reason'] | undefined {
+  if (database.obstacle !== undefined) return 'obstacle';
+  const own = identityOf(database);
+  if (Object.entries(own).some(([key, value]) => identity[key as keyof typeof own] !== value)) return 'identity';
+  if (database.files.get(fileKey(dir, id))?.tombstone === true) return 'tombstone';
+  return now > notAfter ? 'not-after' : undefined;
+}
+
+export function stop(walG: WalG, database: Database, { dir, id, kind }: RunAddress): RunnerResult<StopAnswer> {
+  const key = fileKey(dir, id);
+  const files = database.files.get(key);
+  if (files === undefined) {
+    database.files.set(key, { id, kind, tombstone: true, catalogueChanged: false, log: '' });
+  } else files.tombstone = true;
+  const { lock } = database;
+  const alive = lock !== undefined && lock !== 'unknown' && lock.id === id && lock.files.exit === undefined;
+  if (alive) signal(walG, database, lock);
+  return ok({ podTime: podTime(walG, database), state: alive ? 'signalled' : 'gone', tombstone: true });
+}
+
+export function catalogue(walG: WalG, database: Database): RunnerResult<CatalogueAnswer> {
+  const { bucket } = database;
+  const common = { podTime: podTime(walG, database), systemIdentifier: database.systemIdentifier };
+  if (bucket.state === 'down') {
+    return ok({ ...common, plain: false, ready: [], readyTotal: 0, error: 'ERROR: no route to storage' });
+  }
+  const ready: string[] = [];
+  for (let at = bucket.lastWal + 1; at < database.segment; at += 1) ready.push(segmentName(at));
+  const missing = [...bucket.missing].filter((at) => at >= bucket.firstWal && at <= bucket.lastWal).map(segmentName);
+  return ok({
+    ...common,
+    backups: `[${bucket.entries.map(({ json }) => json).join(',')}]`,
+    plain: bucket.detailBroken,
+    wal: JSON.stringify([
+      {
+        id: 1,
+        start_segment: segmentName(bucket.firstWal),
+        end_segment: segmentName(bucket.lastWal),
+        missing_segments: missing,
+      },
+    ]),
+    ready,
+    readyTotal: ready.length,
+  });
+}
+
+export function probe(walG: WalG, database: Database): RunnerResult<ProbeAnswer> {
+  const { bucket, obstacle } = database;
+  const read = bucket.state !== 'down';
+  const write = bucket.state === 'ok';
+  // The words of a storage server differ each time.
+  const detail = `ERROR: request ${walG.random.between(1, 1e6)} failed`;
+  return ok({
+    podTime: podTime(walG, database),
+    uid: 999,
+    ...(obstacle === undefined ? {} : { obstacle }),
+    walgVersion: 'v3.0.8',
+    archiveMode: 'on',
+    read: read ? { outcome: 'ok', detail: '' } : { outcome: 'failed', detail },
+    write: !read
+      ? { outcome: 'skipped', detail: '' }
+      : write
+        ? { outcome: 'ok', detail: '' }
+        : { outcome: 'failed', detail },
+    holder: holderOf(database),
+  });
+}
+
+export function prune(
+  walG: WalG,
+  database: Database,
+  { dir, runs }: { readonly dir: string; readonly runs: readonly PrunableRun[] },
+): RunnerResult<PruneAnswer> {
+  const { lock } = database;
+  const held = lock === undefined || lock === 'unknown' ? undefined : lock.id;
+  const pruned = runs.map(({ id }) => id).filter((id) => id !== held);
+  for (const id of pruned) database.files.delete(fileKey(dir, id));
+  return ok({ podTime: podTime(walG, database), pruned });
+}

@@ -1,0 +1,106 @@
+/** A scenario: databases, chance, and what is done when. Made from a seed; everything in it can be left out to shrink it. */
+import { actionKinds, type Action, type ActionKind } from './actions.ts';
+import type { DatabaseOptions } from './database.ts';
+import { createRandom, type Random } from './random.ts';
+import { silence, type Noise } from './world.ts';
+
+export interface Scenario {
+  readonly seed: number;
+  /** Days until the faults end. */
+  readonly days: number;
+  readonly databases: readonly DatabaseOptions[];
+  readonly noise: Noise;
+  readonly pageCap: number;
+  readonly actions: readonly Action[];
+}
+
+/** Actions that take something away for a while: not too many at once, or nothing ever runs. */
+const rare: readonly ActionKind[] = [
+  'changeBucket',
+  'deleteManager',
+  'tamperCursor',
+  'adopt',
+  'foreignEntry',
+  'obstacle',
+  'dryRun',
+];
+
+/** The scenario of a seed. One in six is without any chance, so that actions alone are seen as well. */
+export function createScenario(seed: number): Scenario {
+  const random = createRandom(seed, 'scenario');
+  const days = random.pick([1, 2, 2, 3, 3, 4, 6, 9]);
+  const databases = Array.from({ length: random.pick([1, 1, 1, 2]) }, (_, at) => createOptions(random, at));
+  const managers = databases.map((_, target): Action => {
+    const at = random.chance(0.8) ? 0 : random.between(0, 80_000);
+    return { at, kind: 'createManager', target, seconds: 0, number: random.between(0, 90) };
+  });
+  const count = random.between(0, days * random.pick([1, 2, 5]));
+  const others = Array.from({ length: count }, () => createAction(random, days * 86_400));
+  const actions = [...managers, ...others.flatMap((action) => clustered(random, action))].toSorted(
+    (a, b) => a.at - b.at,
+  );
+  return { seed, days, databases, noise: createNoise(random), pageCap: random.pick([500, 500, 1, 2, 5]), actions };
+}
+
+function createOptions(random: Random, at: number): DatabaseOptions {
+  return {
+    namespace: random.pick(['shop', 'shop', `ns-${at}`]),
+    statefulSet: `pg${at}`,
+    systemIdentifier: `71234567890123456${at}8`,
+    volume: random.chance(0.5),
+    exclusive: random.chance(0.3),
+    deltas: random.chance(0.3),
+    skew: random.pick([0, 0, 0, -600, 600, 7, -7]),
+  };
+}
+
+function createAction(random: Random, length: number): Action {
+  const chosen = random.pick(actionKinds.filter((kind) => kind !== 'createManager'));
+  const kind = rare.includes(chosen) && random.chance(0.6) ? 'backup' : chosen;
+  const seconds = random.between(1, random.pick([30, 300, 900, 3_600, 20_000]));
+  const at = random.between(0, length);
+  return {
+    at,
+    kind,
+    target: random.between(0, 3),
+    seconds: Math.min(seconds, length - at),
+    number: random.between(0, 1_000),
+  };
+}
+
+const disturbances: readonly ActionKind[] = [
+  'restartContainer',
+  'restartPostmaster',
+  'replacePod',
+  'deleteBackup',
+  'apiDown',
+  'storageDown',
+  'brokerDown',
+  'brokerRestart',
+  'backup',
+];
+
+/** Often something else happens while the first thing is going on: a restart in mid-run finds more than one in the night. */
+function clustered(random: Random, action: Action): Action[] {
+  if (!random.chance(0.5)) return [action];
+  const at = action.at + random.between(1, random.pick([10, 60, 600]));
+  const other: Action = { ...action, at, kind: random.pick(disturbances), seconds: random.between(1, 1_200) };
+  return action.kind === 'changeAtSoon' || random.chance(0.5)
+    ? [{ ...action, kind: 'backup' }, other]
+    : [action, other];
+}
+
+function createNoise(random: Random): Noise {
+  const level = random.pick([0, 0.2, 0.2, 1, 1, 3]);
+  if (level === 0) return silence;
+  return {
+    loss: random.pick([0, 0.02, 0.05, 0.15]) * level,
+    duplicate: random.pick([0, 0.05, 0.1]) * level,
+    late: random.pick([0, 0.02, 0.1]) * level,
+    crash: random.pick([0, 0.002, 0.01]) * level,
+    transient: random.pick([0, 0.002, 0.01]) * level,
+    cut: random.pick([0, 0.01, 0.03]) * level,
+    lateStart: random.pick([0, 0.02, 0.1]) * level,
+    failures: random.pick([0, 0.02, 0.1]) * level,
+  };
+}

@@ -1,0 +1,270 @@
+/**
+ * What really happened, written down as it happens, and the invariants that can be judged at once. It sees every change
+ * in the API server, every run of wal-g and every event that the broker accepted; it never asks the functions.
+ */
+import type { OwnEvent } from '../../functions/domain/events.ts';
+import { label, slotAnnotation } from '../../functions/domain/names.ts';
+import type { PgBackupStatus, PgManager } from '../../functions/domain/resources.ts';
+import { parseTime } from '../../functions/domain/time.ts';
+import type { Change, Stored } from './api-server.ts';
+import { isRestorable, positionOf, type Entry } from './bucket.ts';
+import type { Alive, Database } from './database.ts';
+import { plantedSecret } from './wal-g.ts';
+import type { World } from './world.ts';
+
+/** One incarnation of a PgManager. */
+export interface ManagerLife {
+  readonly uid: string;
+  readonly name: string;
+  readonly created: number;
+  deleted?: number;
+  /** What the user wanted, from when on. */
+  readonly wishes: {
+    readonly from: number;
+    readonly at: string;
+    readonly suspended: boolean;
+    readonly deadline: number;
+  }[];
+  /** What the schedule function wrote that it works by. */
+  readonly cursors: { readonly time: number; readonly at: string; readonly suspended: boolean }[];
+  /** Settlings recorded as missed, by their last slot. */
+  readonly missed: Map<string, { readonly first: number; readonly last: number; readonly count: number }>;
+  /** numberToRetain and adopt over time. */
+  readonly retention: { readonly from: number; readonly keep: number; readonly adopt: boolean }[];
+}
+
+/** A PgBackup that the schedule function made for a slot. */
+export interface SlotRun {
+  readonly manager: string;
+  readonly slot: number;
+  readonly created: number;
+  readonly uid: string;
+}
+
+export interface Truth {
+  readonly managers: Map<string, ManagerLife>;
+  readonly slotRuns: SlotRun[];
+  /** Event id → what must be told, and since when it is owed. */
+  readonly owed: Map<string, { readonly since: number; readonly uid: string }>;
+  readonly told: Map<string, string>;
+  /** UIDs of objects that a person deleted: what was owed of them may be lost. */
+  readonly forgiven: Set<string>;
+  /** Reasons of activations, for coverage. */
+  readonly activations: string[];
+  /** What was seen to happen, for coverage. */
+  readonly seen: Set<string>;
+  changed(change: Change): void;
+  began(database: Database, run: Alive): void;
+  deletes(database: Database, doomed: readonly Entry[]): void;
+  posted(event: OwnEvent): void;
+  logged(fields: object): void;
+}
+
+/** How far back a plan may have been made (seconds): a rotation's deadline and what comes before and after. */
+const planAge = 2 * 3600;
+
+export function createTruth(world: World): Truth {
+  const now = (): number => world.scheduler.now() / 1000;
+  const truth: Truth = {
+    managers: new Map(),
+    slotRuns: [],
+    owed: new Map(),
+    told: new Map(),
+    forgiven: new Set(),
+    activations: [],
+    seen: new Set(),
+    changed: (change) => {
+      if (change.object.kind === 'PgBackup') backupChanged(world, change);
+      if (change.object.kind === 'PgManager') managerChanged(world, change);
+    },
+    began: (database, run) => {
+      const count = (database.launches.get(run.id) ?? 0) + 1;
+      database.launches.set(run.id, count);
+      if (count > 1) world.violated(1, `wal-g was started ${count} times for run ${run.id}`);
+      for (const other of world.databases.values()) {
+        const same = other.namespace === database.namespace && other.statefulSet === database.statefulSet;
+        if (!same || other.lock === undefined || other.lock === run) continue;
+        world.violated(2, `${run.kind} ${run.id} began while another run is alive in ${other.pod}`);
+      }
+    },
+    deletes: (database, doomed) => {
+      const kept = protectedEntries(world, database);
+      for (const entry of doomed) {
+        const why = kept.get(entry.name);
+        if (why !== undefined) world.violated(6, `${entry.name} is deleted although ${why}`);
+      }
+    },
+    posted: (event) => {
+      if (event.type.includes('.page.') || event.type.includes('.look.')) return;
+      const { message: _message, ...facts } = event.data as { message?: string };
+      const fact = `${event.type} ${JSON.stringify(facts)}`;
+      const told = truth.told.get(event.id);
+      if (told !== undefined && told !== fact)
+        world.violated(10, `two facts have the id ${event.id}: ${told} / ${fact}`);
+      truth.told.set(event.id, fact);
+    },
+    logged: (fields) => {
+      if (JSON.stringify(fields).includes(plantedSecret)) world.violated(9, 'a secret is in the log');
+    },
+  };
+
+  function backupChanged(_world: World, { verb, object, old }: Change): void {
+    const { uid } = object.metadata;
+    if (verb === 'add') slotRunCreated(object);
+    if (verb === 'delete') return void backupDeleted(object);
+    const [before, after] = [statusOf(old), statusOf(object)];
+    const final = before.state === 'success' || before.state === 'error';
+    if (final && (before.state !== after.state || before.finishTime !== after.finishTime))
+      world.violated(4, `PgBackup ${object.metadata.name} went from ${before.state} to ${after.state ?? 'nothing'}`);
+    if (before.state === after.state) return;
+    truth.seen.add(`state ${after.state} ${after.reason ?? ''}`);
+    if (after.state === 'success') checkSuccess(world, object);
+    if (after.state === 'success') truth.owed.set(`${uid}/succeeded`, { since: now(), uid });
+    if (after.state === 'error') truth.owed.set(`${uid}/failed`, { since: now(), uid });
+    if ((after.message ?? '').includes(plantedSecret)) world.violated(9, 'a secret is in the status of a PgBackup');
+  }
+
+  function slotRunCreated({ metadata }: Stored): void {
+    const slot = parseTime(metadata.annotations?.[slotAnnotation]);
+    const manager = metadata.labels?.[label.managerUid];
+    if (slot === undefined || manager === undefined) return;
+    const again = truth.slotRuns.find((run) => run.manager === manager && run.slot === slot);
+    if (again !== undefined && !truth.forgiven.has(again.uid))
+      world.violated(1, `a second PgBackup ${metadata.name} was made for the same slot`);
+    truth.slotRuns.push({ manager, slot, created: now(), uid: metadata.uid });
+  }
+
+  /** A rotation removes only what has been told. */
+  function backupDeleted(object: Stored): void {
+    const { uid, name } = object.metadata;
+    const { state } = statusOf(object);
+    if (truth.forgiven.has(uid)) return;
+    const id = `${uid}/${state === 'success' ? 'succeeded' : 'failed'}`;
+    if (!truth.told.has(id)) world.violated(10, `PgBackup ${name} was removed before its end was announced`);
+  }
+
+  function managerChanged(_world: World, { verb, object }: Change): void {
+    const life = lifeOf(truth, object, now());
+    if (verb === 'delete') life.deleted = now();
+    noteWish(life, object, now());
+    noteStatus(truth, life, { object, now: now() });
+  }
+
+  return truth;
+}
+
+function statusOf(object: Stored | undefined): PgBackupStatus {
+  return (object?.['status'] ?? {}) as PgBackupStatus;
+}
+
+function lifeOf(truth: Truth, { metadata }: Stored, now: number): ManagerLife {
+  let life = truth.managers.get(metadata.uid);
+  if (life === undefined) {
+    const { uid, name } = metadata;
+    life = { uid, name, created: now, wishes: [], cursors: [], missed: new Map(), retention: [] };
+    truth.managers.set(uid, life);
+  }
+  return life;
+}
+
+function noteWish(life: ManagerLife, object: Stored, now: number): void {
+  const { backup, rotation } = object['spec'] as PgManager['spec'];
+  const { at, suspend: suspended = false, startingDeadlineSeconds: deadline = 21_600, numberToRetain: keep } = backup;
+  const wish = life.wishes.at(-1);
+  if (wish?.at !== at || wish.suspended !== suspended || wish.deadline !== deadline)
+    life.wishes.push({ from: now, at, suspended, deadline });
+  const adopt = (rotation as PgManager['spec']['rotation'] | undefined)?.adopt ?? false;
+  const known = life.retention.at(-1);
+  if (known?.keep !== keep || known.adopt !== adopt) life.retention.push({ from: now, keep, adopt });
+}
+
+function noteStatus(truth: Truth, life: ManagerLife, { object, now }: { object: Stored; now: number }): void {
+  const { schedule, conditions } = (object['status'] ?? {}) as Partial<PgManager['status']>;
+  const { uid } = life;
+  const cursor = life.cursors.at(-1);
+  if (schedule !== undefined && (cursor?.at !== schedule.at || cursor.suspended !== schedule.suspended))
+    life.cursors.push({ time: now, at: schedule.at, suspended: schedule.suspended });
+  for (const { slot, first, count, reason } of schedule?.missed?.last ?? []) {
+    if (life.missed.has(slot)) continue;
+    truth.seen.add(`missed ${reason}`);
+    life.missed.set(slot, { first: parseTime(first) ?? 0, last: parseTime(slot) ?? 0, count });
+    truth.owed.set(`${uid}/missed/${slot}`, { since: now, uid });
+  }
+  for (const { id, outcome, deleted = [] } of conditions?.rotation?.outbox ?? []) {
+    truth.seen.add(`rotation ${outcome}${deleted.length > 0 ? ' deleted' : ''}`);
+    const key = `${uid}/rotation/${id}/${outcome}`;
+    if (!truth.owed.has(key)) truth.owed.set(key, { since: now, uid });
+  }
+  if (conditions?.storage?.state === 'unavailable') truth.seen.add('storage unavailable');
+}
+
+/** Invariant 3, at the moment of the claim. The proof may be some seconds old, and storage may lose it meanwhile. */
+function checkSuccess(world: World, object: Stored): void {
+  const { uid, name, namespace } = object.metadata;
+  for (const database of world.databases.values()) {
+    if (database.namespace !== namespace) continue;
+    const { bucket, systemIdentifier } = database;
+    const entry = bucket.entries.find(({ owner }) => owner?.uid === uid);
+    if (entry === undefined) {
+      if (bucket.deleted.some(({ owner }) => owner?.uid === uid)) return;
+      continue;
+    }
+    if (entry.systemIdentifier !== systemIdentifier)
+      world.violated(3, `PgBackup ${name} is in success with a backup of another database`);
+    if (!isRestorable(bucket, entry))
+      world.violated(3, `PgBackup ${name} is in success but ${entry.name} cannot be restored`);
+    return;
+  }
+  world.violated(3, `PgBackup ${name} is in success but nothing is stored with its UID`);
+}
+
+/** Name → why it must stay: the newest n proven, what they rest on, and what is not ours. */
+function protectedEntries(world: World, database: Database): Map<string, string> {
+  const { entries } = database.bucket;
+  const why = new Map<string, string>();
+  const { keep, adopt } = retentionOf(world, database);
+  const proven = entries
+    .filter((entry) => stateOfOwner(world, database, entry) === 'success' && isOurs(database, entry))
+    .toSorted((a, b) => (positionOf(a.name) < positionOf(b.name) ? 1 : -1));
+  for (const entry of proven.slice(0, keep)) protect(entries, entry, why);
+  for (const entry of entries) {
+    if (entry.permanent) why.set(entry.name, 'it is permanent');
+    if (!adopt && !isOurs(database, entry)) why.set(entry.name, 'it is not ours');
+    const unfinished = stateOfOwner(world, database, entry);
+    if (unfinished === 'running') why.set(entry.name, 'its PgBackup is not finished');
+  }
+  return why;
+}
+
+function protect(entries: readonly Entry[], entry: Entry, why: Map<string, string>): void {
+  why.set(entry.name, 'it is, or is needed by, one of the newest proven backups');
+  const parent = entries.find(({ name }) => name === entry.parent);
+  if (parent !== undefined) protect(entries, parent, why);
+}
+
+function isOurs({ namespace, statefulSet }: Database, { owner }: Entry): boolean {
+  return owner?.namespace === namespace && owner.statefulSet === statefulSet;
+}
+
+function stateOfOwner(world: World, { namespace }: Database, { owner }: Entry): string | undefined {
+  if (owner === undefined) return undefined;
+  const found = world.api
+    .all('pgbackups')
+    .find(({ metadata }) => metadata.uid === owner.uid && metadata.namespace === namespace);
+  return found === undefined ? undefined : (statusOf(found).state ?? 'pending');
+}
+
+/** The least that anybody wished to keep while this plan may have been made, and whether anybody adopted. */
+function retentionOf(world: World, database: Database): { keep: number; adopt: boolean } {
+  const now = world.scheduler.now() / 1000;
+  const wishes = world.api
+    .all('pgmanagers')
+    .filter(({ metadata, ...rest }) => {
+      const { selector } = rest['spec'] as PgManager['spec'];
+      return metadata.namespace === database.namespace && selector.name === database.statefulSet;
+    })
+    .flatMap(({ metadata }) => world.truth.managers.get(metadata.uid)?.retention ?? [])
+    .filter((_wish, at, all) => (all[at + 1]?.from ?? now) >= now - planAge);
+  if (wishes.length === 0) return { keep: Number.POSITIVE_INFINITY, adopt: false };
+  return { keep: Math.min(...wishes.map(({ keep }) => keep)), adopt: wishes.some(({ adopt }) => adopt) };
+}

@@ -1,0 +1,125 @@
+/** Everything that a simulation consists of, and what each part may ask of the others. */
+import { createApiServer, type ApiServer } from './api-server.ts';
+import type { Database } from './database.ts';
+import { createRandom, type Random } from './random.ts';
+import { createScheduler, type Scheduler } from './scheduler.ts';
+import { createTruth, type Truth } from './truth.ts';
+import type { WalG } from './wal-g.ts';
+
+/** How likely things go wrong by chance. All 0 once the faults are over. */
+export interface Noise {
+  /** An event is lost on its way, comes twice, or comes late (up to 3 min). */
+  loss: number;
+  duplicate: number;
+  late: number;
+  /** A function dies before or after one effect. */
+  crash: number;
+  /** The API server answers an error, or its answer is lost after the effect. */
+  transient: number;
+  /** An exec is cut before or after its effect; a start arrives minutes later. */
+  cut: number;
+  lateStart: number;
+  /** wal-g fails for no visible reason. */
+  failures: number;
+}
+
+export const silence: Noise = {
+  loss: 0,
+  duplicate: 0,
+  late: 0,
+  crash: 0,
+  transient: 0,
+  cut: 0,
+  lateStart: 0,
+  failures: 0,
+};
+
+/** What is down as a whole. */
+export interface Outages {
+  api: boolean;
+  broker: boolean;
+  /** Knative's adapters: their events are lost. */
+  watch: boolean;
+  pings: boolean;
+}
+
+export interface World {
+  readonly scheduler: Scheduler;
+  readonly api: ApiServer;
+  readonly random: Random;
+  readonly walG: WalG;
+  /** `namespace/pod` → database. */
+  readonly databases: Map<string, Database>;
+  readonly noise: Noise;
+  readonly outages: Outages;
+  readonly truth: Truth;
+  /** Most objects a list answers, whatever was asked for. */
+  pageCap: number;
+  /** Deliveries lost with the broker's memory: those of an older epoch. */
+  brokerEpoch: number;
+  /** Rises with everything outside of the API server that a function could notice. */
+  changes: number;
+  /** Crash the function at this effect: called before and after each. */
+  saboteur: (moment: 'before' | 'after', effect: string) => boolean;
+  readonly trace: string[];
+  note(text: string): void;
+  violated(invariant: number, text: string): void;
+  readonly violations: Violation[];
+}
+
+export interface Violation {
+  readonly invariant: number;
+  readonly text: string;
+  readonly time: number;
+}
+
+export interface WorldOptions {
+  readonly seed: number;
+  /** Unix seconds. */
+  readonly start: number;
+  readonly traced: boolean;
+}
+
+export function createWorld({ seed, start, traced }: WorldOptions): World {
+  const scheduler = createScheduler(start * 1000);
+  const api = createApiServer(scheduler, createRandom(seed, 'api'));
+  const trace: string[] = [];
+  const violations: Violation[] = [];
+  const note = (text: string): void => {
+    world.changes += 1;
+    if (traced) trace.push(`${new Date(scheduler.now()).toISOString().slice(0, 23)} ${text}`);
+  };
+  const world: World = {
+    scheduler,
+    api,
+    random: createRandom(seed, 'events'),
+    walG: {
+      scheduler,
+      random: createRandom(seed, 'wal-g'),
+      failures: 0,
+      witness: {
+        began: (database, run) => world.truth.began(database, run),
+        deletes: (database, doomed) => world.truth.deletes(database, doomed),
+        note,
+      },
+    },
+    databases: new Map(),
+    noise: { ...silence },
+    outages: { api: false, broker: false, watch: false, pings: false },
+    truth: undefined as never,
+    pageCap: 500,
+    brokerEpoch: 0,
+    changes: 0,
+    saboteur: () => false,
+    trace,
+    note,
+    violations,
+    violated: (invariant, text) => {
+      if (violations.some((known) => known.invariant === invariant && known.text === text)) return;
+      violations.push({ invariant, text, time: scheduler.now() });
+      note(`INVARIANT ${invariant} BROKEN: ${text}`);
+    },
+  };
+  Object.assign(world, { truth: createTruth(world) });
+  return world;
+}
