@@ -6,7 +6,7 @@ import type { UnixSeconds } from './time.ts';
 
 const day = 86_400;
 
-/** A timer that fires this much early still counts for its slot (seconds). */
+/** A timer that fires this much early still serves its slot: whoever looks then waits for it (seconds). */
 export const earlyTolerance = 5;
 
 /** A cursor further ahead than this cannot come from an early timer (seconds). */

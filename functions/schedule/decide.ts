@@ -37,6 +37,7 @@ export function settlementOf(manager: PgManager, now: UnixSeconds): Settlement {
 export function decide(observation: Observation): Decision {
   const { manager, now } = observation;
   const settlement = settlementOf(manager, now);
+  if (settlement.run !== undefined && settlement.run > now) return awaitSlot(settlement.run, now);
   const verdict = judge(observation, settlement);
   const schedule = nextStatus(observation, settlement, verdict);
   const stored = manager.status.schedule;
@@ -53,6 +54,11 @@ export function decide(observation: Observation): Decision {
     };
   }
   return announce(observation, schedule);
+}
+
+/** A timer or another event came a moment early: this activation stays for the slot, so that it starts on its second and not before. */
+function awaitSlot(slot: UnixSeconds, now: UnixSeconds): Decision {
+  return { commands: [], next: 'wait', reason: 'SlotNear', message: `slot ${rfc3339(slot)} is ${slot - now} s away` };
 }
 
 interface Verdict {

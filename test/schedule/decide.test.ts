@@ -205,6 +205,12 @@ const cases: readonly Case[] = [
     },
   },
   {
+    name: '#9 a tick four seconds early waits for its slot',
+    given: observe(aManager().schedule(settled), { now: slot - 4 }),
+    wantCommands: [],
+    wantNext: 'wait',
+  },
+  {
     name: '#9 after an early tick the slot itself brings nothing',
     given: observe(aManager().schedule(ran)),
     wantCommands: ['timer 0 0 6 * * *'],
