@@ -33,9 +33,12 @@ export function attemptOf(id: string): number {
   return Number(id.slice(id.lastIndexOf('-') + 1)) || 0;
 }
 
-/** The highest attempt that was made for this success: finished, or started and never heard of again. */
+/**
+ * The highest attempt that was made for this success: finished, or started and never heard of again. All of the log
+ * counts, because a success is served once more when a newer one was deleted, and an id never means two runs.
+ */
 export function attemptsFor(rotation: RotationCondition, success: string): number {
-  const ids = [rotation.log?.[0]?.id, rotation.planned?.id, rotation.running?.id];
+  const ids = [...(rotation.log ?? []).map(({ id }) => id), rotation.planned?.id, rotation.running?.id];
   return Math.max(0, ...ids.filter((id) => id !== undefined && successOf(id) === success).map((id) => attemptOf(id!)));
 }
 
