@@ -60,7 +60,7 @@ interface Case {
   readonly name: string;
   readonly given: Observation;
   readonly wantCommands: readonly string[];
-  readonly wantNext: 'again' | 'settled';
+  readonly wantNext: 'again' | 'settled' | 'wait';
   /** The schedule that is written. */
   readonly wantStatus?: ScheduleStatus;
 }
