@@ -57,6 +57,10 @@ export async function goOn(walk: Walk, hint: PageHint): Promise<Outcome> {
     page = await readPage(walk, collection, hint);
   } catch (error) {
     if (failure.isGone(error)) return restart(walk, hint);
+    // A token that this API server never gave out stays wrong, however often the event comes.
+    if (hint.continue !== '' && failure.isInvalid(error)) {
+      return { outcome: 'done', reason: 'PointsNowhere', message: 'the list token is none of this API server' };
+    }
     throw error;
   }
   if (serverNow(walk.effects.kube) - (parseTime(hint.started) ?? 0) > pageLifetime) {
