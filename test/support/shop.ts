@@ -85,8 +85,8 @@ export async function openShop(name: string, options: ShopOptions = {}): Promise
   });
   const kubectl = (...args: string[]): Promise<string> => environment.kubectl(args);
   const apply = async (...objects: object[]): Promise<void> => {
-    const text = objects.map((object) => JSON.stringify(object)).join('\n---\n');
-    await environment.kubectl(['apply', '-f', '-'], text);
+    const list = { apiVersion: 'v1', kind: 'List', items: objects };
+    await environment.kubectl(['apply', '-f', '-'], JSON.stringify(list));
   };
   try {
     try {
