@@ -1,0 +1,96 @@
+/** Text for status: bounded, one line where one line is promised, and free of secrets. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { bounded, bytes, byteSize, oneLine, redact } from '../../functions/domain/text.ts';
+
+const secrets: readonly (readonly [name: string, given: string, want: string])[] = [
+  ['credentials in a URL', 'PUT https://user:geheim@minio:9000/bucket', 'PUT https://user:***@minio:9000/bucket'],
+  ['an AWS key id', 'key AKIAIOSFODNN7EXAMPLE is unknown', 'key *** is unknown'],
+  ['a setting', 'AWS_SECRET_ACCESS_KEY=abc/def+1', 'AWS_SECRET_ACCESS_KEY=***'],
+  ['a JSON field', '{"password": "a b", "user": "c"}', '{"password": ***, "user": "c"}'],
+  ['a quoted setting', "PGPASSWORD='a b; c' psql", 'PGPASSWORD=*** psql'],
+  ['a quote that is not closed', 'password="abc', 'password=***'],
+  ['a connection string', 'host=db password=hunter2 user=x', 'host=db password=*** user=x'],
+  ['a bearer header', 'Authorization: Bearer abc.def', 'Authorization: ***'],
+  ['a JWT', 'token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx.c2lnbmF0dXJl end', 'token *** end'],
+  ['a signed URL', 'GET /b?X-Amz-Signature=0a1b2c&x=1', 'GET /b?X-Amz-Signature=***&x=1'],
+  ['an encryption key', 'WALG_LIBSODIUM_KEY: 0011', 'WALG_LIBSODIUM_KEY: ***'],
+];
+
+for (const [name, given, want] of secrets) {
+  test(`${name} is hidden`, () => assert.equal(redact(given), want));
+}
+
+for (const text of [
+  'wal-g ended with exit code 1',
+  'base_000000010000000000000020 stored',
+  'https://minio:9000/bucket',
+  'the secret of good coffee',
+  'NoSuchKey: base_05/tokens.json',
+]) {
+  test(`"${text}" holds nothing to hide`, () => assert.equal(redact(text), text));
+}
+
+test('a text of any size is searched in little time', () => {
+  const begin = process.cpuUsage();
+  for (const text of ['a://'.repeat(50_000), 'token='.repeat(50_000), 'a:'.repeat(100_000), 'eyJ'.repeat(100_000)])
+    redact(text);
+  assert.ok(process.cpuUsage(begin).user < 5_000_000);
+});
+
+test('one line: no control characters, at most 1 KiB, cut with an ellipsis', () => {
+  assert.equal(oneLine('  a\r\n\tb\u0007c\u009b  '), 'a b c');
+  assert.equal(oneLine('x'.repeat(1024)), 'x'.repeat(1024));
+  assert.equal(oneLine('x'.repeat(1025)), `${'x'.repeat(1021)}…`);
+});
+
+test('whatever the text: a line stays a line within its limit, and hiding twice hides nothing more', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 3000 }), (text) => {
+      const line = oneLine(text);
+      assert.ok(bytes(line) <= 1024);
+      assert.doesNotMatch(line, /[\u0000-\u001f\u007f-\u009f]/);
+      assert.equal(redact(redact(text)), redact(text));
+    }),
+  );
+});
+
+test('a long text keeps head and tail, whole lines, and says what is missing', () => {
+  const lines = Array.from({ length: 1000 }, (_, index) => `line ${index}`);
+  const text = lines.join('\n');
+  const short = bounded(text, 1000);
+  assert.ok(bytes(short) <= 1000);
+  const shown = short.split('\n');
+  const gap = shown.findIndex((line) => line.startsWith('…'));
+  assert.deepEqual(shown.slice(0, gap), lines.slice(0, gap));
+  assert.deepEqual(shown.slice(gap + 1), lines.slice(1000 - (shown.length - gap - 1)));
+  const kept = bytes(short) - bytes(`${shown[gap]}\n`);
+  assert.equal(shown[gap], `… ${bytes(text) - kept} bytes left out …`);
+});
+
+test('whatever the text and the limit: within the limit, untouched when it fits', () => {
+  fc.assert(
+    fc.property(
+      fc.string({ unit: 'grapheme', maxLength: 2000 }),
+      fc.integer({ min: 200, max: 4000 }),
+      (text, limit) => {
+        const short = bounded(text, limit);
+        assert.ok(bytes(short) <= Math.max(limit, 0));
+        if (bytes(text) <= limit) assert.equal(short, text);
+        assert.ok(!short.includes('\ufffd') || text.includes('\ufffd'));
+      },
+    ),
+  );
+});
+
+for (const [size, want] of [
+  [0, '0 B'],
+  [1023, '1023 B'],
+  [1024, '1.0 KiB'],
+  [1_500_000_000, '1.4 GiB'],
+  [2 ** 50, '1.0 PiB'],
+  [2 ** 61, '2048.0 PiB'],
+] as const) {
+  test(`${size} bytes are shown as ${want}`, () => assert.equal(byteSize(size), want));
+}
