@@ -176,7 +176,7 @@ function managerOf({ namespace, statefulSet }: Database, name: string, number: n
       selector: { name: statefulSet },
       backup: {
         numberToRetain: 1 + (number % 3),
-        at: atOf(number * 977),
+        at: atOf(secondOfDay(number)),
         suspend: false,
         startingDeadlineSeconds: number % 5 === 0 ? 600 : 21_600,
         timeoutSeconds: [300, 900, 3_600][number % 3],
@@ -185,6 +185,11 @@ function managerOf({ namespace, statefulSet }: Database, name: string, number: n
       rotation: { mode: 'Enforce', adopt: false },
     },
   };
+}
+
+/** When the slot of a manager with this number is. */
+export function secondOfDay(number: number): number {
+  return (number * 977) % day;
 }
 
 /** A time of day from any number of seconds. */

@@ -32,8 +32,11 @@ export interface Activation {
   pages: number;
 }
 
-/** Pure bookkeeping of one process: the newest Date header that it saw. */
-type Processes = Map<FunctionName, number | undefined>;
+/** One process of a function; the next activation after a crash gets another. */
+interface Process {
+  /** The newest Date header that it saw. */
+  date: number | undefined;
+}
 
 const never = new Promise<never>(() => undefined);
 /** More than any activation could need. */
@@ -89,12 +92,18 @@ function handlerOf(name: FunctionName, effects: Effects, clock: Clock): EventHan
   }
 }
 
-const known = new WeakMap<World, Processes>();
+const known = new WeakMap<World, Map<FunctionName, Process>>();
 
-function processes(world: World): Processes {
+function processes(world: World): Map<FunctionName, Process> {
   let map = known.get(world);
   if (map === undefined) known.set(world, (map = new Map()));
   return map;
+}
+
+function processOf(world: World, name: FunctionName): Process {
+  let process = processes(world).get(name);
+  if (process === undefined) processes(world).set(name, (process = { date: undefined }));
+  return process;
 }
 
 function createEffects(world: World, eventing: Eventing, activation: Activation): Effects {
@@ -142,14 +151,14 @@ const transient = [0, 429, 500, 503] as const;
 
 function createModelKube(world: World, activation: Activation): Kube {
   const { api } = world;
-  const dates = processes(world);
+  const process = processOf(world, activation.name);
 
   async function call<T>(effect: string, work: () => T): Promise<T> {
     await passage(world, activation, effect);
     if (world.outages.api || world.random.chance(world.noise.transient))
       throw failure.of(world.random.pick(transient), 'Transient', `${effect}: the API server is not available`);
     const before = api.version();
-    dates.set(activation.name, Math.floor(world.scheduler.now() / 1000));
+    process.date = Math.floor(world.scheduler.now() / 1000);
     const result = work();
     if (api.version() === before) return result;
     world.note(`${activation.name} ${effect}`);
@@ -172,8 +181,8 @@ function createModelKube(world: World, activation: Activation): Kube {
       ),
     remove: (path, uid) => call(`remove ${path}`, () => (api.remove(path, uid) ? 'removed' : 'gone')),
     serverTime: () => {
-      const seconds = dates.get(activation.name);
-      return seconds === undefined ? undefined : DateTime.fromSeconds(seconds, { zone: 'utc' });
+      const { date } = process;
+      return date === undefined ? undefined : DateTime.fromSeconds(date, { zone: 'utc' });
     },
     close: () => undefined,
   };

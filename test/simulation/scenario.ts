@@ -1,5 +1,5 @@
 /** A scenario: databases, chance, and what is done when. Made from a seed; everything in it can be left out to shrink it. */
-import { actionKinds, type Action, type ActionKind } from './actions.ts';
+import { actionKinds, secondOfDay, type Action, type ActionKind } from './actions.ts';
 import type { DatabaseOptions } from './database.ts';
 import { createRandom, type Random } from './random.ts';
 import { silence, type Noise } from './world.ts';
@@ -35,7 +35,7 @@ export function createScenario(seed: number): Scenario {
     return { at, kind: 'createManager', target, seconds: 0, number: random.between(0, 90) };
   });
   const count = random.between(0, days * random.pick([1, 2, 5]));
-  const others = Array.from({ length: count }, () => createAction(random, days * 86_400));
+  const others = Array.from({ length: count }, () => createAction(random, { days, managers }));
   const actions = [...managers, ...others.flatMap((action) => clustered(random, action))].toSorted(
     (a, b) => a.at - b.at,
   );
@@ -54,11 +54,24 @@ function createOptions(random: Random, at: number): DatabaseOptions {
   };
 }
 
-function createAction(random: Random, length: number): Action {
+interface Calendar {
+  readonly days: number;
+  readonly managers: readonly Action[];
+}
+
+/** More often than not about when a backup is due. */
+function momentIn(random: Random, { days, managers }: Calendar): number {
+  if (random.chance(0.4)) return random.between(0, days * 86_400);
+  const slot = secondOfDay(random.pick(managers).number) + 86_400 * random.between(0, days - 1);
+  return Math.max(0, slot + random.between(-60, random.pick([5, 60, 400])));
+}
+
+function createAction(random: Random, calendar: Calendar): Action {
+  const length = calendar.days * 86_400;
   const chosen = random.pick(actionKinds.filter((kind) => kind !== 'createManager'));
   const kind = rare.includes(chosen) && random.chance(0.6) ? 'backup' : chosen;
   const seconds = random.between(1, random.pick([30, 300, 900, 3_600, 20_000]));
-  const at = random.between(0, length);
+  const at = momentIn(random, calendar);
   return {
     at,
     kind,

@@ -47,6 +47,8 @@ export interface Truth {
   /** Event id → what must be told, and since when it is owed. */
   readonly owed: Map<string, { readonly since: number; readonly uid: string }>;
   readonly told: Map<string, string>;
+  /** UID of a PgBackup in success → when it was deleted; undefined while it is there. */
+  readonly successes: Map<string, number | undefined>;
   /** UIDs of objects that a person deleted: what was owed of them may be lost. */
   readonly forgiven: Set<string>;
   /** Reasons of activations, for coverage. */
@@ -70,6 +72,7 @@ export function createTruth(world: World): Truth {
     slotRuns: [],
     owed: new Map(),
     told: new Map(),
+    successes: new Map(),
     forgiven: new Set(),
     activations: [],
     seen: new Set(),
@@ -88,10 +91,11 @@ export function createTruth(world: World): Truth {
       }
     },
     deletes: (database, doomed) => {
-      const kept = protectedEntries(world, database);
+      // A PgBackup that a person deleted while a rotation is under way may count or not.
+      const [now, then] = [protectedEntries(world, database, 0), protectedEntries(world, database, planAge)];
       for (const entry of doomed) {
-        const why = kept.get(entry.name);
-        if (why !== undefined) world.violated(6, `${entry.name} is deleted although ${why}`);
+        const why = now.get(entry.name);
+        if (why !== undefined && then.has(entry.name)) world.violated(6, `${entry.name} is deleted although ${why}`);
       }
     },
     posted: (event) => {
@@ -118,6 +122,7 @@ export function createTruth(world: World): Truth {
       world.violated(4, `PgBackup ${object.metadata.name} went from ${before.state} to ${after.state ?? 'nothing'}`);
     if (before.state === after.state) return;
     truth.seen.add(`state ${after.state} ${after.reason ?? ''}`);
+    if (after.state === 'success') truth.successes.set(uid, undefined);
     if (after.state === 'success') checkSuccess(world, object);
     if (after.state === 'success') truth.owed.set(`${uid}/succeeded`, { since: now(), uid });
     if (after.state === 'error') truth.owed.set(`${uid}/failed`, { since: now(), uid });
@@ -138,6 +143,7 @@ export function createTruth(world: World): Truth {
   function backupDeleted(object: Stored): void {
     const { uid, name } = object.metadata;
     const { state } = statusOf(object);
+    if (state === 'success') truth.successes.set(uid, now());
     if (truth.forgiven.has(uid)) return;
     const id = `${uid}/${state === 'success' ? 'succeeded' : 'failed'}`;
     if (!truth.told.has(id)) world.violated(10, `PgBackup ${name} was removed before its end was announced`);
@@ -219,12 +225,12 @@ function checkSuccess(world: World, object: Stored): void {
 }
 
 /** Name → why it must stay: the newest n proven, what they rest on, and what is not ours. */
-function protectedEntries(world: World, database: Database): Map<string, string> {
+function protectedEntries(world: World, database: Database, deletedWithin: number): Map<string, string> {
   const { entries } = database.bucket;
   const why = new Map<string, string>();
   const { keep, adopt } = retentionOf(world, database);
   const proven = entries
-    .filter((entry) => stateOfOwner(world, database, entry) === 'success' && isOurs(database, entry))
+    .filter((entry) => isProven(world, entry, deletedWithin) && isOurs(database, entry))
     .toSorted((a, b) => (positionOf(a.name) < positionOf(b.name) ? 1 : -1));
   for (const entry of proven.slice(0, keep)) protect(entries, entry, why);
   for (const entry of entries) {
@@ -234,6 +240,12 @@ function protectedEntries(world: World, database: Database): Map<string, string>
     if (unfinished === 'running') why.set(entry.name, 'its PgBackup is not finished');
   }
   return why;
+}
+
+function isProven({ scheduler, truth }: World, { owner }: Entry, deletedWithin: number): boolean {
+  if (owner === undefined || !truth.successes.has(owner.uid)) return false;
+  const deleted = truth.successes.get(owner.uid);
+  return deleted === undefined || scheduler.now() / 1000 - deleted < deletedWithin;
 }
 
 function protect(entries: readonly Entry[], entry: Entry, why: Map<string, string>): void {
