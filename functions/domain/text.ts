@@ -13,7 +13,7 @@ const secrets: readonly (readonly [RegExp, string])[] = [
   [/(\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s:/@]{0,256}:)[^\s@]{1,1024}@/gi, '$1***@'],
   [/(\bauthorization["']?\s*[:=]\s*["']?)(?:(?:basic|bearer)\s+)?[^\s"',;]{1,4096}/gi, '$1***'],
   [
-    /((?:password|passwd|passphrase|secret|token|credential|signature|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|libsodium[_-]?key)["']?\s*[=:]\s*)(?:"[^"\n]{1,4096}"|'[^'\n]{1,4096}'|["']?[^\s"',;&]{1,4096})/gi,
+    /((?:password|passwd|passphrase|secret|token|credential|signature|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|libsodium[_-]?key)\\?["']?\s*[=:]\s*)(?:\\?"[^"\n]{1,4096}"|\\?'[^'\n]{1,4096}'|\\?["']?[^\s"',;&]{1,4096})/gi,
     '$1***',
   ],
   [/\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{4,}/g, '***'],

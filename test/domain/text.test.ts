@@ -10,6 +10,11 @@ const secrets: readonly (readonly [name: string, given: string, want: string])[]
   ['a setting', 'AWS_SECRET_ACCESS_KEY=abc/def+1', 'AWS_SECRET_ACCESS_KEY=***'],
   ['a JSON field', '{"password": "a b", "user": "c"}', '{"password": ***, "user": "c"}'],
   ['a quoted setting', "PGPASSWORD='a b; c' psql", 'PGPASSWORD=*** psql'],
+  [
+    'JSON within a quoted message',
+    String.raw`msg="{\"token\":\"a b\",\"x\":1}"`,
+    String.raw`msg="{\"token\":***,\"x\":1}"`,
+  ],
   ['a quote that is not closed', 'password="abc', 'password=***'],
   ['a connection string', 'host=db password=hunter2 user=x', 'host=db password=*** user=x'],
   ['a bearer header', 'Authorization: Bearer abc.def', 'Authorization: ***'],
