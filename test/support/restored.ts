@@ -1,10 +1,10 @@
 /** Restores a stored backup with the README's own commands into a second database, and asks that one. */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Database } from '../../local/environment.ts';
+import { freePort } from '../../local/ports.ts';
 import { query, type Row } from '../../local/postgres/query.ts';
 import { eventually, runAsOwner, withDirectory, type Shop } from './shop.ts';
 
@@ -55,9 +55,11 @@ export async function withRestored<T>(
         ...(process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}),
         cwd: '/',
         env: { ...database.environment, PGDATA: data },
-        stdio: ['ignore', 'inherit', 'inherit'],
+        stdio: ['ignore', 'ignore', 'pipe'],
       },
     );
+    let log = '';
+    postgres.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()));
     try {
       const sql = (text: string): Promise<Row[]> => query({ port, user: database.user }, text);
       await eventually('promotion of the restored database', async () => {
@@ -65,17 +67,11 @@ export async function withRestored<T>(
         return row?.['recovering'] === 'f' ? true : undefined;
       });
       return await use(sql);
+    } catch (error) {
+      throw new Error(`the restored database:\n${log}`, { cause: error });
     } finally {
       postgres.kill('SIGINT');
       if (postgres.exitCode === null) await once(postgres, 'exit');
     }
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
