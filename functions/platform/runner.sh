@@ -581,17 +581,24 @@ probe() {
 }
 
 # wal-g without `st check`: list the storage, store a small object and remove it. `st put` appends an extension that
-# depends on the compression, so the name is read back; leftovers of probes that were cut go with it.
+# depends on the compression, so the name is read back. Leftovers of probes that were cut go with it; not those of a
+# moment ago, because another probe may be at work, and it would miss them.
 probe_by_hand() {
   check read '' wal-g st ls
   [ "$outcome" = ok ] || return
   line_of /proc/sys/kernel/hostname
   prefix=aidboxops-probe-$value-
-  check write '' wal-g st put "$PGDATA/PG_VERSION" "$prefix$$-$(now)"
+  mine=$prefix$$-$(now)
+  check write '' wal-g st put "$PGDATA/PG_VERSION" "$mine"
   [ "$outcome" = ok ] && left || return
   # shellcheck disable=SC2086
   for object in $(timeout $fg -k 2 "$seconds" wal-g st ls 2>/dev/null </dev/null | sed -n "s/.* \(${prefix}[^ ]*\)\$/\1/p"); do
-    check write '' wal-g st rm "$object"
+    stamp=${object##*-}
+    if [ "${object#"$mine"}" != "$object" ]; then
+      check write '' wal-g st rm "$object"
+    elif [ $((${stamp%%[!0-9]*} + 60)) -lt "$(now)" ] && left; then
+      timeout $fg -k 2 "$seconds" wal-g st rm "$object" </dev/null >/dev/null 2>&1
+    fi
   done
 }
 
