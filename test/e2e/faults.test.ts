@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { PgBackup } from '../../functions/domain/resources.ts';
 import type { Database } from '../../local/environment.ts';
@@ -44,24 +44,32 @@ before(async () => {
   await database.sql('create table orders as select n, md5(n::text) as code from generate_series(1, 5000) n');
 });
 
+afterEach(() => {
+  faults.clear();
+  allTwice = false;
+});
+
 after(() => shop?.close());
 
-/** Puts a wal-g in front of the real one that writes down uid and arguments of each call. */
+/** Puts a wal-g in front of the image's that writes down uid and arguments of each call; returns the PATH for it. */
 function noteCallsOfWalg(): string {
-  const base = join(shop.environment.storageDir, '..');
-  const [image, wrappers, log] = [join(base, 'image', 'bin'), join(base, 'wrappers'), callLog()];
+  const [bin, wrappers] = [join(imageDir(), 'bin'), join(imageDir(), 'wrappers')];
   mkdirSync(wrappers, { mode: 0o755 });
-  const lines = ['#!/bin/sh', `echo "$(id -u) $*" >>${log}`, `exec ${image}/wal-g "$@"`, ''];
+  const lines = ['#!/bin/sh', `echo "$(id -u) $*" >>${callLog()}`, `exec ${bin}/wal-g "$@"`, ''];
   writeFileSync(join(wrappers, 'wal-g'), lines.join('\n'));
   chmodSync(join(wrappers, 'wal-g'), 0o755);
   // Whoever calls must be able to write here: else a call as the wrong user could go unnoticed.
-  writeFileSync(log, '');
-  chmodSync(log, 0o666);
-  return `${wrappers}:${image}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
+  writeFileSync(callLog(), '');
+  chmodSync(callLog(), 0o666);
+  return `${wrappers}:${bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`;
+}
+
+function imageDir(): string {
+  return join(shop.environment.storageDir, '..', 'image');
 }
 
 function callLog(): string {
-  return join(shop.environment.storageDir, '..', 'walg-calls.log');
+  return join(imageDir(), 'walg-calls.log');
 }
 
 /** UIDs in the user data of what is stored. */
@@ -173,38 +181,37 @@ describe('lost', () => {
 });
 
 describe('twice', () => {
-  for (const [what, trigger, begin] of [
-    ['the tick of a slot', 'schedule-slot', slotSoon],
-    ['a new PgBackup', 'backup-pgbackup-add', () => backupByHand('told-twice')],
-    ['the news of a success', 'rotation-backup-succeeded', () => backupByHand('heard-twice')],
+  for (const [what, trigger, name] of [
+    ['a new PgBackup', 'backup-pgbackup-add', 'told-twice'],
+    ['the news of a success', 'rotation-backup-succeeded', 'heard-twice'],
   ] as const) {
     test(`${what}: one run, one stored backup`, async () => {
       const before = await storedRuns();
       faults.set(trigger, 'duplicate');
-      const name = await begin();
+      await shop.backup(name);
       await untilFaultHappened(trigger);
       await assertServed(await shop.finished(name));
       assert.equal((await storedRuns()).length, before.length + 1);
     });
   }
 
-  test('everything, from the change of the slot to the rotation', async () => {
+  test('everything, from the change of the slot to the rotation, and the probe', async () => {
+    const begin = Date.now();
     const before = await storedRuns();
+    const { storage } = (await shop.pgm()).status.conditions;
     allTwice = true;
     const name = await slotSoon();
     const backup = await shop.finished(name);
     await shop.tick('sweep');
     await shop.tick('probe');
     await assertServed(backup);
-    allTwice = false;
     assert.equal((await storedRuns()).length, before.length + 1);
+    for (const trigger of ['schedule-slot', 'backup-pgbackup-add', 'rotation-backup-succeeded', 'storage-probe']) {
+      await eventually(`${trigger} twice`, () => (answersSince(begin, trigger).length >= 2 ? true : undefined));
+    }
+    assert.deepEqual((await shop.pgm()).status.conditions.storage, storage);
   });
 });
-
-async function backupByHand(name: string): Promise<string> {
-  await shop.backup(name);
-  return name;
-}
 
 test('a function is killed in mid-backup: the run goes on and ends once', async () => {
   await database.sql('create table filler as select n, repeat(md5(n::text), 10) from generate_series(1, 120000) n');
@@ -230,7 +237,19 @@ test('a function is killed in mid-backup: the run goes on and ends once', async 
   assert.equal((await storedRuns()).length, before.length + 1);
 });
 
+test('a rotation deletes as it should after all this', async () => {
+  await shop.manager({ keep: 2 });
+  const before = await storedRuns();
+  await shop.backup('last');
+  const backup = await shop.finished('last');
+  await assertServed(backup);
+  assert.deepEqual(await storedRuns(), [...before.slice(-1), backup.metadata.uid]);
+});
+
 test('nothing to do: two minutes without a write, ticks of sweep and probe included', async () => {
+  await eventually('functions at zero', () =>
+    shop.environment.functions().every(({ state }) => state === 'zero') ? true : undefined,
+  );
   const quietSince = Date.now();
   await shop.tick('sweep');
   await shop.tick('probe');
@@ -242,7 +261,23 @@ test('nothing to do: two minutes without a write, ticks of sweep and probe inclu
   await shop.tick('sweep');
   await pause(quietSince + 120_000 - Date.now());
   assert.deepEqual(writesSince(quietSince), []);
+  assert.ok(writesSince(0).some((write) => write.startsWith('system:serviceaccount:aidboxops:backup ')));
+  for (const trigger of ['schedule-sweep', 'storage-probe']) {
+    const statuses = answersSince(quietSince, trigger);
+    assert.ok(statuses.length >= 2 && statuses.every((status) => status === 204), `${trigger}: ${statuses.join(', ')}`);
+  }
 });
+
+/** How deliveries of a Trigger were answered. Observations carry no time, but the events in them do. */
+function answersSince(time: number, trigger: string): number[] {
+  return shop.observations.flatMap((one) =>
+    one.kind === 'delivery' &&
+    one.trigger === `aidboxops/${trigger}` &&
+    Date.parse(one.event.extensions['knativearrivaltime'] ?? '') >= time
+      ? [one.status]
+      : [],
+  );
+}
 
 /** Writes that the audit log shows, but for the API server's own. An exec and a token's request store nothing. */
 function writesSince(time: number): string[] {
@@ -272,7 +307,16 @@ test('every call of wal-g was made as the owner of the data directory', () => {
     calls.filter((call) => !call.startsWith(`${owner} `)),
     [],
   );
-  for (const kind of ['backup-push ', 'wal-push ', 'backup-list --detail --json', 'wal-show ', 'st ls', 'st put ']) {
+  const kinds = [
+    'backup-push ',
+    'wal-push ',
+    'backup-list --detail --json',
+    'wal-show ',
+    'st ls',
+    'st put ',
+    'delete ',
+  ];
+  for (const kind of kinds) {
     assert.ok(
       calls.some((call) => call.startsWith(`${owner} ${kind}`)),
       `${kind}was called`,
