@@ -98,7 +98,7 @@ test('hollow backups do not count (#36)', async () => {
   const database = await shop.database({ name: 'hollow' });
   await shop.manager({ name: 'hollow', statefulSet: 'hollow', keep: 2 });
   // Of two at once one fails.
-  await Promise.all(['hollow-1', 'hollow-2'].map((name) => shop.backup(name, 'hollow')));
+  await shop.apply(...['hollow-1', 'hollow-2'].map((name) => pgBackup(name, 'hollow')));
   const twins = await Promise.all(['hollow-1', 'hollow-2'].map((name) => shop.finished(name)));
   const [failed, proven] = twins.toSorted((a, b) => (a.status.state ?? '').localeCompare(b.status.state ?? ''));
   assert.deepEqual([failed?.status.reason, proven?.status.state], ['AlreadyRunning', 'success']);
@@ -198,7 +198,7 @@ test('storage that was changed: no PgBackup is pruned, and each that vanished is
 
 test('two PgManagers with one selector: nothing is deleted, only the slots of the older one run (#42)', async (t) => {
   const database = await shop.database({ name: 'rivals' });
-  const at = timeOfDay(7);
+  const at = timeOfDay(10);
   await shop.manager({ name: 'older', statefulSet: 'rivals', keep: 5, at });
   // Age has a resolution of one second.
   await pause(1100);
@@ -313,6 +313,15 @@ test('everything that was told of rotations is as published', () => {
     .map(({ data }) => (data as { outcome: string }).outcome);
   assert.deepEqual([...new Set(outcomes)].sort(), ['dryrun', 'error', 'refused', 'success']);
 });
+
+function pgBackup(name: string, statefulSet: string): object {
+  return {
+    apiVersion: 'aidbox.pg/v01',
+    kind: 'PgBackup',
+    metadata: { name, namespace: shop.namespace },
+    spec: { selector: { name: statefulSet } },
+  };
+}
 
 /** A person's PgBackup, to its successful end. */
 async function take(name: string, statefulSet: string): Promise<PgBackup> {
