@@ -66,7 +66,6 @@ test('a status is applied whole: fields left out go', async () => {
 
 for (const { name, change } of [
   { name: '#30 an older version', change: { resourceVersion: '1' } },
-  { name: '#31 a namesake', change: { uid: 'uid-namesake' } },
   { name: 'an object that is gone', change: { name: 'gone' } },
 ]) {
   test(`a status decided from ${name} is a conflict, and the rest is left out`, async () => {
@@ -76,6 +75,14 @@ for (const { name, change } of [
     assert.deepEqual(effects.kube.all('/api/v1/namespaces/shop/events'), []);
   });
 }
+
+test('#31 a status decided for a manager that was replaced by a namesake is a conflict', async () => {
+  const effects = effectsWith([aManager().object()]);
+  const command = applyStatus(effects, { schedule: { at: 'x' } });
+  effects.kube.put(aManager().uid('uid-namesake').object());
+  assert.equal((await apply(effects, [command])).outcome, 'conflict');
+  assert.equal((effects.kube.read(managerPath) as { status?: object }).status, undefined);
+});
 
 test('#30 running after success is refused by the API server and counts as a conflict', async () => {
   const effects = effectsWith([aBackup().succeeded(slot).object()]);

@@ -84,7 +84,7 @@ export function createFakeKube(now: UnixSeconds, ...objects: readonly object[]):
     const status = options.subresource === 'status';
     const old = store.get(path);
     const { metadata = {}, ...rest } = body as { metadata?: Record<string, unknown> };
-    checkPreconditions(path, old, metadata);
+    checkPreconditions(old, metadata, status);
     if (old === undefined && status) throw failure.of(404, 'NotFound', `${path} not found`);
     const owner = `${path} ${options.fieldManager} ${status}`;
     const { status: newStatus, ...main } = rest as Record<string, unknown>;
@@ -193,11 +193,11 @@ function at(object: unknown, keys: readonly string[]): unknown {
 
 const preconditionKeys = ['resourceVersion', 'uid'];
 
-function checkPreconditions(path: string, old: Stored | undefined, metadata: Record<string, unknown>): void {
-  for (const key of preconditionKeys) {
-    const wanted = metadata[key];
-    if (wanted !== undefined && old !== undefined && old.metadata[key] !== wanted)
-      throw failure.of(409, 'Conflict', `${path}: ${key} is not the one asked for`);
+/** Of a status only the version is compared; a namesake has another one. */
+function checkPreconditions(old: Stored | undefined, metadata: Record<string, unknown>, isStatus: boolean): void {
+  for (const key of isStatus ? ['resourceVersion'] : preconditionKeys) {
+    if (metadata[key] !== undefined && old !== undefined && old.metadata[key] !== metadata[key])
+      throw failure.of(409, 'Conflict', `${old.metadata.name}: ${key} is not the one asked for`);
   }
 }
 
