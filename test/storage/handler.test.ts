@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Express } from 'express';
 import { PgManager, type StorageCondition } from '../../functions/domain/resources.ts';
-import type { ProbeAnswer } from '../../functions/domain/remote-run.ts';
+import type { Inspection, ProbeAnswer } from '../../functions/domain/remote-run.ts';
 import { failure } from '../../functions/domain/failures.ts';
-import { createApp } from '../../functions/platform/http.ts';
+import { createBackupHandler } from '../../functions/backup/handler.ts';
+import { createApp, type ReceivedEvent } from '../../functions/platform/http.ts';
 import type { Runner, RunnerResult } from '../../functions/platform/runner.ts';
 import { createStorageHandler } from '../../functions/storage/handler.ts';
 import { aBackup, aManager, slot } from '../support/builders.ts';
@@ -46,6 +47,12 @@ function world(
 
 function seen(shape: Partial<ProbeAnswer> = {}): RunnerResult<ProbeAnswer> {
   return { ok: true, value: probed(shape) };
+}
+
+function inspected(shape: Partial<Inspection>): RunnerResult<Inspection> {
+  const identity = { host: 'postgres-0', ticks: '1', boot: 'b', postmaster: '1' };
+  const usual = { podTime: slot, identity, uid: 999, pgdata: '/data', systemIdentifier: '1', holder: undefined };
+  return { ok: true, value: { ...usual, role: 'primary', ...shape } };
 }
 
 /** A StatefulSet and its pods, all ready. */
@@ -267,19 +274,7 @@ test('an object that is not as its schema says is skipped, with a line in the lo
 test('with several pods the primary is asked', async () => {
   const at = world([aManager().object(), ...database('shop', 'postgres', 3)], {
     runner: {
-      inspect: ({ pod }) =>
-        Promise.resolve({
-          ok: true,
-          value: {
-            podTime: slot,
-            identity: { host: pod, ticks: '1', boot: 'b', postmaster: '1' },
-            uid: 999,
-            pgdata: '/data',
-            systemIdentifier: '1',
-            role: pod === 'postgres-1' ? 'primary' : 'standby',
-            holder: undefined,
-          },
-        }),
+      inspect: ({ pod }) => Promise.resolve(inspected({ role: pod === 'postgres-1' ? 'primary' : 'standby' })),
     },
   });
   await send(at.app, tick);
@@ -336,6 +331,28 @@ for (const { name, holder, others, want } of [
     assert.equal(hints.length, want ? 1 : 0);
   });
 }
+
+test('#22 what is reported makes the backup function stop the run, whatever became of its PgBackup', async () => {
+  for (const others of [[], [aBackup().uid('uid-gone').succeeded(slot).announced().object()]]) {
+    const stopped: string[] = [];
+    const at = world([aManager().object(), ...database(), ...others], {
+      probe: () => seen({ holder: backupHolder }),
+      runner: {
+        inspect: () => Promise.resolve(inspected({ holder: stopped.length === 0 ? backupHolder : undefined })),
+        stop: (_pod, { id }) => {
+          stopped.push(id);
+          return Promise.resolve({ ok: true, value: { podTime: slot, state: 'signalled', tombstone: true } });
+        },
+      },
+    });
+    await send(at.app, tick);
+    const hint = at.effects.sink.posted.find(({ type }) => type === 'pg.aidbox.look.v1');
+    assert.ok(hint !== undefined);
+    const backup = createBackupHandler(at.effects, at.clock, '');
+    const outcome = await backup({ ...hint, specversion: '1.0' } as unknown as ReceivedEvent);
+    assert.deepEqual([outcome.outcome, stopped], ['done', ['uid-gone']]);
+  }
+});
 
 test('a rotation that a manager is running is not reported', async () => {
   const executor = {
