@@ -11,7 +11,10 @@ export function kubectlRunner(path: string, kubeConfigPath: string, dir: string)
   const env = { ...process.env, KUBECONFIG: kubeConfigPath, KUBECACHEDIR: join(dir, 'kubectl-cache') };
   return async (args, input) => {
     const running = promisify(execFile)(path, args, { env, maxBuffer: 64 * 1024 * 1024 });
-    running.child.stdin?.end(input ?? '');
+    const { stdin } = running.child;
+    // It may end before it has read its input, or before we come to close it: then its exit code says what matters.
+    stdin?.on('error', () => undefined);
+    stdin?.end(input);
     return (await running).stdout;
   };
 }
