@@ -4,9 +4,10 @@ import type { Command, PodRef } from '../domain/commands.ts';
 import { defined } from '../domain/defined.ts';
 import { problemMessage, type ErrorKind, type Problem, type WaitReason } from '../domain/errors.ts';
 import { waitingMessage, type Place } from '../domain/location.ts';
+import { forbiddenText, obstacleProblem } from '../domain/pod-problems.ts';
 import { oldestManager } from '../domain/managers.ts';
 import { apiVersion, containerName } from '../domain/names.ts';
-import type { Inspection, PodObstacle } from '../domain/remote-run.ts';
+import type { Inspection } from '../domain/remote-run.ts';
 import type { Executor, PgBackup, PgManager } from '../domain/resources.ts';
 import { oneLine } from '../domain/text.ts';
 import { parseTime, rfc3339, type UnixSeconds } from '../domain/time.ts';
@@ -42,7 +43,7 @@ export function judgeStart(observation: Observation, backup: PgBackup): Step {
     return end(
       observation,
       backup,
-      obstacleProblem(look.place, inspection.obstacle, settingsFor(observation.managers).directory),
+      obstacleProblem(look.place.pod, inspection.obstacle, settingsFor(observation.managers).directory),
     );
   if (inspection.identity.postmaster === '')
     return waitForPod(observation, backup, { pod: look.place.pod, state: 'PostgreSQL is not up' });
@@ -60,38 +61,6 @@ function judgeProblem(observation: Observation, backup: PgBackup, look: Look): S
       text: forbiddenText(problem.message, observation.namespace),
     });
   return waitForPod(observation, backup, { pod: look.place.pod, state: problem.message });
-}
-
-/** The API server's refusal names user, verb and resource; people need them in another order. */
-export function forbiddenText(message: string, namespace: string): string {
-  const [, account = 'of this function'] = /system:serviceaccount:([^\s"]+)/.exec(message) ?? [];
-  const [, verb = 'get'] = /cannot (\w+) resource/.exec(message) ?? [];
-  return `ServiceAccount ${account.replace(':', '/')} may not "${verb}" pods/exec in namespace ${namespace}. See README "Namespaces and RBAC".`;
-}
-
-/** What in the pod keeps wal-g from working, in words. */
-export function obstacleProblem(place: Pick<Place, 'pod'>, obstacle: PodObstacle, directory: string): Problem {
-  switch (obstacle.kind) {
-    case 'DirectoryNotCreatable':
-      return {
-        kind: 'NoPodAccess',
-        text: `${/^uid \d+/.exec(obstacle.detail)?.[0] ?? 'the database user'} cannot create ${directory} in ${place.pod}. Mount a volume there or set spec.backup.directory.`,
-      };
-    case 'WrongUser':
-      return {
-        kind: 'NoPodAccess',
-        text: `in ${place.pod} ${obstacle.detail}. wal-g must run as the owner of the data directory: run the container as that user, or as root with setpriv, gosu or su-exec.`,
-      };
-    case 'MissingTool':
-      return { kind: 'NoPodAccess', text: `in ${place.pod} ${obstacle.detail}. Use an image that has it.` };
-    case 'NoDataDirectory':
-      return {
-        kind: 'NoPodAccess',
-        text: `in ${place.pod} ${obstacle.detail}. Set PGDATA in the container's environment.`,
-      };
-    case 'NoWalg':
-      return { kind: 'WalgError', text: `in ${place.pod} ${obstacle.detail}. Use an image with wal-g on its PATH.` };
-  }
 }
 
 /** Somebody holds the lock of the database: wait for a rotation, give way to a backup, stop an orphan. */

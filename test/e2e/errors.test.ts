@@ -4,7 +4,8 @@ import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { PgBackup } from '../../functions/domain/resources.ts';
-import { eventually, openShop, processesOfRun, type Shop } from '../support/shop.ts';
+import { eventually } from '../support/eventually.ts';
+import { openShop, processesOfRun, type Shop } from '../support/shop.ts';
 
 /** A new database has about 25 MB: at this rate its backup takes longer than anything that a test does meanwhile. */
 const slow = [{ name: 'WALG_DISK_RATE_LIMIT', value: String(1024 * 1024) }];

@@ -11,7 +11,8 @@ import type { PgBackup } from '../../functions/domain/resources.ts';
 import type { Database } from '../../local/environment.ts';
 import type { Fault } from '../../local/eventing/index.ts';
 import { withRestored } from '../support/restored.ts';
-import { eventually, openShop, processesOfRun, runAsOwner, type Shop } from '../support/shop.ts';
+import { eventually } from '../support/eventually.ts';
+import { openShop, processesOfRun, runAsOwner, type Shop } from '../support/shop.ts';
 
 let shop: Shop;
 let database: Database;

@@ -14,7 +14,8 @@ import {
   type Consumer,
   type MadeUpEvent,
 } from '../support/outside.ts';
-import { eventually, openShop, type Shop } from '../support/shop.ts';
+import { eventually } from '../support/eventually.ts';
+import { openShop, type Shop } from '../support/shop.ts';
 
 /** A new database has about 25 MB: at this rate there is time to do something meanwhile. */
 const slow = [{ name: 'WALG_DISK_RATE_LIMIT', value: String(3 * 1024 * 1024) }];

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { follow, postEvent, timers } from '../support/outside.ts';
-import { eventually, openShop, timeOfDay, type Shop } from '../support/shop.ts';
+import { eventually } from '../support/eventually.ts';
+import { openShop, timeOfDay, type Shop } from '../support/shop.ts';
 
 let shop: Shop;
 

@@ -8,7 +8,8 @@ import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
 import { PgManager } from '../../functions/domain/resources.ts';
 import { readmeBlock } from '../support/restored.ts';
-import { eventually, openShop, type Shop } from '../support/shop.ts';
+import { eventually } from '../support/eventually.ts';
+import { openShop, type Shop } from '../support/shop.ts';
 
 const repository = join(import.meta.dirname, '../..');
 const readme = readFileSync(join(repository, 'README.md'), 'utf8');

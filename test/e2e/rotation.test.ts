@@ -17,7 +17,8 @@ import {
   type Consumer,
 } from '../support/outside.ts';
 import { withRestored } from '../support/restored.ts';
-import { eventually, openShop, runAsOwner, timeOfDay, type Shop } from '../support/shop.ts';
+import { eventually } from '../support/eventually.ts';
+import { openShop, runAsOwner, timeOfDay, type Shop } from '../support/shop.ts';
 
 let shop: Shop;
 let consumer: Consumer;

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { Database } from '../../local/environment.ts';
 import { withRestored } from '../support/restored.ts';
-import { eventually, openShop, timeOfDay, type Shop } from '../support/shop.ts';
+import { eventually } from '../support/eventually.ts';
+import { openShop, timeOfDay, type Shop } from '../support/shop.ts';
 
 let shop: Shop;
 let database: Database;

@@ -4,8 +4,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Pod } from '../../local/kubernetes/objects.ts';
+import { eventually } from '../support/eventually.ts';
 import {
-  eventually,
   postgresStatefulSet,
   readyDatabase,
   startPostgres,

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { eventually, startPostgres, useEnvironment } from '../support/environment.ts';
+import { eventually } from '../support/eventually.ts';
+import { startPostgres, useEnvironment } from '../support/environment.ts';
 
 const environment = await useEnvironment();
 const namespace = 'exec';
@@ -136,7 +137,7 @@ describe('restart of the container', () => {
     const pid = Number(readFileSync(`${database.realPath('/PgBackup')}/sleeper`, 'utf8'));
     assert.equal(existsSync(`/proc/${pid}`), true);
     process.kill(database.pid, 'SIGKILL');
-    await eventually('the process is gone', () => (existsSync(`/proc/${pid}`) ? undefined : true), 5_000);
+    await eventually('the process is gone', () => (existsSync(`/proc/${pid}`) ? undefined : true), 5);
   });
 });
 

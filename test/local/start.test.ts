@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { isAlive, processesLeft, type ProcessIdentity } from '../../local/processes.ts';
-import { eventually } from '../support/environment.ts';
+import { eventually } from '../support/eventually.ts';
 
 const root = resolve(import.meta.dirname, '..', '..');
 const parent = mkdtempSync(join(tmpdir(), 'aidboxops-start-'));
@@ -114,6 +114,6 @@ function described(): Promise<Description> {
   return eventually(
     'environment.json',
     () => JSON.parse(readFileSync(join(dir, 'environment.json'), 'utf8')) as Description,
-    90_000,
+    90,
   );
 }

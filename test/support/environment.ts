@@ -1,9 +1,9 @@
 /** A local environment for a test file: one for all its tests, in a directory of its own, ended with them. */
+import { eventually } from './eventually.ts';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { startEnvironment, type Database, type Environment, type EnvironmentOptions } from '../../local/environment.ts';
 
 /**
@@ -20,26 +20,6 @@ export async function useEnvironment(options: Partial<EnvironmentOptions> = {}):
     if (process.env['KEEP'] === undefined) rmSync(dir, { recursive: true, force: true });
   });
   return environment;
-}
-
-/** Polls until `look` gives something; fails with `what` after `timeoutMs`. Errors count as "not yet". */
-export async function eventually<T>(
-  what: string,
-  look: () => Promise<T | undefined> | T | undefined,
-  timeoutMs = 30_000,
-): Promise<T> {
-  const until = performance.now() + timeoutMs;
-  let last: unknown;
-  while (performance.now() < until) {
-    try {
-      const found = await look();
-      if (found !== undefined) return found;
-    } catch (error) {
-      last = error;
-    }
-    await sleep(100);
-  }
-  throw new Error(`${what}: not within ${timeoutMs / 1000} s${last instanceof Error ? ` (${last.message})` : ''}`);
 }
 
 /** What a StatefulSet of a test may differ in. */

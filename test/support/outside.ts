@@ -10,7 +10,8 @@ import type { Database } from '../../local/environment.ts';
 import { fromMessage } from '../../local/eventing/events.ts';
 import { listen, readAll } from '../../local/eventing/http.ts';
 import { readmeBlock } from './restored.ts';
-import { eventually, type Shop } from './shop.ts';
+import { eventually } from './eventually.ts';
+import { type Shop } from './shop.ts';
 
 const repository = join(import.meta.dirname, '../..');
 

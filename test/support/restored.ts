@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import type { Database } from '../../local/environment.ts';
 import { freePort } from '../../local/ports.ts';
 import { query, type Row } from '../../local/postgres/query.ts';
-import { eventually, runAsOwner, withDirectory, type Shop } from './shop.ts';
+import { eventually } from './eventually.ts';
+import { runAsOwner, withDirectory, type Shop } from './shop.ts';
 
 const readme = join(import.meta.dirname, '../../README.md');
 

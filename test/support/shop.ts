@@ -1,9 +1,9 @@
 /** A local environment with a namespace, ready for end-to-end tests: databases, managers, backups, and waiting for what should come. */
+import { eventually } from './eventually.ts';
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { PgBackup, PgManager } from '../../functions/domain/resources.ts';
 import { startEnvironment, type Database, type Environment, type EnvironmentOptions } from '../../local/environment.ts';
@@ -178,27 +178,6 @@ export async function openShop(name: string, options: ShopOptions = {}): Promise
     close: () => environment.stop(),
   };
   return shop;
-}
-
-/** Polls until `look` gives something; a throw counts as "not yet" and is told at the end. */
-export async function eventually<T>(
-  what: string,
-  look: () => Promise<T | undefined> | T | undefined,
-  seconds = 60,
-): Promise<T> {
-  const end = performance.now() + seconds * 1000;
-  let trouble: unknown;
-  do {
-    try {
-      const found = await look();
-      if (found !== undefined) return found;
-      trouble = undefined;
-    } catch (error) {
-      trouble = error;
-    }
-    await pause(100);
-  } while (performance.now() < end);
-  throw new Error(`${what}: did not come within ${seconds} s`, { cause: trouble });
 }
 
 /** A time of day so many seconds from now, `HH:MM:SS` UTC. */
