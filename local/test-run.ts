@@ -11,6 +11,9 @@ const root = resolve(import.meta.dirname, '..');
 /** Environments of two test files side by side are what two cores bear. */
 const concurrency = 2;
 
+/** What hangs is ended: no file needs half of this (ms). */
+const timeout = 15 * 60 * 1000;
+
 interface Check {
   readonly name: string;
   readonly program: string;
@@ -31,7 +34,13 @@ export async function runTests(files: readonly string[]): Promise<number> {
   for (const check of checks) if (!(await runCheck(progress, check))) failedChecks.push(check.name);
 
   const selected = files.length > 0 ? files : globSync('test/**/*.test.ts', { cwd: root }).sort();
-  const args = ['--test', `--test-concurrency=${concurrency}`, '--test-reporter=spec', ...selected];
+  const args = [
+    '--test',
+    `--test-concurrency=${concurrency}`,
+    `--test-timeout=${timeout}`,
+    '--test-reporter=spec',
+    ...selected,
+  ];
   const code = await runProgram(process.execPath, args, env);
   if (failedChecks.length === 0) return code;
   process.stderr.write(`failed before the tests: ${failedChecks.join(', ')}\n`);
