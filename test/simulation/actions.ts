@@ -81,6 +81,8 @@ const kinds = {
   },
   tamperCursor: (call: Call) =>
     call.world.api.edit(`${managers(call.database)}/${call.manager}`, (object) => {
+      const life = call.world.truth.managers.get(object.metadata.uid);
+      if (life !== undefined) life.tampered = call.world.scheduler.now() / 1000;
       const status = object['status'] as { schedule?: Plain } | undefined;
       const lastSlot = rfc3339(call.world.scheduler.now() / 1000 + 40 * day);
       return { ...object, status: { ...status, schedule: { ...status?.schedule, lastSlot } } };
@@ -148,12 +150,14 @@ export const actionKinds = Object.keys(kinds) as readonly ActionKind[];
 /** Does it. */
 export function perform(stage: Stage, action: Action): void {
   const database = stage.databases[action.target % stage.databases.length]!;
+  stage.world.disturbed = action.kind === 'deleteBackup' ? stage.world.disturbed : stage.world.scheduler.now();
   stage.world.note(`ACTION ${action.kind} ${database.statefulSet} ${action.seconds}s #${action.number}`);
   kinds[action.kind]({ ...stage, action, database, manager: `m-${database.statefulSet}` });
 }
 
 function after({ world, action }: Call, seconds: number, work: () => void): void {
   world.scheduler.at(world.scheduler.now() + seconds * 1000, () => {
+    world.disturbed = world.scheduler.now();
     world.note(`END of ${action.kind}`);
     work();
   });
@@ -275,7 +279,7 @@ function forge({ world, eventing, database, manager, action }: Call): void {
     { type: 'pg.aidbox.look.v1', pgpurpose: 'rotation', data: { namespace: 'x'.repeat(300), name: 7 } },
     { type: 'dev.knative.apiserver.resource.update', kind: 'PgManager', data: { kind: 'PgManager' } },
   ];
-  const chosen = forged[action.number % forged.length]!;
-  for (let copy = 0; copy <= action.number % 4; copy += 1)
-    eventing.accept({ specversion: '1.0', id: `forged-${action.at}`, source: 'nobody', ...chosen } as never);
+  for (const [at, chosen] of forged.entries())
+    for (let copy = 0; copy <= action.number % 3; copy += 1)
+      eventing.accept({ specversion: '1.0', id: `forged-${action.at}-${at}`, source: 'nobody', ...chosen } as never);
 }

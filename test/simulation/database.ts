@@ -20,6 +20,10 @@ export interface Alive {
   readonly id: string;
   readonly kind: RunKind;
   readonly files: RunFiles;
+  /** The postmaster that it was started under. */
+  readonly postmaster: number | undefined;
+  /** Pod's clock. */
+  readonly deadline: number;
 }
 
 export interface Database {

@@ -69,8 +69,8 @@ async function handle(world: World, eventing: Eventing, activation: Activation):
     answer = outcome;
     world.truth.activations.push(reason);
   } catch (error) {
-    if (!failure.is(error)) throw error;
     if (!failure.isTerminating(error)) answer = 'retry';
+    if (!failure.is(error)) world.violated(5, `${name} throws ${error instanceof Error ? error.stack : String(error)}`);
   }
   if (activation.calls > maxCalls) world.violated(8, `${name} made ${activation.calls} calls for one ${event.type}`);
   eventing.handled(activation, answer);
@@ -108,7 +108,7 @@ function processOf(world: World, name: FunctionName): Process {
 
 function createEffects(world: World, eventing: Eventing, activation: Activation): Effects {
   const log = (message: string, fields: object = {}): void => {
-    if (message === 'Unexpected error') world.violated(7, JSON.stringify(fields));
+    if (message.endsWith('not settled') || message === 'Probe not done') checkError(world, fields);
     world.truth.logged(fields);
   };
   return {
@@ -125,6 +125,11 @@ function createEffects(world: World, eventing: Eventing, activation: Activation)
     },
     log: { info: (message, fields) => log(message, fields), warn: log, error: log },
   };
+}
+
+/** Walks go on after an error; one that is no failure of a call is a fault all the same. */
+function checkError(world: World, { error }: { readonly error?: unknown }): void {
+  if (typeof error === 'string' && /undefined|not a function|null/.test(error)) world.violated(5, error);
 }
 
 /** Time passes on the way to an effect, and the function may die there. */

@@ -28,14 +28,19 @@ const rare: readonly ActionKind[] = [
 /** The scenario of a seed. One in six is without any chance, so that actions alone are seen as well. */
 export function createScenario(seed: number): Scenario {
   const random = createRandom(seed, 'scenario');
-  const days = random.pick([1, 2, 2, 3, 3, 4, 6, 9]);
+  const gap = random.chance(0.25) ? random.between(5, 45) : 0;
+  const busy = random.pick([1, 2, 2, 3, 3, 4, 6]);
+  const days = busy + gap;
   const databases = Array.from({ length: random.pick([1, 1, 1, 2]) }, (_, at) => createOptions(random, at));
   const managers = databases.map((_, target): Action => {
     const at = random.chance(0.8) ? 0 : random.between(0, 80_000);
     return { at, kind: 'createManager', target, seconds: 0, number: random.between(0, 90) };
   });
-  const count = random.between(0, days * random.pick([1, 2, 5]));
-  const others = Array.from({ length: count }, () => createAction(random, { days, managers }));
+  const count = random.between(0, busy * random.pick([1, 2, 5]));
+  // Between busy days a long while in which little can happen: nobody wakes the functions, or nobody wants a backup.
+  const from = random.between(0, busy - 1);
+  const others = Array.from({ length: count }, () => createAction(random, { busy, from, gap, managers }));
+  if (gap > 0) others.push(createGap(random, { at: from * 86_400 + random.between(0, 80_000), seconds: gap * 86_400 - 90_000 }));
   const actions = [...managers, ...others.flatMap((action) => clustered(random, action))].toSorted(
     (a, b) => a.at - b.at,
   );
@@ -54,20 +59,30 @@ function createOptions(random: Random, at: number): DatabaseOptions {
   };
 }
 
+function createGap(random: Random, time: Pick<Action, 'at' | 'seconds'>): Action {
+  const kind = random.pick(['pingsDown', 'brokerDown', 'suspend', 'suspend', 'scaleDown'] as const);
+  return { ...time, kind, target: 0, number: random.between(0, 1_000) };
+}
+
+/** Busy days, and a gap after the first `from` of them. */
 interface Calendar {
-  readonly days: number;
+  readonly busy: number;
+  readonly from: number;
+  readonly gap: number;
   readonly managers: readonly Action[];
 }
 
 /** More often than not about when a backup is due. */
-function momentIn(random: Random, { days, managers }: Calendar): number {
-  if (random.chance(0.4)) return random.between(0, days * 86_400);
-  const slot = secondOfDay(random.pick(managers).number) + 86_400 * random.between(0, days - 1);
+function momentIn(random: Random, { busy, from, gap, managers }: Calendar): number {
+  const chosen = random.between(0, busy - 1);
+  const day = 86_400 * (chosen < from ? chosen : chosen + gap);
+  if (random.chance(0.4)) return day + random.between(0, 86_400);
+  const slot = secondOfDay(random.pick(managers).number) + day;
   return Math.max(0, slot + random.between(-60, random.pick([5, 60, 400])));
 }
 
 function createAction(random: Random, calendar: Calendar): Action {
-  const length = calendar.days * 86_400;
+  const length = (calendar.busy + calendar.gap) * 86_400;
   const chosen = random.pick(actionKinds.filter((kind) => kind !== 'createManager'));
   const kind = rare.includes(chosen) && random.chance(0.6) ? 'backup' : chosen;
   const seconds = random.between(1, random.pick([30, 300, 900, 3_600, 20_000]));

@@ -16,7 +16,11 @@ import type { World } from './world.ts';
 export interface ManagerLife {
   readonly uid: string;
   readonly name: string;
+  readonly namespace: string;
+  readonly statefulSet: string;
   readonly created: number;
+  /** Somebody else wrote its cursor at this time. */
+  tampered?: number;
   deleted?: number;
   /** What the user wanted, from when on. */
   readonly wishes: {
@@ -58,6 +62,7 @@ export interface Truth {
   changed(change: Change): void;
   began(database: Database, run: Alive): void;
   deletes(database: Database, doomed: readonly Entry[]): void;
+  stops(database: Database, run: Alive): void;
   posted(event: OwnEvent): void;
   logged(fields: object): void;
 }
@@ -97,6 +102,14 @@ export function createTruth(world: World): Truth {
         const why = now.get(entry.name);
         if (why !== undefined && then.has(entry.name)) world.violated(6, `${entry.name} is deleted although ${why}`);
       }
+    },
+    stops: (database, run) => {
+      const owner = world.api.all('pgbackups').find(({ metadata }) => metadata.uid === run.id);
+      const { state } = statusOf(owner);
+      const restarted = database.postmaster !== run.postmaster;
+      const overdue = now() + database.skew > run.deadline;
+      if (owner !== undefined && state === 'running' && !restarted && !overdue)
+        world.violated(7, `the run of PgBackup ${owner.metadata.name} was stopped although it is not finished`);
     },
     posted: (event) => {
       if (event.type.includes('.page.') || event.type.includes('.look.')) return;
@@ -144,7 +157,11 @@ export function createTruth(world: World): Truth {
     const { uid, name } = object.metadata;
     const { state } = statusOf(object);
     if (state === 'success') truth.successes.set(uid, now());
+    watchOrphan(world, uid);
     if (truth.forgiven.has(uid)) return;
+    for (const { bucket } of state === 'success' ? world.databases.values() : [])
+      if (bucket.entries.some(({ owner }) => owner?.uid === uid))
+        world.violated(6, `PgBackup ${name} was removed although its backup is still stored`);
     const id = `${uid}/${state === 'success' ? 'succeeded' : 'failed'}`;
     if (!truth.told.has(id)) world.violated(10, `PgBackup ${name} was removed before its end was announced`);
   }
@@ -159,15 +176,31 @@ export function createTruth(world: World): Truth {
   return truth;
 }
 
+/** Two probes and a second signal (milliseconds). */
+const orphanTime = 50 * 60_000;
+
+/** A run whose PgBackup was deleted is stopped: by the delete event, or, when that was lost, after a probe. */
+function watchOrphan(world: World, uid: string): void {
+  const { scheduler } = world;
+  const since = scheduler.now();
+  scheduler.at(since + orphanTime, () => {
+    if (world.disturbed >= since || Object.values(world.noise).some((chance) => chance > 0)) return;
+    for (const { lock, pod, up } of world.databases.values())
+      if (up && lock !== undefined && lock !== 'unknown' && lock.id === uid && lock.files.exit === undefined)
+        world.violated(5, `the run of a deleted PgBackup is alive in ${pod} 50 minutes later`);
+  });
+}
+
 function statusOf(object: Stored | undefined): PgBackupStatus {
   return (object?.['status'] ?? {}) as PgBackupStatus;
 }
 
-function lifeOf(truth: Truth, { metadata }: Stored, now: number): ManagerLife {
+function lifeOf(truth: Truth, { metadata, ...rest }: Stored, now: number): ManagerLife {
   let life = truth.managers.get(metadata.uid);
   if (life === undefined) {
-    const { uid, name } = metadata;
-    life = { uid, name, created: now, wishes: [], cursors: [], missed: new Map(), retention: [] };
+    const { uid, name, namespace } = metadata;
+    const statefulSet = (rest['spec'] as PgManager['spec']).selector.name;
+    life = { uid, name, namespace, statefulSet, created: now, wishes: [], cursors: [], missed: new Map(), retention: [] };
     truth.managers.set(uid, life);
   }
   return life;
@@ -269,14 +302,11 @@ function stateOfOwner(world: World, { namespace }: Database, { owner }: Entry): 
 /** The least that anybody wished to keep while this plan may have been made, and whether anybody adopted. */
 function retentionOf(world: World, database: Database): { keep: number; adopt: boolean } {
   const now = world.scheduler.now() / 1000;
-  const wishes = world.api
-    .all('pgmanagers')
-    .filter(({ metadata, ...rest }) => {
-      const { selector } = rest['spec'] as PgManager['spec'];
-      return metadata.namespace === database.namespace && selector.name === database.statefulSet;
-    })
-    .flatMap(({ metadata }) => world.truth.managers.get(metadata.uid)?.retention ?? [])
-    .filter((_wish, at, all) => (all[at + 1]?.from ?? now) >= now - planAge);
+  const wishes = [...world.truth.managers.values()]
+    .filter(({ namespace, statefulSet }) => namespace === database.namespace && statefulSet === database.statefulSet)
+    .flatMap(({ deleted = now, retention }) =>
+      retention.filter((_wish, at) => (retention[at + 1]?.from ?? deleted) >= now - planAge),
+    );
   if (wishes.length === 0) return { keep: Number.POSITIVE_INFINITY, adopt: false };
   return { keep: Math.min(...wishes.map(({ keep }) => keep)), adopt: wishes.some(({ adopt }) => adopt) };
 }

@@ -11,6 +11,8 @@ export interface Witness {
   began(database: Database, run: Alive): void;
   /** A delete takes these; they are still stored. */
   deletes(database: Database, doomed: readonly Entry[]): void;
+  /** Somebody asks this live run to end. */
+  stops(database: Database, run: Alive): void;
   note(text: string): void;
 }
 
@@ -42,7 +44,13 @@ export function launch(walG: WalG, database: Database, request: StartRequest): R
     catalogueChanged: false,
     log: `INFO: backup begins\nDEBUG: AWS_SECRET_ACCESS_KEY=${plantedSecret}\n`,
   };
-  const alive: Alive = { id: request.id, kind: request.kind, files };
+  const alive: Alive = {
+    id: request.id,
+    kind: request.kind,
+    files,
+    postmaster: database.postmaster,
+    deadline: startedAt + request.timeoutSeconds,
+  };
   database.files.set(fileKey(request.dir, request.id), files);
   database.lock = alive;
   witness.began(database, alive);
@@ -143,8 +151,9 @@ function rotate(
 
 /** TERM, which wal-g may ignore; KILL at least 30 s later. */
 export function signal(walG: WalG, database: Database, alive: Alive): void {
-  const { scheduler, random } = walG;
+  const { scheduler, random, witness } = walG;
   const now = podTime(walG, database);
+  witness.stops(database, alive);
   alive.files.tombstone = true;
   if (alive.files.termAt === undefined) {
     alive.files.termAt = now;

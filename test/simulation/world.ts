@@ -59,6 +59,8 @@ export interface World {
   brokerEpoch: number;
   /** Rises with everything outside of the API server that a function could notice. */
   changes: number;
+  /** When the newest action or end of one was. */
+  disturbed: number;
   /** Crash the function at this effect: called before and after each. */
   saboteur: (moment: 'before' | 'after', effect: string) => boolean;
   readonly trace: string[];
@@ -100,6 +102,7 @@ export function createWorld({ seed, start, traced }: WorldOptions): World {
       witness: {
         began: (database, run) => world.truth.began(database, run),
         deletes: (database, doomed) => world.truth.deletes(database, doomed),
+        stops: (database, run) => world.truth.stops(database, run),
         note,
       },
     },
@@ -110,6 +113,7 @@ export function createWorld({ seed, start, traced }: WorldOptions): World {
     pageCap: 500,
     brokerEpoch: 0,
     changes: 0,
+    disturbed: 0,
     saboteur: () => false,
     trace,
     note,

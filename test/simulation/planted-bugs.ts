@@ -1,0 +1,318 @@
+/** Bugs that the simulation has to find: each is a patch of one or two sources, applied when they are loaded. */
+
+export interface Patch {
+  readonly file: string;
+  /** Occurs exactly once. */
+  readonly from: string;
+  readonly to: string;
+}
+
+export interface PlantedBug {
+  readonly name: string;
+  readonly patches: readonly Patch[];
+  /** Invariants that may break first. */
+  readonly breaks: readonly number[];
+  /** It is found within so many seeds. */
+  readonly within: number;
+}
+
+export const plantedBugs: readonly PlantedBug[] = [
+  {
+    name: 'cursor moved before the PgBackup is created',
+    patches: [
+      {
+        file: 'functions/schedule/decide.ts',
+        from: `        ...(verdict.create === undefined ? [] : [createBackup(manager, verdict.create)]),
+        applySchedule(manager, schedule),`,
+        to: `        applySchedule(manager, schedule),
+        ...(verdict.create === undefined ? [] : [createBackup(manager, verdict.create)]),`,
+      },
+    ],
+    breaks: [1],
+    within: 300,
+  },
+  {
+    name: 'announced before it is told',
+    patches: [
+      {
+        file: 'functions/backup/announce.ts',
+        from: `    {
+      type: 'post',
+      events,
+      then: [
+        applyBackupStatus(backup, { ...backup.status, announced: announced as 'started' | 'success' | 'error' }),`,
+        to: `    applyBackupStatus(backup, { ...backup.status, announced: announced as 'started' | 'success' | 'error' }),
+    {
+      type: 'post',
+      events,
+      then: [`,
+      },
+    ],
+    breaks: [10],
+    within: 300,
+  },
+  {
+    name: 'a failed PgBackup is taken for unfinished',
+    patches: [
+      {
+        file: 'functions/domain/backups.ts',
+        from: `return backup.status.state === 'success' || backup.status.state === 'error';`,
+        to: `return backup.status.state === 'success';`,
+      },
+    ],
+    breaks: [1, 4, 5, 7, 10],
+    within: 50,
+  },
+  {
+    name: 'a stale write is accepted',
+    patches: [
+      {
+        file: 'functions/platform/apply.ts',
+        from: `return { name, namespace, uid, resourceVersion };`,
+        to: `return { name, namespace, uid, ...(resourceVersion === '' ? { resourceVersion } : {}) } as Incarnation;`,
+      },
+      { file: 'test/simulation/api-server.ts', from: 'finalStates: true,', to: 'finalStates: false,' },
+    ],
+    breaks: [1, 3, 4, 5, 10],
+    within: 300,
+  },
+  {
+    name: 'the lock is not released',
+    patches: [
+      {
+        file: 'test/simulation/wal-g.ts',
+        from: `const free = (): void => void (database.lock === alive && (database.lock = undefined));`,
+        to: `const free = (): void => void (code !== 0 && (database.lock = undefined));`,
+      },
+    ],
+    breaks: [5],
+    within: 50,
+  },
+  {
+    name: 'success on exit code 0 alone',
+    patches: [
+      {
+        file: 'functions/domain/catalogue.ts',
+        from: `if (entry === undefined) return { verdict: 'absent' };`,
+        to: `if (entry === undefined && catalogue.entries.length === 0) return { verdict: 'absent' };
+  if (entry === undefined) return { verdict: 'proved', entry: catalogue.entries[0]! };`,
+      },
+    ],
+    breaks: [3],
+    within: 300,
+  },
+  {
+    name: 'success without WAL',
+    patches: [
+      {
+        file: 'functions/domain/catalogue.ts',
+        from: `return missing === undefined ? { verdict: 'proved', entry }`,
+        to: `return missing !== '' ? { verdict: 'proved', entry }`,
+      },
+    ],
+    breaks: [3],
+    within: 300,
+  },
+  {
+    name: 'unproven backups count',
+    patches: [
+      {
+        file: 'functions/domain/cut.ts',
+        from: `if (owner === undefined || !isOurs(holdings, entry) || !holdings.proven.has(owner.uid)) return false;`,
+        to: `if (owner === undefined || !isOurs(holdings, entry)) return false;`,
+      },
+    ],
+    breaks: [6],
+    within: 300,
+  },
+  {
+    name: 'one too few is kept',
+    patches: [{ file: 'functions/domain/cut.ts', from: `[Math.max(1, retain) - 1]`, to: `[Math.max(1, retain - 1) - 1]` }],
+    breaks: [6],
+    within: 50,
+  },
+  {
+    name: 'what is not ours is deleted unasked',
+    patches: [{ file: 'functions/domain/cut.ts', from: `if (holdings.adopt || doomed`, to: `if (!holdings.adopt || doomed` }],
+    breaks: [6],
+    within: 400,
+  },
+  {
+    name: 'an orphan is not stopped',
+    patches: [
+      {
+        file: 'functions/backup/starting.ts',
+        from: `if (open.some((backup) => backup.metadata.uid === holder.id && !isFinished(backup))) return [];`,
+        to: `if (open.length >= 0) return [];`,
+      },
+    ],
+    breaks: [5],
+    within: 400,
+  },
+  {
+    name: 'a forged delete event stops a live run',
+    patches: [
+      {
+        file: 'functions/backup/handler.ts',
+        from: `    let rounds = 0;`,
+        to: `    const gone = (event.data as { metadata?: { uid?: string } }).metadata?.uid;
+    const pod = { namespace: target.namespace, pod: target.statefulSet + '-0', container: 'postgres' };
+    if (target.deleted && gone !== undefined) await effects.runner.stop(pod, { id: gone, kind: 'backup', dir: '/PgBackup' });
+    let rounds = 0;`,
+      },
+    ],
+    breaks: [7],
+    within: 400,
+  },
+  {
+    name: 'AlreadyExists is taken for created',
+    patches: [
+      {
+        file: 'functions/platform/apply.ts',
+        from: `return done === 'created' ? 'applied' : 'conflict';`,
+        to: `return done === 'created' ? 'applied' : 'applied';`,
+      },
+      { file: 'functions/schedule/gather.ts', from: `    run === undefined
+      ? undefined`, to: `    run !== 0
+      ? undefined` },
+    ],
+    breaks: [1],
+    within: 400,
+  },
+  {
+    name: 'started twice after a cut start',
+    patches: [
+      {
+        file: 'functions/backup/running.ts',
+        from: `return podTime <= (parseTime(executor.notAfter) ?? 0) + startGrace;`,
+        to: `return podTime < 0 * startGrace * Number(executor.timeoutSeconds);`,
+      },
+      { file: 'test/simulation/runner-model.ts', from: `  if (own !== undefined) {`, to: `  if (own === -1) {` },
+    ],
+    breaks: [1],
+    within: 400,
+  },
+  {
+    name: 'no timers, no hints',
+    patches: [
+      {
+        file: 'functions/platform/apply.ts',
+        from: `  if (existing !== undefined && contains(existing, desired)) return 'applied';`,
+        to: `  return 'applied';`,
+      },
+      { file: 'functions/schedule/sweep.ts', from: `    await effects.sink.post(event);`, to: `    await Promise.resolve(event);` },
+    ],
+    breaks: [5, 10],
+    within: 50,
+  },
+  {
+    name: 'the sweep stops after its first page',
+    patches: [
+      {
+        file: 'functions/platform/pages.ts',
+        from: `if (next !== undefined) await walk.effects.sink.post(pageEvent(walk, next));`,
+        to: `if (next?.page === 0) await walk.effects.sink.post(pageEvent(walk, next));`,
+      },
+    ],
+    breaks: [1, 5, 10],
+    within: 400,
+  },
+  {
+    name: 'missed slots are not recorded',
+    patches: [
+      {
+        file: 'functions/schedule/decide.ts',
+        from: `const tooLate = settling(late, 'TooLate');`,
+        to: `const tooLate = settling(late.slice(0, 0), 'TooLate');`,
+      },
+    ],
+    breaks: [1],
+    within: 100,
+  },
+  {
+    name: 'a name that is taken counts as run',
+    patches: [
+      {
+        file: 'functions/schedule/decide.ts',
+        from: `return backup.metadata.labels[label.managerUid] === manager.metadata.uid;`,
+        to: `return backup.metadata.labels[label.managerUid] !== manager.kind;`,
+      },
+    ],
+    breaks: [1],
+    within: 400,
+  },
+  {
+    name: 'suspend is ignored',
+    patches: [
+      {
+        file: 'functions/domain/slots.ts',
+        from: `const quiet = cursor.suspended || wish.suspended;`,
+        to: `const quiet = cursor.suspended && wish.at === '';`,
+      },
+    ],
+    breaks: [1],
+    within: 400,
+  },
+  {
+    name: 'PgBackups are pruned before the delete is verified',
+    patches: [
+      { file: 'functions/rotation/running.ts', from: `  if (left.length > 0) {`, to: `  if (left.length > 1_000_000) {` },
+      { file: 'functions/rotation/running.ts', from: `    deleted: gone,`, to: `    deleted: planned?.names ?? gone,` },
+    ],
+    breaks: [6],
+    within: 400,
+  },
+  {
+    name: 'timers are left behind',
+    patches: [
+      {
+        file: 'functions/backup/announce.ts',
+        from: `        ...(finished ? [{ type: 'removeTimer' as const, namespace, name: timerName('backup', uid) }] : []),`,
+        to: `        ...(finished && namespace === '' ? [{ type: 'removeTimer' as const, namespace, name: timerName('backup', uid) }] : []),`,
+      },
+      {
+        file: 'functions/backup/handler.ts',
+        from: `if (isFinished(found.data) && status.announced === status.state) {`,
+        to: `if (isFinished(found.data) && status.announced !== status.state) {`,
+      },
+    ],
+    breaks: [7],
+    within: 50,
+  },
+  {
+    name: 'each probe writes',
+    patches: [
+      {
+        file: 'functions/storage/changes.ts',
+        from: `if (state === stored.state) return { since: stored.since, announced: stored.announced };`,
+        to: `if (state === stored.state) return { since: rfc3339(now), announced: stored.announced };`,
+      },
+    ],
+    breaks: [7],
+    within: 50,
+  },
+  {
+    name: 'secrets are not hidden',
+    patches: [
+      {
+        file: 'functions/domain/text.ts',
+        from: `return secrets.reduce((result, [pattern, shown]) => result.replace(pattern, shown), text);`,
+        to: `return secrets.length === 0 ? '' : text;`,
+      },
+    ],
+    breaks: [9],
+    within: 50,
+  },
+  {
+    name: 'an id means two rotations',
+    patches: [
+      {
+        file: 'functions/domain/rotation.ts',
+        from: `const ids = [...(rotation.log ?? []).map(({ id }) => id), rotation.planned?.id, rotation.running?.id];`,
+        to: `const ids = [rotation.log?.[0]?.id, rotation.planned?.id, rotation.running?.id];`,
+      },
+    ],
+    breaks: [10],
+    within: 400,
+  },
+];
