@@ -3,6 +3,7 @@ import { isFinished, isRunning } from '../domain/backups.ts';
 import { path } from '../domain/names.ts';
 import { parseEach, PgBackup, PgManager } from '../domain/resources.ts';
 import { listAll } from '../platform/list.ts';
+import type { Moment } from '../platform/look.ts';
 import { locatePods, lookIntoPrimary, podRef, skip, type Look, type PodReader } from '../platform/pods.ts';
 import { inTurn } from './decide.ts';
 import type { Observation } from './observation.ts';
@@ -15,13 +16,6 @@ export interface Target {
   readonly statefulSet: string;
   /** A PgBackup was deleted: its run may have to be stopped and the history has changed. */
   readonly deleted: boolean;
-}
-
-/** How far this activation has come. */
-export interface Moment {
-  /** Milliseconds since it began. */
-  readonly elapsed: number;
-  readonly firstRound: boolean;
 }
 
 /** The catalogue exec may take 45 s and the activation 55 s: later than this (ms) it is left to the next activation. */

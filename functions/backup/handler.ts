@@ -6,7 +6,8 @@ import { PgBackup } from '../domain/resources.ts';
 import { apply, type Effects } from '../platform/apply.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { EventHandler, ReceivedEvent } from '../platform/http.ts';
-import { reconcile, type Outcome } from '../platform/reconcile.ts';
+import { look } from '../platform/look.ts';
+import type { Outcome } from '../platform/reconcile.ts';
 import { decide, leftoverTimer } from './decide.ts';
 import { gather, type Target } from './gather.ts';
 import type { Observation } from './observation.ts';
@@ -23,24 +24,11 @@ export function createBackupHandler(effects: Effects, clock: Clock, scope: strin
     if (hint === undefined || (scope !== '' && hint.namespace !== scope)) return nowhere;
     const target = await targetOf(effects, event, hint);
     if (target === undefined) return nowhere;
-    let rounds = 0;
-    return reconcile<Observation>(
-      {
-        gather: (elapsed) => gather(effects, target, { elapsed, firstRound: rounds++ === 0 }),
-        decide,
-        apply: ({ commands, reason, message }) => {
-          if (commands.length > 0)
-            effects.log.info('Decision', {
-              object: `${target.namespace}/${target.statefulSet}`,
-              reason,
-              detail: message,
-              commands: commands.map(({ type }) => type),
-            });
-          return apply(effects, commands);
-        },
-      },
-      clock,
-    );
+    return look<Observation>(effects, clock, {
+      object: `${target.namespace}/${target.statefulSet}`,
+      gather: (moment) => gather(effects, target, moment),
+      decide,
+    });
   };
 }
 

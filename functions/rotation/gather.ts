@@ -4,6 +4,7 @@ import { parseEach, PgBackup, PgManager } from '../domain/resources.ts';
 import { rotationOf } from '../domain/rotation.ts';
 import { rotationOwed } from '../domain/rotation-owed.ts';
 import { listAll } from '../platform/list.ts';
+import type { Moment } from '../platform/look.ts';
 import { readManager } from '../platform/managers.ts';
 import { locatePods, lookIntoPrimary, podRef, skip, type Look, type PodReader } from '../platform/pods.ts';
 import { stanceOf } from './decide.ts';
@@ -14,13 +15,6 @@ import { isAlive, needsCatalogue } from './running.ts';
 export interface Target {
   readonly namespace: string;
   readonly name: string;
-}
-
-/** How far this activation has come. */
-export interface Moment {
-  /** Milliseconds since it began. */
-  readonly elapsed: number;
-  readonly firstRound: boolean;
 }
 
 /** The catalogue exec may take 45 s and the activation 55 s: later than this (ms) it is left to the next activation. */

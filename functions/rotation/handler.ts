@@ -3,12 +3,13 @@ import { eventType } from '../domain/events.ts';
 import { objectHint, type ObjectHint } from '../domain/hints.ts';
 import { path } from '../domain/names.ts';
 import { parseEach, PgManager } from '../domain/resources.ts';
-import { apply, type Effects } from '../platform/apply.ts';
+import type { Effects } from '../platform/apply.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { EventHandler, ReceivedEvent } from '../platform/http.ts';
 import { listAll } from '../platform/list.ts';
+import { look } from '../platform/look.ts';
 import { skip } from '../platform/pods.ts';
-import { reconcile, type Outcome } from '../platform/reconcile.ts';
+import type { Outcome } from '../platform/reconcile.ts';
 import { decide } from './decide.ts';
 import { gather, type Target } from './gather.ts';
 import type { Observation } from './observation.ts';
@@ -21,7 +22,15 @@ export function createRotationHandler(effects: Effects, clock: Clock, scope: str
     const hint = objectHint(event);
     if (hint === undefined || (scope !== '' && hint.namespace !== scope)) return nowhere;
     const outcomes: Outcome[] = [];
-    for (const target of await targetsOf(effects, event, hint)) outcomes.push(await look(effects, clock, target));
+    for (const target of await targetsOf(effects, event, hint)) {
+      outcomes.push(
+        await look<Observation>(effects, clock, {
+          object: `${target.namespace}/${target.name}`,
+          gather: (moment) => gather(effects, target, moment),
+          decide,
+        }),
+      );
+    }
     return outcomes.find(({ outcome }) => outcome === 'retry') ?? outcomes.at(-1) ?? nowhere;
   };
 }
@@ -34,25 +43,4 @@ async function targetsOf(effects: Effects, event: ReceivedEvent, hint: ObjectHin
   const selection = { fieldSelector: `spec.selector.name=${statefulSet}` };
   const items = await listAll(effects.kube, path.managers(namespace), selection);
   return parseEach(PgManager, items, skip(effects.log)).map(({ metadata }) => metadata);
-}
-
-async function look(effects: Effects, clock: Clock, target: Target): Promise<Outcome> {
-  let rounds = 0;
-  return reconcile<Observation>(
-    {
-      gather: (elapsed) => gather(effects, target, { elapsed, firstRound: rounds++ === 0 }),
-      decide,
-      apply: ({ commands, reason, message }) => {
-        if (commands.length > 0)
-          effects.log.info('Decision', {
-            object: `${target.namespace}/${target.name}`,
-            reason,
-            detail: message,
-            commands: commands.map(({ type }) => type),
-          });
-        return apply(effects, commands);
-      },
-    },
-    clock,
-  );
 }

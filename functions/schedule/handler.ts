@@ -1,12 +1,13 @@
 /** Settles what an event hints at: a look at one PgManager, or one page of the sweep. */
 import { objectHint, pageHint } from '../domain/hints.ts';
 import type { PgManager } from '../domain/resources.ts';
-import { apply, type Effects } from '../platform/apply.ts';
+import type { Effects } from '../platform/apply.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { EventHandler } from '../platform/http.ts';
 import { readManager } from '../platform/managers.ts';
 import { beginWalk, goOn } from '../platform/pages.ts';
-import { reconcile, type Outcome } from '../platform/reconcile.ts';
+import { look } from '../platform/look.ts';
+import type { Outcome } from '../platform/reconcile.ts';
 import { decide, type Observation } from './decide.ts';
 import { gather } from './gather.ts';
 import { sweepWalk } from './sweep.ts';
@@ -32,20 +33,14 @@ export function createScheduleHandler(effects: Effects, clock: Clock, scope: str
 async function settleManager(effects: Effects, clock: Clock, read: PgManager): Promise<Outcome> {
   const { name, namespace } = read.metadata;
   let fresh: PgManager | undefined = read;
-  return reconcile<Observation>(
-    {
-      gather: async () => {
-        const manager = fresh ?? (await readManager(effects, namespace, name));
-        fresh = undefined;
-        if (manager === undefined || manager.metadata.deletionTimestamp !== undefined) return undefined;
-        return gather(effects, manager);
-      },
-      decide,
-      apply: ({ commands, reason, message, next }) => {
-        if (next === 'again') effects.log.info('Decision', { object: `${namespace}/${name}`, reason, detail: message });
-        return apply(effects, commands);
-      },
+  return look<Observation>(effects, clock, {
+    object: `${namespace}/${name}`,
+    async gather() {
+      const manager = fresh ?? (await readManager(effects, namespace, name));
+      fresh = undefined;
+      if (manager === undefined || manager.metadata.deletionTimestamp !== undefined) return undefined;
+      return gather(effects, manager);
     },
-    clock,
-  );
+    decide,
+  });
 }

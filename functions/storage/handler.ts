@@ -9,7 +9,8 @@ import { inTime } from '../platform/in-time.ts';
 import { serverNow } from '../platform/kube.ts';
 import { readManager } from '../platform/managers.ts';
 import { beginWalk, goOn } from '../platform/pages.ts';
-import { reconcile, type Outcome } from '../platform/reconcile.ts';
+import { look } from '../platform/look.ts';
+import type { Outcome } from '../platform/reconcile.ts';
 import { decide, orphanHint, type Observation } from './decide.ts';
 import { subjectOf } from './finding.ts';
 import { lookAt } from './gather.ts';
@@ -21,29 +22,29 @@ const nowhere: Outcome = { outcome: 'done', reason: 'PointsNowhere', message: 't
 /** Handler of PgManager add, probe ticks and probe pages. `scope` is the only namespace, or empty for all. */
 export function createStorageHandler(effects: Effects, clock: Clock, scope: string): EventHandler {
   return async (event) => {
-    const look = createLook({ ...effects, runner: inTime(effects.runner, clock) }, clock, event.id);
-    const walk = probeWalk(effects, scope, look);
+    const probe = createProbe({ ...effects, runner: inTime(effects.runner, clock) }, clock, event.id);
+    const walk = probeWalk(effects, scope, probe);
     if (event['pgpurpose'] === 'probe') return beginWalk(walk, event.id);
     const page = pageHint(event);
     if (page !== undefined) return goOn(walk, page);
     const hint = objectHint(event);
     if (hint === undefined || (scope !== '' && hint.namespace !== scope)) return nowhere;
     const manager = await readManager(effects, hint.namespace, hint.name);
-    return manager === undefined ? nowhere : firstLook(look, manager);
+    return manager === undefined ? nowhere : firstLook(probe, manager);
   };
 }
 
 /** Every PgManager is added anew whenever the event source restarts; those that were looked at are left to the probe. */
-async function firstLook(look: Look, manager: PgManager): Promise<Outcome> {
+async function firstLook(probe: Look, manager: PgManager): Promise<Outcome> {
   if (manager.metadata.deletionTimestamp !== undefined) return nowhere;
   if (manager.status.conditions.storage !== undefined) {
     return { outcome: 'done', reason: 'LookedBefore', message: 'the next probe looks again' };
   }
-  return look(subjectOf(manager), [manager]);
+  return probe(subjectOf(manager), [manager]);
 }
 
 /** One look, recorded with each manager; ends as the worst recording. `cause` is the id of the event that is handled. */
-function createLook(effects: Effects, clock: Clock, cause: string): Look {
+function createProbe(effects: Effects, clock: Clock, cause: string): Look {
   return async (subject, managers) => {
     const finding = await lookAt(effects, subject);
     if (finding.orphan !== undefined)
@@ -71,22 +72,15 @@ async function record(
   const { name, namespace, uid } = read.metadata;
   const before = read.status.conditions.storage;
   let fresh: PgManager | undefined = read;
-  return reconcile<Observation>(
-    {
-      gather: async () => {
-        const manager = fresh ?? (await readManager(effects, namespace, name));
-        fresh = undefined;
-        if (manager?.metadata.uid !== uid || manager.metadata.deletionTimestamp !== undefined) return undefined;
-        const counts = isDeepStrictEqual(manager.status.conditions.storage, before);
-        return { now: serverNow(effects.kube), manager, verdict: counts ? verdict : undefined };
-      },
-      decide,
-      apply: ({ commands, reason, message }) => {
-        if (commands.length > 0)
-          effects.log.info('Decision', { object: `${namespace}/${name}`, reason, detail: message });
-        return apply(effects, commands);
-      },
+  return look<Observation>(effects, clock, {
+    object: `${namespace}/${name}`,
+    async gather() {
+      const manager = fresh ?? (await readManager(effects, namespace, name));
+      fresh = undefined;
+      if (manager?.metadata.uid !== uid || manager.metadata.deletionTimestamp !== undefined) return undefined;
+      const counts = isDeepStrictEqual(manager.status.conditions.storage, before);
+      return { now: serverNow(effects.kube), manager, verdict: counts ? verdict : undefined };
     },
-    clock,
-  );
+    decide,
+  });
 }
