@@ -183,7 +183,7 @@ function managerOf({ namespace, statefulSet }: Database, name: string, number: n
         at: atOf(secondOfDay(number)),
         suspend: false,
         startingDeadlineSeconds: number % 5 === 0 ? 600 : 21_600,
-        timeoutSeconds: [300, 900, 3_600][number % 3],
+        timeoutSeconds: [300, 3_600, 7_200][number % 3],
         directory: '/PgBackup',
       },
       rotation: { mode: 'Enforce', adopt: false },

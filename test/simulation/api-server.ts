@@ -107,7 +107,7 @@ export function createApiServer(scheduler: Scheduler, random: Random): ApiServer
     if (terminating.has(metadata['namespace'] as string)) {
       throw failure.of(403, 'Forbidden', `${path}: unable to create new content because it is being terminated`);
     }
-    return save(
+    const made = save(
       path,
       {
         ...object,
@@ -115,6 +115,12 @@ export function createApiServer(scheduler: Scheduler, random: Random): ApiServer
       },
       by,
     );
+    for (const { uid } of made.metadata.ownerReferences ?? []) if (!isAlive(uid)) collectGarbage(uid);
+    return made;
+  }
+
+  function isAlive(uid: string): boolean {
+    return [...stores.values()].some((store) => [...store.values()].some(({ metadata }) => metadata.uid === uid));
   }
 
   function drop(path: string): void {

@@ -82,11 +82,15 @@ export function hasWal(bucket: Bucket, { first, last }: Entry): boolean {
   return true;
 }
 
-/** The backup, what it rests on and its WAL are stored. */
+/** What it rests on is stored, and the WAL since it began; a delta needs no WAL of its base. */
 export function isRestorable(bucket: Bucket, entry: Entry): boolean {
-  const parent = bucket.entries.find(({ name }) => name === entry.parent);
-  if (entry.parent !== undefined && (parent === undefined || !isRestorable(bucket, parent))) return false;
-  return hasWal(bucket, entry);
+  return hasBase(bucket, entry) && hasWal(bucket, entry);
+}
+
+function hasBase(bucket: Bucket, { parent }: Entry): boolean {
+  if (parent === undefined) return true;
+  const base = bucket.entries.find(({ name }) => name === parent);
+  return base !== undefined && hasBase(bucket, base);
 }
 
 /** wal-g's order: by segment. */

@@ -11,6 +11,7 @@ import type { Scenario } from './scenario.ts';
 import { createWorld, silence, type Violation, type World } from './world.ts';
 
 export interface Result {
+  readonly world: World;
   readonly violations: readonly Violation[];
   readonly trace: readonly string[];
   /** Virtual days. */
@@ -40,6 +41,7 @@ export async function run(scenario: Scenario, traced = false, prepare: Prepare =
   for (const reason of activations) seen.add(`reason ${reason}`);
   for (const { kind } of scenario.actions) seen.add(`action ${kind}`);
   return {
+    world,
     violations: world.violations,
     trace: world.trace,
     days: (world.scheduler.now() / 1000 - start) / 86_400,
@@ -51,7 +53,7 @@ function schedule(world: World, { at }: Action, work: () => void): void {
   world.scheduler.at((start + at) * 1000, work);
 }
 
-/** Faults, then peace until everything is over, at most nine hours; then a quiet while. */
+/** Faults, then peace until everything is over, at most twelve hours; then a quiet while. */
 async function play(world: World, eventing: Eventing, scenario: Scenario): Promise<void> {
   const { scheduler } = world;
   const recovered = (start + scenario.days * 86_400) * 1000 + 1_500;
@@ -60,7 +62,7 @@ async function play(world: World, eventing: Eventing, scenario: Scenario): Promi
   world.walG.failures = 0;
   Object.assign(world.outages, { api: false, broker: false, watch: false, pings: false });
   world.note('RECOVERED');
-  for (let step = 1; step <= 20; step += 1) {
+  for (let step = 1; step <= 24; step += 1) {
     await scheduler.run(recovered + step * 1_800_000);
     if (step >= 3 && isOver(world)) break;
   }

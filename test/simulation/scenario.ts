@@ -96,26 +96,44 @@ function createAction(random: Random, calendar: Calendar): Action {
   };
 }
 
-const disturbances: readonly ActionKind[] = [
-  'restartContainer',
-  'restartPostmaster',
-  'replacePod',
-  'deleteBackup',
-  'apiDown',
-  'storageDown',
-  'brokerDown',
-  'brokerRestart',
-  'backup',
+/** What is worth happening at nearly the same time: the second thing while the first is going on. */
+const episodes: readonly (readonly [ActionKind, ActionKind])[] = [
+  ['backup', 'restartContainer'],
+  ['backup', 'restartPostmaster'],
+  ['backup', 'replacePod'],
+  ['backup', 'deleteBackup'],
+  ['backup', 'storageDown'],
+  ['backup', 'apiDown'],
+  ['backup', 'brokerDown'],
+  ['backup', 'brokerRestart'],
+  ['backup', 'forge'],
+  ['backup', 'backups'],
+  ['backup', 'deleteManager'],
+  ['backup', 'directory'],
+  ['backups', 'scaleDown'],
+  ['breakArchiving', 'backup'],
+  ['storageDown', 'backup'],
+  ['storageFull', 'backup'],
+  ['watchDown', 'backup'],
+  ['watchDown', 'deleteBackup'],
+  ['foreignLock', 'backup'],
+  ['foreignEntry', 'backup'],
+  ['lockBucket', 'backups'],
+  ['pingsDown', 'changeAtSoon'],
+  ['changeAtSoon', 'suspend'],
+  ['suspend', 'recreateManager'],
 ];
 
-/** Often something else happens while the first thing is going on: a restart in mid-run finds more than one in the night. */
+/** Some of what happens comes in pairs: a restart in mid-run finds more than one in the night. */
 function clustered(random: Random, action: Action): Action[] {
-  if (!random.chance(0.5)) return [action];
-  const at = action.at + random.between(1, random.pick([10, 60, 600]));
-  const other: Action = { ...action, at, kind: random.pick(disturbances), seconds: random.between(1, 1_200) };
-  return action.kind === 'changeAtSoon' || random.chance(0.5)
-    ? [{ ...action, kind: 'backup' }, other]
-    : [action, other];
+  if (!random.chance(0.6)) return [action];
+  const [first, second] = random.pick(episodes);
+  const at = action.at + random.between(1, random.pick([5, 20, 60, 600]));
+  const number = random.between(0, 1_000);
+  return [
+    { ...action, kind: first },
+    { ...action, at, kind: second, number, seconds: Math.min(action.seconds, random.between(1, 3_000)) },
+  ];
 }
 
 function createNoise(random: Random): Noise {

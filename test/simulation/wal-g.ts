@@ -72,7 +72,7 @@ export function launch(walG: WalG, database: Database, request: StartRequest): R
 /** Without archiving PostgreSQL ≤ 14 waits for ever. */
 function pushSeconds({ random }: WalG, database: Database): number {
   if (database.exclusive && !database.archiving) return Number.POSITIVE_INFINITY;
-  const long = random.chance(0.03);
+  const long = random.chance(0.06);
   return long ? random.between(600, 20_000) : random.between(2, random.pick([5, 40, 240]));
 }
 

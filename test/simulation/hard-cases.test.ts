@@ -1,0 +1,35 @@
+/** The hard cases, each played to its end with all invariants checked, and by crashes at every single effect. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { hardCases } from './hard-cases.ts';
+import { play } from './script.ts';
+
+for (const { name, numbers, script, want } of hardCases) {
+  test(`${numbers.map((number) => `#${number}`).join(' ')} ${name}`, async () => {
+    const played = await play(script);
+    assert.deepEqual(played.violations, [], played.trace.slice(-80).join('\n'));
+    want(played);
+  });
+}
+
+test('#12 #16 a crash before and after every single effect of a day with backup and rotation', async (context) => {
+  let effects = 0;
+  for (let at = 1; ; at += 1) {
+    for (const moment of ['before', 'after'] as const) {
+      let count = 0;
+      const { outcomes, violations, database } = await play({
+        days: 1,
+        lines: [[9_000, 'backup'], [20_000, 'backup']],
+        prepare: (world) => {
+          world.saboteur = (now, effect) => now === moment && !/(list|get) /.test(effect) && ++count === at;
+        },
+      });
+      assert.deepEqual(violations, [], `crash ${moment} effect ${at}`);
+      assert.equal(database.bucket.entries.length, 2, `crash ${moment} effect ${at}`);
+      assert.deepEqual([...new Set(outcomes)], ['success'], `crash ${moment} effect ${at}`);
+      effects = count;
+    }
+    if (at >= 120 || at > effects) break;
+  }
+  context.diagnostic(`${Math.min(120, effects)} effects`);
+});
