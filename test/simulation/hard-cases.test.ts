@@ -19,7 +19,10 @@ test('#12 #16 a crash before and after every single effect of a day with backup 
       let count = 0;
       const { outcomes, violations, database } = await play({
         days: 1,
-        lines: [[9_000, 'backup'], [20_000, 'backup']],
+        lines: [
+          [9_000, 'backup'],
+          [20_000, 'backup'],
+        ],
         prepare: (world) => {
           world.saboteur = (now, effect) => now === moment && !/(list|get) /.test(effect) && ++count === at;
         },

@@ -38,14 +38,22 @@ const slots: readonly HardCase[] = [
       lines: [
         [slot - 5, 'pingsDown', 30_000],
         [slot + 1, 'brokerDown', 30_000],
-        [slot - 1, 'changeAt', 0, slot],
       ],
+      days: 2,
     },
     want: ({ manager, outcomes: all }) => {
-      assert.equal(all.filter((state) => state === 'success').length + (manager?.status.schedule?.missed?.count ?? 0), 1);
+      assert.equal(
+        all.filter((state) => state === 'success').length + (manager?.status.schedule?.missed?.count ?? 0),
+        2,
+      );
     },
   },
-  { numbers: [2, 63], name: 'everything comes twice to four times', script: { noise: { duplicate: 1 }, pageCap: 1, days: 2 }, want: outcomes('success', 'success') },
+  {
+    numbers: [2, 63],
+    name: 'everything comes twice to four times',
+    script: { noise: { duplicate: 1 }, pageCap: 1, days: 2 },
+    want: outcomes('success', 'success'),
+  },
   {
     numbers: [3],
     name: "the slot's name is taken by a person's PgBackup",
@@ -55,20 +63,35 @@ const slots: readonly HardCase[] = [
   {
     numbers: [4, 31],
     name: 'the manager is recreated just before and just after its slot',
-    script: { lines: [[slot - 4, 'recreateManager', 1, 4], [slot + 3, 'recreateManager', 1, 4]] },
+    script: {
+      lines: [
+        [slot - 4, 'recreateManager', 1, 61],
+        [slot + 3, 'recreateManager', 1, 61],
+      ],
+    },
     want: ({ backups }) => assert.ok(backups.length <= 1),
   },
   {
     numbers: [5],
     name: 'at changes a moment after the slot, whose tick is late',
-    script: { lines: [[slot - 10, 'pingsDown', 300], [slot + 1, 'changeAt', 0, 25_200]] },
+    script: {
+      lines: [
+        [slot - 10, 'pingsDown', 300],
+        [slot + 1, 'changeAt', 0, 70_000],
+      ],
+    },
     want: outcomes('success', 'success'),
   },
-  { numbers: [6], name: 'at changes to a time that has passed', script: { lines: [[20_000, 'changeAt', 0, 18_000]] }, want: outcomes('success') },
+  {
+    numbers: [6],
+    name: 'at changes to a time that has passed',
+    script: { lines: [[65_000, 'changeAt', 0, 60_000]] },
+    want: outcomes('success'),
+  },
   {
     numbers: [7],
     name: 'suspended over the slot, its tick lost',
-    script: { lines: [[1_000, 'suspend', 3_200]] },
+    script: { lines: [[58_000, 'suspend', 2_000]] },
     want: ({ backups, manager }) => {
       assert.equal(backups.length, 0);
       assert.equal(manager?.status.schedule?.missed, undefined);
@@ -77,24 +100,45 @@ const slots: readonly HardCase[] = [
   {
     numbers: [8],
     name: 'a cursor 40 days ahead, before the first slot and after it',
-    script: { lines: [[1_000, 'tamperCursor'], [day + 1_000, 'tamperCursor']], days: 2 },
+    script: {
+      lines: [
+        [1_000, 'tamperCursor'],
+        [day + 1_000, 'tamperCursor'],
+      ],
+      days: 2,
+    },
     want: ({ backups, events }) => {
       assert.equal(events.filter((reason) => reason === 'CursorReset').length, 2);
       assert.equal(backups.length, 2);
     },
   },
-  { numbers: [9], name: 'ticks up to four seconds early', script: { noise: { late: 0.000_001 }, days: 3, manager: 4 }, want: ({ backups }) => assert.equal(backups.length, 2) },
+  {
+    numbers: [9],
+    name: 'ticks up to four seconds early',
+    script: { noise: { late: 0.000_001 }, days: 3 },
+    want: ({ backups }) => assert.equal(backups.length, 2),
+  },
   {
     numbers: [10, 52],
     name: 'an outage of thirty days',
     script: { lines: [[day, 'pingsDown', 30 * day]], days: 32 },
-    want: ({ manager }) => assert.equal(manager?.status.schedule?.missed?.count, 29),
+    want: ({ manager }) => assert.equal(manager?.status.schedule?.missed?.count, 30),
   },
 ];
 
 const runs: readonly HardCase[] = [
-  { numbers: [13], name: 'every start arrives late', script: { noise: { lateStart: 1 } }, want: ({ backups }) => assert.equal(backups.length, 1) },
-  { numbers: [15], name: 'execs are cut half of the time', script: { noise: { cut: 0.5 }, days: 2 }, want: ({ backups }) => assert.equal(backups.length, 2) },
+  {
+    numbers: [13],
+    name: 'every start arrives late',
+    script: { noise: { lateStart: 1 } },
+    want: ({ backups }) => assert.equal(backups.length, 1),
+  },
+  {
+    numbers: [15],
+    name: 'execs are cut half of the time',
+    script: { noise: { cut: 0.5 }, days: 2 },
+    want: ({ backups }) => assert.equal(backups.length, 2),
+  },
   {
     numbers: [17],
     name: 'the container restarts when wal-g has ended, files lost',
@@ -113,8 +157,14 @@ const runs: readonly HardCase[] = [
   {
     numbers: [19, 20],
     name: 'three in the same second, their add events lost',
-    script: { lines: [[9_000, 'watchDown', 5, 1], [9_001, 'backups']] },
-    want: ({ outcomes: all }) => assert.deepEqual(all.toSorted(), ['error AlreadyRunning', 'error AlreadyRunning', 'success', 'success']),
+    script: {
+      lines: [
+        [9_000, 'watchDown', 5, 1],
+        [9_001, 'backups'],
+      ],
+    },
+    want: ({ outcomes: all }) =>
+      assert.deepEqual(all.toSorted(), ['error AlreadyRunning', 'error AlreadyRunning', 'success', 'success']),
   },
   {
     numbers: [21],
@@ -147,32 +197,62 @@ const runs: readonly HardCase[] = [
     numbers: [24, 36],
     name: 'archiving is broken for two days; what is stored then counts for nothing',
     script: { days: 5, lines: [[2 * day, 'breakArchiving', 2 * day, 0]] },
-    want: ({ outcomes: all }) =>
-      assert.deepEqual(all, ['success', 'error WalgError', 'error WalgError', 'success']),
+    want: ({ outcomes: all }) => assert.deepEqual(all, ['success', 'error WalgError', 'error WalgError', 'success']),
   },
-  { numbers: [26], name: 'storage is gone at the proof for 50 minutes', script: { prepare: storageGoneAtProof(3_000) }, want: outcomes('success') },
+  {
+    numbers: [26],
+    name: 'storage is gone at the proof for 50 minutes',
+    script: { prepare: storageGoneAtProof(3_000) },
+    want: outcomes('success'),
+  },
   {
     numbers: [26, 27],
     name: 'storage is gone at the proof for 90 minutes',
     script: { prepare: storageGoneAtProof(5_400) },
     want: ({ backups }) => assert.match(backups[0]?.status.message ?? '', /could not be proved/),
   },
-  { numbers: [27], name: 'details of a foreign entry cannot be read for a while', script: { lines: [[slot - 10, 'breakDetail', 2_000]] }, want: outcomes('success') },
+  {
+    numbers: [27],
+    name: 'details of a foreign entry cannot be read for a while',
+    script: { lines: [[slot - 10, 'breakDetail', 2_000]] },
+    want: outcomes('success'),
+  },
   {
     numbers: [28],
     name: 'the pod is pending for a quarter of an hour, the add event lost',
-    script: { lines: [[slot - 100, 'restartContainer', 900], [slot - 1, 'watchDown', 20, 1]] },
+    script: {
+      lines: [
+        [slot - 10, 'restartContainer', 900],
+        [slot + 700, 'restartContainer', 900],
+        [slot - 1, 'watchDown', 20, 1],
+      ],
+    },
     want: outcomes('error NoPodAccess'),
   },
-  { numbers: [29], name: 'the StatefulSet is scaled to 0', script: { lines: [[slot - 100, 'scaleDown', 600]] }, want: outcomes('error NoPodAccess') },
-  { numbers: [32], name: 'the directory changes during a run', script: { days: 2, lines: [[slot + 1, 'directory', 0, 2]] }, want: outcomes('success', 'success') },
+  {
+    numbers: [29],
+    name: 'the StatefulSet is scaled to 0',
+    script: { lines: [[slot - 100, 'scaleDown', 600]] },
+    want: outcomes('error NoPodAccess'),
+  },
+  {
+    numbers: [32],
+    name: 'the directory changes during a run',
+    script: { days: 2, lines: [[slot + 1, 'directory', 0, 2]] },
+    want: outcomes('success', 'success'),
+  },
   {
     numbers: [33],
     name: "the pod's clock is ten minutes behind",
     script: { database: { skew: -600 } },
     want: ({ backups }) => assert.match(backups[0]?.status.duration ?? '', /^\d+(s|m\d+s)$/),
   },
-  { numbers: [35], name: 'the namespace is being deleted', script: { prepare: (world) => world.scheduler.at((1_640_995_200 + 2_000) * 1000, () => world.api.terminate('shop')) }, want: () => undefined },
+  {
+    numbers: [35],
+    name: 'the namespace is being deleted',
+    script: { prepare: (world) => terminate(world, slot - 5) },
+    want: () => undefined,
+  },
 ];
 
 const rotations: readonly HardCase[] = [
@@ -185,11 +265,23 @@ const rotations: readonly HardCase[] = [
       assert.equal(manager?.status.conditions.rotation?.servedBackup, backups[1]?.metadata.uid);
     },
   },
-  { numbers: [39], name: 'each day its own rotation', script: { days: 5 }, want: ({ manager }) => assert.equal(new Set(manager?.status.conditions.rotation?.log?.map(({ id }) => id)).size, 5) },
+  {
+    numbers: [39],
+    name: 'each day its own rotation',
+    script: { days: 5 },
+    want: ({ manager }) => assert.equal(new Set(manager?.status.conditions.rotation?.log?.map(({ id }) => id)).size, 5),
+  },
   {
     numbers: [40],
     name: 'backups of an earlier CronJob stay, until they are adopted',
-    script: { days: 5, lines: [[10, 'foreignEntry'], [20, 'foreignEntry'], [3 * day, 'adopt', 0, 0]] },
+    script: {
+      days: 5,
+      lines: [
+        [10, 'foreignEntry'],
+        [20, 'foreignEntry'],
+        [3 * day, 'adopt', 0, 0],
+      ],
+    },
     want: ({ database, events }) => {
       assert.ok(events.includes('RotationRefused'));
       assert.equal(database.bucket.entries.length, 2);
@@ -213,7 +305,12 @@ const rotations: readonly HardCase[] = [
       assert.ok(events.includes('RotationRefused'));
     },
   },
-  { numbers: [45], name: 'delta chains and a permanent backup', script: { days: 12, database: { deltas: true }, lines: [[10, 'permanentEntry']] }, want: ({ database }) => assert.ok(database.bucket.entries.some(({ permanent }) => permanent)) },
+  {
+    numbers: [45],
+    name: 'delta chains and a permanent backup',
+    script: { days: 12, database: { deltas: true }, lines: [[10, 'permanentEntry']] },
+    want: ({ database }) => assert.ok(database.bucket.entries.some(({ permanent }) => permanent)),
+  },
   {
     numbers: [46, 47],
     name: 'the storage does not let wal-g delete',
@@ -226,14 +323,29 @@ const rotations: readonly HardCase[] = [
 ];
 
 const others: readonly HardCase[] = [
-  { numbers: [48], name: 'storage that fails once', script: { lines: [[10_000, 'storageDown', 700]] }, want: ({ events }) => assert.ok(!events.includes('StorageUnavailable')) },
+  {
+    numbers: [48],
+    name: 'storage that fails once',
+    script: { lines: [[10_000, 'storageDown', 700]] },
+    want: ({ events }) => assert.ok(!events.includes('StorageUnavailable')),
+  },
   {
     numbers: [48, 49, 61],
     name: 'two outages of storage, each told once',
-    script: { lines: [[10_000, 'storageDown', 3_000], [30_000, 'storageFull', 3_000]] },
+    script: {
+      lines: [
+        [10_000, 'storageDown', 3_000],
+        [30_000, 'storageFull', 3_000],
+      ],
+    },
     want: ({ events }) => assert.equal(events.filter((reason) => reason === 'StorageUnavailable').length, 2),
   },
-  { numbers: [50], name: 'the broker is down for eight hours from the slot on', script: { lines: [[slot + 1, 'brokerDown', 29_000]] }, want: outcomes('success') },
+  {
+    numbers: [50],
+    name: 'the broker is down for eight hours from the slot on',
+    script: { lines: [[slot + 1, 'brokerDown', 29_000]], days: 2 },
+    want: outcomes('success', 'success'),
+  },
   {
     numbers: [51],
     name: 'AlreadyRunning, and a crash after the patch',
@@ -243,18 +355,72 @@ const others: readonly HardCase[] = [
   {
     numbers: [52],
     name: 'timers are made and never fire',
-    script: { prepare: (_world, eventing) => void Object.assign(eventing.quiet, { wanted: (purpose: string) => purpose === 'sweep' || purpose === 'probe' }) },
+    script: {
+      prepare: (_world, eventing) =>
+        void Object.assign(eventing.quiet, { wanted: (purpose: string) => purpose === 'sweep' || purpose === 'probe' }),
+    },
     want: outcomes('success'),
   },
-  { numbers: [54, 55], name: 'pages of one object, tokens that expire, a function that dies', script: { pageCap: 1, days: 4, noise: { crash: 0.01 }, lines: [[slot, 'expireTokens'], [slot + 230, 'expireTokens'], [day, 'expireTokens']] }, want: ({ backups }) => assert.equal(backups.length, 2) },
-  { numbers: [56], name: 'the source restarts while PgBackups are made', script: { lines: [[9_000, 'watchDown', 60, 0], [9_010, 'backup']] }, want: outcomes('success', 'success') },
-  { numbers: [59], name: 'the manager is deleted during a run', script: { lines: [[slot + 2, 'deleteManager']] }, want: ({ database, outcomes: all, world }) => {
+  {
+    numbers: [54, 55],
+    name: 'pages of one object, tokens that expire, a function that dies',
+    script: {
+      pageCap: 1,
+      days: 4,
+      noise: { crash: 0.01 },
+      lines: [
+        [slot, 'expireTokens'],
+        [slot + 230, 'expireTokens'],
+        [day, 'expireTokens'],
+      ],
+    },
+    want: ({ backups }) => assert.equal(backups.length, 2),
+  },
+  {
+    numbers: [56],
+    name: 'the source restarts while PgBackups are made',
+    script: {
+      lines: [
+        [9_000, 'watchDown', 60, 0],
+        [9_010, 'backup'],
+      ],
+    },
+    want: outcomes('success', 'success'),
+  },
+  {
+    numbers: [59],
+    name: 'the manager is deleted during a run',
+    script: { lines: [[slot + 2, 'deleteManager']] },
+    want: ({ database, outcomes: all, world }) => {
       assert.deepEqual(all, ['success']);
       assert.equal(database.bucket.entries.length, 1);
       assert.deepEqual(world.api.all('pingsources'), []);
-    } },
-  { numbers: [60], name: 'a PgBackup without any manager loses its add event', script: { manager: undefined, lines: [[900, 'watchDown', 60, 1], [910, 'backup']] }, want: outcomes('success') },
-  { numbers: [64], name: 'forged events of every kind during a run', script: { lines: [[slot + 1, 'forge', 0, 2], [slot + 3, 'forge', 0, 1], [50_000, 'forge', 0, 2]] }, want: outcomes('success') },
+    },
+  },
+  {
+    numbers: [60],
+    name: 'a PgBackup without any manager loses its add event',
+    script: {
+      manager: undefined,
+      lines: [
+        [900, 'watchDown', 60, 1],
+        [910, 'backup'],
+      ],
+    },
+    want: outcomes('success'),
+  },
+  {
+    numbers: [64],
+    name: 'forged events of every kind during a run',
+    script: {
+      lines: [
+        [slot + 1, 'forge', 0, 2],
+        [slot + 3, 'forge', 0, 1],
+        [50_000, 'forge', 0, 2],
+      ],
+    },
+    want: outcomes('success'),
+  },
 ];
 
 export const hardCases: readonly HardCase[] = [...slots, ...runs, ...rotations, ...others];
@@ -315,3 +481,14 @@ function removeAll(world: World): void {
   world.outages.watch = false;
 }
 
+/** Nothing can be made in the namespace any more; a minute later everything in it is gone. */
+function terminate(world: World, seconds: number): void {
+  const at = world.scheduler.now() + seconds * 1000;
+  world.scheduler.at(at, () => world.api.terminate('shop'));
+  world.scheduler.at(at + 60_000, () => {
+    for (const { metadata } of world.api.all('pgmanagers')) {
+      world.truth.forgiven.add(metadata.uid);
+      world.api.remove(`/apis/aidbox.pg/v01/namespaces/shop/pgmanagers/${metadata.name}`);
+    }
+  });
+}

@@ -127,13 +127,17 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'one too few is kept',
-    patches: [{ file: 'functions/domain/cut.ts', from: `[Math.max(1, retain) - 1]`, to: `[Math.max(1, retain - 1) - 1]` }],
+    patches: [
+      { file: 'functions/domain/cut.ts', from: `[Math.max(1, retain) - 1]`, to: `[Math.max(1, retain - 1) - 1]` },
+    ],
     breaks: [6],
     within: 50,
   },
   {
     name: 'what is not ours is deleted unasked',
-    patches: [{ file: 'functions/domain/cut.ts', from: `if (holdings.adopt || doomed`, to: `if (!holdings.adopt || doomed` }],
+    patches: [
+      { file: 'functions/domain/cut.ts', from: `if (holdings.adopt || doomed`, to: `if (!holdings.adopt || doomed` },
+    ],
     breaks: [6],
     within: 400,
   },
@@ -172,9 +176,13 @@ export const plantedBugs: readonly PlantedBug[] = [
         from: `return done === 'created' ? 'applied' : 'conflict';`,
         to: `return done === 'created' ? 'applied' : 'applied';`,
       },
-      { file: 'functions/schedule/gather.ts', from: `    run === undefined
-      ? undefined`, to: `    run !== 0
-      ? undefined` },
+      {
+        file: 'functions/schedule/gather.ts',
+        from: `    run === undefined
+      ? undefined`,
+        to: `    run !== 0
+      ? undefined`,
+      },
     ],
     breaks: [1],
     within: 400,
@@ -200,7 +208,11 @@ export const plantedBugs: readonly PlantedBug[] = [
         from: `  if (existing !== undefined && contains(existing, desired)) return 'applied';`,
         to: `  return 'applied';`,
       },
-      { file: 'functions/schedule/sweep.ts', from: `    await effects.sink.post(event);`, to: `    await Promise.resolve(event);` },
+      {
+        file: 'functions/schedule/sweep.ts',
+        from: `    await effects.sink.post(event);`,
+        to: `    await Promise.resolve(event);`,
+      },
     ],
     breaks: [5, 10],
     within: 50,
@@ -256,7 +268,11 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'PgBackups are pruned before the delete is verified',
     patches: [
-      { file: 'functions/rotation/running.ts', from: `  if (left.length > 0) {`, to: `  if (left.length > 1_000_000) {` },
+      {
+        file: 'functions/rotation/running.ts',
+        from: `  if (left.length > 0) {`,
+        to: `  if (left.length > 1_000_000) {`,
+      },
       { file: 'functions/rotation/running.ts', from: `    deleted: gone,`, to: `    deleted: planned?.names ?? gone,` },
     ],
     breaks: [6],

@@ -40,7 +40,8 @@ export function createScenario(seed: number): Scenario {
   // Between busy days a long while in which little can happen: nobody wakes the functions, or nobody wants a backup.
   const from = random.between(0, busy - 1);
   const others = Array.from({ length: count }, () => createAction(random, { busy, from, gap, managers }));
-  if (gap > 0) others.push(createGap(random, { at: from * 86_400 + random.between(0, 80_000), seconds: gap * 86_400 - 90_000 }));
+  if (gap > 0)
+    others.push(createGap(random, { at: from * 86_400 + random.between(0, 80_000), seconds: gap * 86_400 - 90_000 }));
   const actions = [...managers, ...others.flatMap((action) => clustered(random, action))].toSorted(
     (a, b) => a.at - b.at,
   );

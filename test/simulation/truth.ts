@@ -210,7 +210,17 @@ function lifeOf(truth: Truth, { metadata, ...rest }: Stored, now: number): Manag
   if (life === undefined) {
     const { uid, name, namespace } = metadata;
     const statefulSet = (rest['spec'] as PgManager['spec']).selector.name;
-    life = { uid, name, namespace, statefulSet, created: now, wishes: [], cursors: [], missed: new Map(), retention: [] };
+    life = {
+      uid,
+      name,
+      namespace,
+      statefulSet,
+      created: now,
+      wishes: [],
+      cursors: [],
+      missed: new Map(),
+      retention: [],
+    };
     truth.managers.set(uid, life);
   }
   return life;

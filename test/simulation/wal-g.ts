@@ -22,6 +22,8 @@ export interface WalG {
   readonly witness: Witness;
   /** How likely wal-g fails without a reason that anybody can see. */
   failures: number;
+  /** How likely a push takes up to hours. */
+  slow: number;
 }
 
 /** What a planted secret looks like; none of it may be seen anywhere. */
@@ -70,9 +72,9 @@ export function launch(walG: WalG, database: Database, request: StartRequest): R
 }
 
 /** Without archiving PostgreSQL ≤ 14 waits for ever. */
-function pushSeconds({ random }: WalG, database: Database): number {
+function pushSeconds({ random, slow }: WalG, database: Database): number {
   if (database.exclusive && !database.archiving) return Number.POSITIVE_INFINITY;
-  const long = random.chance(0.06);
+  const long = random.chance(slow);
   return long ? random.between(600, 20_000) : random.between(2, random.pick([5, 40, 240]));
 }
 

@@ -99,6 +99,7 @@ export function createWorld({ seed, start, traced }: WorldOptions): World {
       scheduler,
       random: createRandom(seed, 'wal-g'),
       failures: 0,
+      slow: 0.06,
       witness: {
         began: (database, run) => world.truth.began(database, run),
         deletes: (database, doomed) => world.truth.deletes(database, doomed),
