@@ -7,23 +7,25 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import type { Part } from '../progress.ts';
 import { onPath } from './path.ts';
-import { goRecipes, type BinaryName, type GoRecipe } from './recipes.ts';
+import { goRecipes, type AdapterName, type BinaryName, type GoRecipe } from './recipes.ts';
+
+type Name = BinaryName | AdapterName;
 
 /** What is missing to build this binary here; undefined when nothing is. */
-function missingToBuild(name: BinaryName): string | undefined {
+function missingToBuild(name: Name): string | undefined {
   if (onPath('go') === undefined) return 'Go ≥ 1.24';
   return goRecipes[name].cgo && onPath('gcc') === undefined ? 'gcc' : undefined;
 }
 
 /** Runs `go build`; the result depends on the sources only (no paths, no build ids, no version control stamps). */
-export async function goBuild(name: BinaryName, target: string, part: Part, signal?: AbortSignal): Promise<void> {
+export async function goBuild(name: Name, target: string, part: Part, signal?: AbortSignal): Promise<void> {
   const recipe = goRecipes[name];
   const missing = missingToBuild(name);
   if (missing !== undefined) throw new Error(`install ${missing} to build it`);
   // Beside a package.json and other modules `go` could pick up a workspace: it gets a directory of its own.
   const dir = mkdtempSync(join(tmpdir(), 'aidboxops-build-'));
   try {
-    cpSync(join(import.meta.dirname, name), dir, { recursive: true });
+    cpSync(join(import.meta.dirname, recipe.folder ?? name), dir, { recursive: true });
     const env = buildEnvironment(recipe);
     part.update(`building with go, usually ${recipe.usual}`);
     await runAndCount(['mod', 'download'], { dir, env, signal }, (count) =>

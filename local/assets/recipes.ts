@@ -1,8 +1,9 @@
 /** What the local environment is made of, and where each part comes from. */
 
-/** How to build a part from its Go module; go.mod and go.sum are in the folder of the part's name. */
+/** How to build a part from its Go module; go.mod and go.sum are in the folder of the part's name, or in `folder`. */
 export interface GoRecipe {
   readonly version: string;
+  readonly folder?: string;
   readonly package: string;
   readonly cgo: boolean;
   readonly linkerFlags: readonly string[];
@@ -23,6 +24,9 @@ export interface Release {
 /** Name of a binary. */
 export type BinaryName = 'kube-apiserver' | 'etcd' | 'kubectl' | 'wal-g';
 
+/** Name of an adapter of Knative: tests hold the stand-ins against it. There are no releases but images. */
+export type AdapterName = 'apiserver_receive_adapter' | 'mtping';
+
 const kubernetesVersion = 'v1.34.4';
 
 const kubernetesFlags = [
@@ -31,8 +35,22 @@ const kubernetesFlags = [
   '-X k8s.io/component-base/version.gitMinor=34',
 ];
 
+/** The release of Knative that tests compare with, eventing and serving alike. */
+export const knativeVersion = 'v0.48.2';
+
+function adapterRecipe(name: AdapterName): GoRecipe {
+  return {
+    version: knativeVersion,
+    folder: 'knative-eventing',
+    package: `knative.dev/eventing/cmd/${name}`,
+    cgo: false,
+    linkerFlags: [],
+    usual: '1 to 5 min',
+  };
+}
+
 /** Builds from the Go module proxy. wal-g 1.1 is the newest that the proxy serves complete. */
-export const goRecipes: Readonly<Record<BinaryName, GoRecipe>> = {
+export const goRecipes: Readonly<Record<BinaryName | AdapterName, GoRecipe>> = {
   'kube-apiserver': {
     version: kubernetesVersion,
     package: 'k8s.io/kubernetes/cmd/kube-apiserver',
@@ -55,6 +73,8 @@ export const goRecipes: Readonly<Record<BinaryName, GoRecipe>> = {
     linkerFlags: [],
     usual: '1 to 4 min',
   },
+  apiserver_receive_adapter: adapterRecipe('apiserver_receive_adapter'),
+  mtping: adapterRecipe('mtping'),
 };
 
 /** The newest 1.34 for which there is an envtest release. */
