@@ -1,16 +1,23 @@
 /** What a look at one StatefulSet's backups leads to. The running one first, then the oldest that waits, then telling. No side effects. */
 import { isFinished, isLaunching, isRunning } from '../domain/backups.ts';
 import type { Command, Decision } from '../domain/commands.ts';
-import { defined } from '../domain/defined.ts';
 import { byAge } from '../domain/managers.ts';
 import type { PgBackup } from '../domain/resources.ts';
-import { rfc3339 } from '../domain/time.ts';
 import { timerName } from '../domain/timer.ts';
 import { announceCommands, conditionCommands, owedAnnouncements } from './announce.ts';
 import type { Observation } from './observation.ts';
 import { judgeRunning } from './running.ts';
-import { alreadyRunning, end, judgeStart, observeTimer, orphanStop, pendBehind, stepCommands } from './starting.ts';
-import { applyBackupStatus, type Step } from './step.ts';
+import {
+  alreadyRunning,
+  end,
+  judgeStart,
+  observeTimer,
+  orphanStop,
+  pendBehind,
+  relaunch,
+  stepCommands,
+} from './starting.ts';
+import type { Step } from './step.ts';
 
 /** The unfinished PgBackups in the order they are served: a running one always beats those not started, then age decides. */
 export function inTurn(open: readonly PgBackup[]): PgBackup[] {
@@ -21,11 +28,10 @@ export function inTurn(open: readonly PgBackup[]): PgBackup[] {
 export function decide(observation: Observation): Decision {
   const [subject, ...others] = inTurn(observation.open);
   if (subject === undefined) return tell(observation, afterLast(observation));
-  const step = isRunning(subject) ? judgeRunning(observation, subject) : judgeStart(observation, subject);
+  const judged = isRunning(subject) ? judgeRunning(observation, subject) : judgeStart(observation, subject);
+  const step = judged.kind === 'unlaunched' ? relaunch(observation, subject) : judged;
   const timers = observation.firstRound ? [subject, ...others].map(observeTimer) : [];
   switch (step.kind) {
-    case 'unlaunched':
-      return relaunch(observation, subject);
     case 'write':
       return {
         commands: [...(endsNow(step) ? [] : timers), ...stepCommands(subject, step)],
@@ -104,19 +110,6 @@ function tell(observation: Observation, decision: Decision): Decision {
     next: decision.next === 'settled' ? 'again' : decision.next,
     message: decision.message,
   };
-}
-
-/** Its start never reached the pod: back into the queue, where it is the first because it is the oldest still. */
-function relaunch(observation: Observation, backup: PgBackup): Decision {
-  const message = 'the start did not reach the pod; it is tried again';
-  const status = defined({
-    state: 'pending' as const,
-    reason: 'PodNotReady',
-    message,
-    pendingSince: rfc3339(observation.now),
-    announced: backup.status.announced,
-  });
-  return { commands: [applyBackupStatus(backup, status)], next: 'again', reason: 'StartLost', message };
 }
 
 /** The observe timer of a PgBackup that is finished and announced, where a crash left it behind. */

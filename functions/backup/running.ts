@@ -79,11 +79,11 @@ const judgeByState: Readonly<Record<RunReport['state'], (sight: Sight) => Step>>
 /** The pod does not answer: it may be restarting. It has ten minutes, then the database was lost under the backup. */
 function judgeUnreachable(observation: Observation, backup: RunningBackup, why: string): Step {
   const { now } = observation;
+  const proving = provingSince(backup);
+  if (proving !== undefined && now - proving >= proofPatience)
+    return writeFailure(observation, backup, unprovable(why));
   const since = parseTime(backup.status.unprovenSince) ?? now;
-  const deadline = parseTime(backup.status.executor.deadline) ?? now;
-  const gone = observation.look?.answer.ok === false && observation.look.answer.problem.kind === 'not-found';
-  const until = since + (gone ? podPatience : Math.max(proofPatience, deadline - since + proofPatience));
-  if (now >= until) {
+  if (proving === undefined && now >= unreachableUntil(observation, backup, since)) {
     const text = `pod ${backup.status.executor.pod} could not be reached for ${span(now - since)} during the backup (${why}); nothing counts as stored. ${whatNext(observation)}`;
     return writeFailure(observation, backup, { kind: 'InitializationError', text });
   }
@@ -101,20 +101,22 @@ function judgeUnreachable(observation: Observation, backup: RunningBackup, why: 
   };
 }
 
+/** A pod that is gone has ten minutes to come back; in one that is only silent wal-g may go on until its deadline. */
+function unreachableUntil(observation: Observation, backup: RunningBackup, since: UnixSeconds): UnixSeconds {
+  const { look } = observation;
+  if (look?.answer.ok === false && look.answer.problem.kind === 'not-found') return since + podPatience;
+  const { deadline, timeoutSeconds } = backup.status.executor;
+  // The deadline is by the pod's clock, which may be far ahead of this one.
+  const atLatest = since + timeoutSeconds;
+  return Math.max(since, Math.min(parseTime(deadline) ?? atLatest, atLatest)) + proofPatience;
+}
+
 function judgeAlive(sight: Sight): Step {
   const { backup, changed, inspection, run } = sight;
   if (changed !== undefined) return { ...ended(sight, restarted(sight)), before: [stopCommand(sight)] } as Step;
-  const { executor } = backup.status;
-  const startedAt = run.startedAt;
-  if (isLaunching(backup) && startedAt !== undefined) {
-    const message = `wal-g has been running in ${executor.pod} since ${rfc3339(startedAt)}`;
-    return {
-      kind: 'write',
-      status: defined({ ...backup.status, startTime: rfc3339(startedAt), message, reason: undefined }),
-      reason: 'Started',
-      message,
-    };
-  }
+  const { executor, unprovenSince } = backup.status;
+  // Seen for the first time, or again: silence that is over must not count towards what comes later.
+  if (unprovenSince !== undefined || (isLaunching(backup) && run.startedAt !== undefined)) return seenAlive(sight);
   const overdue = inspection.podTime - (parseTime(executor.deadline) ?? inspection.podTime);
   if (overdue > proofPatience) {
     return ended(sight, {
@@ -124,6 +126,19 @@ function judgeAlive(sight: Sight): Step {
   }
   const commands = overdue > deadlineGrace ? [stopCommand(sight)] : [];
   return { kind: 'wait', commands, reason: 'Running', message: `wal-g is running in ${executor.pod}` };
+}
+
+function seenAlive({ backup, run }: Sight): Step {
+  const { executor } = backup.status;
+  const startTime = run.startedAt === undefined ? backup.status.startTime : rfc3339(run.startedAt);
+  const message = `wal-g has been running in ${executor.pod}${startTime === undefined ? '' : ` since ${startTime}`}`;
+  const cleared = { reason: undefined, pendingSince: undefined, unprovenSince: undefined };
+  return {
+    kind: 'write',
+    status: defined({ ...backup.status, ...cleared, startTime, message }),
+    reason: isLaunching(backup) ? 'Started' : 'PodBack',
+    message,
+  };
 }
 
 /** No files and no process: not launched yet, never launched, or lost with the container. */
@@ -208,23 +223,30 @@ function judgeWalMissing(sight: Sight, proof: Extract<Proof, { verdict: 'walMiss
 /** Since the end of wal-g by the pod's clock, or, when that is unknown, since the first look without proof. */
 function secondsSinceEnd({ backup, inspection, observation, run }: Sight): number {
   if (run.endedAt !== undefined) return inspection.podTime - run.endedAt;
-  return observation.now - (parseTime(backup.status.unprovenSince) ?? observation.now);
+  return observation.now - (provingSince(backup) ?? observation.now);
+}
+
+/** Since when wal-g is known to have ended without a proof. `unprovenSince` alone may be that of a silent pod. */
+function provingSince({ status }: PgBackup): UnixSeconds | undefined {
+  return status.reason === 'ProofUnknown' ? parseTime(status.unprovenSince) : undefined;
 }
 
 /** Storage that cannot be read proves nothing, neither success nor failure: for at most an hour it is asked again. */
 function judgeUnknown(sight: Sight, why: string): Step {
   const { now } = sight.observation;
-  const since = parseTime(sight.backup.status.unprovenSince) ?? now;
-  if (now - since < proofPatience) return waitForProof(sight, why);
+  const since = provingSince(sight.backup) ?? now;
+  return now - since < proofPatience ? waitForProof(sight, why) : ended(sight, unprovable(why));
+}
+
+function unprovable(why: string): Problem {
   const text = `finished but could not be proved within ${span(proofPatience)}: ${oneLine(why)}. Nothing counts as stored. Check the storage, then run a new backup.`;
-  return ended(sight, { kind: 'WalgError', text });
+  return { kind: 'WalgError', text };
 }
 
 function waitForProof(sight: Sight, why: string): Step {
   const { backup, observation } = sight;
   const message = oneLine(`wal-g has ended; proof is awaited: ${why}`);
-  if (backup.status.unprovenSince !== undefined && backup.status.reason === 'ProofUnknown')
-    return { kind: 'wait', reason: 'ProofUnknown', message };
+  if (provingSince(backup) !== undefined) return { kind: 'wait', reason: 'ProofUnknown', message };
   const startedAt = sight.run.startedAt;
   const status = defined({
     ...backup.status,

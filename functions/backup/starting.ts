@@ -24,6 +24,9 @@ const rotationPatience = 3600 + 900;
 /** How long a `start` may be under way before the pod refuses it (seconds). */
 const startValidity = 30;
 
+/** Marks a PgBackup whose last start was lost. */
+const startLost = 'the start did not reach the pod; it is tried again';
+
 /** Where a run's files go and how long it may last: of the oldest manager, or the defaults of the CRD. */
 export function settingsFor(managers: readonly PgManager[]): { directory: string; timeoutSeconds: number } {
   const backup = oldestManager(managers)?.spec.backup;
@@ -85,12 +88,21 @@ function judgeHolder(observation: Observation, backup: PgBackup, inspection: Ins
     return { kind: 'wait', reason: 'OwnRunAlive', message: 'an earlier start of this run is alive' };
   const live = observation.open.find((other) => other.metadata.uid === holder.id && !isFinished(other));
   if (live !== undefined) return end(observation, backup, alreadyRunning(observation, live));
-  return {
-    kind: 'wait',
-    commands: orphanStop(observation),
-    reason: 'OrphanStopped',
-    message: `stopping a run whose PgBackup is finished or gone (${holder.id})`,
-  };
+  return waitForOrphan(observation, backup, holder.id);
+}
+
+/** What `stop` may not or cannot end would hold this one up until the deadline of that run, or for ever. */
+function waitForOrphan(observation: Observation, backup: PgBackup, id: string): Step {
+  const since = waitingSince(backup, 'PodNotReady', observation.now);
+  const before = orphanStop(observation);
+  if (observation.now - since >= podPatience) {
+    const text = `run ${id}, whose PgBackup is finished or gone, has held the lock of the database since ${rfc3339(since)} and could not be stopped. Nothing was started. End it, then run a new backup.`;
+    return { ...end(observation, backup, { kind: 'AlreadyRunning', text }), before };
+  }
+  const message = `waiting: a run whose PgBackup is finished or gone is being stopped (${id})`;
+  const waiting = pend(observation, backup, { reason: 'PodNotReady', message });
+  const reason = 'OrphanStopped';
+  return waiting.kind === 'write' ? { ...waiting, before, reason } : { ...waiting, commands: before, reason };
 }
 
 /** Stops the holder of the lock when it is a backup without an unfinished PgBackup; empty when there is none. */
@@ -152,7 +164,14 @@ function launch(observation: Observation, backup: PgBackup, at: { place: Place; 
   return {
     kind: 'write',
     before: observation.firstRound ? [] : [observeTimer(backup)],
-    status: defined({ state: 'running' as const, message, announced: backup.status.announced, executor }),
+    status: defined({
+      state: 'running' as const,
+      message,
+      // Starts that are lost one after the other have ten minutes, not ten minutes each.
+      pendingSince: backup.status.message === startLost ? backup.status.pendingSince : undefined,
+      announced: backup.status.announced,
+      executor,
+    }),
     after: [
       {
         type: 'start',
@@ -174,6 +193,24 @@ function launch(observation: Observation, backup: PgBackup, at: { place: Place; 
     reason: 'Starting',
     message,
   };
+}
+
+/** Its start never reached the pod: back into the queue, where it is the first because it is the oldest still. */
+export function relaunch(observation: Observation, backup: PgBackup): Extract<Step, { kind: 'write' }> {
+  const { now } = observation;
+  const since = parseTime(backup.status.pendingSince) ?? now;
+  if (now - since >= podPatience) {
+    const text = `wal-g could not be started in ${backup.status.executor?.pod}: no start took effect within ${podPatience / 60} min. The log of the backup function says what the pod answered. Run a new backup when it can be reached.`;
+    return end(observation, backup, { kind: 'NoPodAccess', text });
+  }
+  const status = defined({
+    state: 'pending' as const,
+    reason: 'PodNotReady',
+    message: startLost,
+    pendingSince: rfc3339(since),
+    announced: backup.status.announced,
+  });
+  return { kind: 'write', status, reason: 'StartLost', message: startLost };
 }
 
 /** Wakes the backup function every 30 s while this PgBackup is unfinished or unannounced. */
@@ -210,7 +247,11 @@ function waitingSince(backup: PgBackup, reason: WaitReason, now: UnixSeconds): U
   return parseTime(backup.status.pendingSince) ?? now;
 }
 
-function pend(observation: Observation, backup: PgBackup, why: { reason: WaitReason; message: string }): Step {
+function pend(
+  observation: Observation,
+  backup: PgBackup,
+  why: { reason: WaitReason; message: string },
+): Extract<Step, { kind: 'write' | 'wait' | 'retry' }> {
   const status = defined({
     state: 'pending' as const,
     ...why,
@@ -229,7 +270,7 @@ export function pendBehind(observation: Observation, backup: PgBackup, first: Pg
 }
 
 /** Ends a PgBackup that was never started. */
-export function end(observation: Observation, backup: PgBackup, problem: Problem): Step {
+export function end(observation: Observation, backup: PgBackup, problem: Problem): Extract<Step, { kind: 'write' }> {
   const reason: ErrorKind = problem.kind;
   return {
     kind: 'write',

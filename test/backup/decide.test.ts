@@ -104,6 +104,19 @@ const cases: readonly Case[] = [
     wantNext: 'again',
   },
   {
+    name: 'starts that are lost for ten minutes: NoPodAccess, not one start after the other for ever',
+    given: {
+      now: slot + 700,
+      open: [launching({ status: { pendingSince: rfc3339(slot + 100) } })],
+      look: saw({ podTime: slot + 700, run: report({ state: 'none' }) }),
+      catalogue: catalogue([]),
+      managers: [],
+    },
+    wantCommands: ['status daily error NoPodAccess'],
+    wantNext: 'again',
+    wantMessage: /^NoPodAccess: wal-g could not be started in postgres-0: no start took effect within 10 min/,
+  },
+  {
     name: 'a start that seemed lost but whose backup is listed is proved, never started again',
     given: {
       open: [launching()],
@@ -233,6 +246,40 @@ const cases: readonly Case[] = [
     wantMessage: /^WalgError: finished but could not be proved within 1h: no answer/,
   },
   {
+    name: '#26 the pod was silent for a moment hours ago: the hour of proof begins when wal-g has ended',
+    given: {
+      now: slot + 14_000,
+      open: [started({ status: { unprovenSince: rfc3339(slot + 100) } })],
+      look: saw({ podTime: slot + 14_000, run: { ...exitedOk, endedAt: slot + 13_990 } }),
+      catalogue: { ok: false, problem: { kind: 'timeout', message: 'no answer' } },
+    },
+    wantCommands: ['status daily running ProofUnknown (started)'],
+    wantNext: 'again',
+    wantMessage: /^wal-g has ended; proof is awaited: no answer$/,
+  },
+  {
+    name: '#26 the pod is replaced while proof is awaited: the hour goes on',
+    given: {
+      now: slot + 1100,
+      open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
+      look: sawNothing('not-found', 'pods "postgres-0" not found'),
+      managers: [],
+    },
+    wantCommands: [],
+    wantNext: 'wait',
+  },
+  {
+    name: '#26 and does not come back within it: WalgError that says so',
+    given: {
+      now: slot + 4000,
+      open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
+      look: sawNothing('not-found', 'pods "postgres-0" not found'),
+    },
+    wantCommands: ['status daily error WalgError (started)'],
+    wantNext: 'again',
+    wantMessage: /^WalgError: finished but could not be proved within 1h: pods "postgres-0" not found/,
+  },
+  {
     name: '#26 storage back after 50 minutes: success',
     given: {
       now: slot + 3400,
@@ -343,6 +390,28 @@ const cases: readonly Case[] = [
     wantNext: 'again',
   },
   {
+    name: 'a pod that was silent answers again: the silence is over, and is not said any more',
+    given: {
+      now: slot + 400,
+      open: [started({ status: { unprovenSince: rfc3339(slot + 100), message: 'pod postgres-0 does not answer: x' } })],
+      look: saw({ podTime: slot + 400, run: report({ startedAt: slot + 2 }) }),
+      managers: [],
+    },
+    wantCommands: ['status daily running (started)'],
+    wantNext: 'again',
+    wantMessage: /^wal-g has been running in postgres-0 since 2022-01-02T06:00:02Z$/,
+  },
+  {
+    name: 'a silent pod whose clock is years ahead: its deadline does not keep the run open for years',
+    given: {
+      now: slot + 100 + 43_200 + 3600,
+      open: [started({ status: { unprovenSince: rfc3339(slot + 100), executor: executor(slot + 10 * 31_536_000) } })],
+      look: sawNothing('timeout', 'no answer from the container in time'),
+    },
+    wantCommands: ['status daily error InitializationError (started)'],
+    wantNext: 'again',
+  },
+  {
     name: '#19 two of the same second: the running one stays although its UID is greater, the other is AlreadyRunning',
     given: {
       open: [backup({ name: 'aaa' }), started({ name: 'zzz' })],
@@ -401,8 +470,23 @@ const cases: readonly Case[] = [
   {
     name: '#22 lock held by a run without an unfinished PgBackup: it is stopped, then the start follows',
     given: { open: [backup()], look: saw({ holder: { id: 'uid-deleted', kind: 'backup' } }), managers: [] },
-    wantCommands: ['stop uid-deleted'],
-    wantNext: 'wait',
+    wantCommands: ['stop uid-deleted', 'status daily pending PodNotReady'],
+    wantNext: 'again',
+    wantMessage: /^waiting: a run whose PgBackup is finished or gone is being stopped \(uid-deleted\)$/,
+  },
+  {
+    name: '#22 an orphan that cannot be stopped holds nobody up for ever',
+    given: {
+      now: slot + 660,
+      open: [
+        backup({ status: { state: 'pending', reason: 'PodNotReady', message: 'x', pendingSince: rfc3339(slot + 60) } }),
+      ],
+      look: saw({ podTime: slot + 660, holder: { id: 'uid-deleted', kind: 'backup' } }),
+      managers: [],
+    },
+    wantCommands: ['stop uid-deleted', 'status daily error AlreadyRunning'],
+    wantNext: 'again',
+    wantMessage: /^AlreadyRunning: run uid-deleted, .* since 2022-01-02T06:01:00Z and could not be stopped/,
   },
   {
     name: '#22 deleted in mid-run, nothing else unfinished: stopped, and the event comes again until it is over',
@@ -621,6 +705,33 @@ test('what is pinned at the launch comes from the pod and from the oldest manage
   assert.deepEqual(start?.order.work.kind === 'backup' && JSON.parse(start.order.work.userData), {
     aidboxops: { uid: 'uid-daily', namespace: 'shop', statefulSet: 'postgres' },
   });
+});
+
+test('a launch after a lost start remembers since when starts are lost; any other begins anew', () => {
+  const pending = { state: 'pending', reason: 'PodNotReady', pendingSince: rfc3339(slot) };
+  const lost = firstStatus(
+    decide(
+      observe({
+        open: [launching()],
+        look: saw({ podTime: slot + 36, run: report({ state: 'none' }) }),
+        catalogue: catalogue([]),
+      }),
+    ).commands,
+  );
+  const again = decide(observe({ now: slot + 90, open: [backup({ status: lost })], look: saw() }));
+  assert.equal(firstStatus(again.commands).pendingSince, rfc3339(slot + 60));
+  const other = decide(
+    observe({ now: slot + 90, open: [backup({ status: { ...pending, message: 'waiting' } })], look: saw() }),
+  );
+  assert.equal(firstStatus(other.commands).pendingSince, undefined);
+});
+
+test('a silence that is over leaves nothing behind in the status', () => {
+  const before = started({ status: { unprovenSince: rfc3339(slot + 100), pendingSince: rfc3339(slot) } });
+  const status = firstStatus(
+    decide(observe({ open: [before], look: saw({ run: report({ startedAt: slot + 2 }) }) })).commands,
+  );
+  assert.deepEqual([status.unprovenSince, status.pendingSince, status.reason], [undefined, undefined, undefined]);
 });
 
 test("finishTime is when wal-g ended by the pod's clock, not when it was noticed", () => {
