@@ -105,8 +105,20 @@ export function prove(answer: CatalogueAnswer, claim: Claim): Proof {
   const timelines = readTimelines(answer.wal);
   if (timelines === undefined)
     return { verdict: 'unknown', why: oneLine(answer.error ?? 'the stored WAL could not be listed') };
+  const hidden = whatIsNotSaid(entry, answer);
+  if (hidden !== undefined) return { verdict: 'unknown', why: hidden };
   const missing = firstMissingSegment(entry, timelines, answer.ready);
   return missing === undefined ? { verdict: 'proved', entry } : { verdict: 'walMissing', entry, segment: missing };
+}
+
+/** What keeps a proof from being one: without both ends of its WAL a backup that lacks some would look whole. */
+function whatIsNotSaid(entry: CatalogueEntry, { ready, readyTotal }: CatalogueAnswer): string | undefined {
+  const { name, startLSN, finishLSN } = entry;
+  if (startLSN === undefined || BigInt(finishLSN ?? 0) <= BigInt(startLSN))
+    return `${name} is listed without the positions of its WAL`;
+  const oldest = ready[0];
+  const mayWaitUnseen = readyTotal > ready.length && (oldest === undefined || segmentRange(entry)[0] < oldest);
+  return mayWaitUnseen ? `${readyTotal} WAL segments wait to be archived, more than can be looked through` : undefined;
 }
 
 function isClaimed({ owner }: CatalogueEntry, claim: Claim): boolean {

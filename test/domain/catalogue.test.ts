@@ -60,10 +60,24 @@ const verdicts: readonly (readonly [string, Partial<CatalogueAnswer>, string])[]
   ['missing_segments of null', { wal: wal.replace('"missing_segments":[]', '"missing_segments":null') }, 'proved'],
   [
     'its segment still waiting to be archived, a namesake stored',
-    { ready: ['000000010000000000000006'] },
+    { ready: ['000000010000000000000006'], readyTotal: 1 },
     'walMissing',
   ],
-  ['a later segment waiting to be archived', { ready: ['000000010000000000000007'] }, 'proved'],
+  ['a finish LSN of 0', { backups: detail.replace('100669816', '0') }, 'unknown'],
+  ['no finish LSN', { backups: detail.replace('"finish_lsn":100669816,', '') }, 'unknown'],
+  ['a finish LSN of null', { backups: detail.replace('100669816', 'null') }, 'unknown'],
+  ['no start LSN', { backups: detail.replace('"start_lsn":100663336,', '') }, 'unknown'],
+  [
+    'more segments waiting than are listed, all of those later',
+    { ready: ['000000010000000000000007'], readyTotal: 20_001 },
+    'unknown',
+  ],
+  [
+    'more segments waiting than are listed, some of those older',
+    { ready: ['000000010000000000000005', '000000010000000000000007'], readyTotal: 20_001 },
+    'proved',
+  ],
+  ['a later segment waiting to be archived', { ready: ['000000010000000000000007'], readyTotal: 1 }, 'proved'],
   [
     'WAL of another timeline only',
     { wal: wal.replaceAll('"0000000100', '"0000000200').replace('"id":1', '"id":2') },
