@@ -16,7 +16,8 @@ const secrets: readonly (readonly [RegExp, string])[] = [
     /((?:password|passwd|passphrase|secret|token|credential|signature|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|libsodium[_-]?key)\\?["']?\s*[=:]\s*)(?:\\?"[^"\n]{1,4096}"|\\?'[^'\n]{1,4096}'|\\?["']?[^\s"',;&]{1,4096})/gi,
     '$1***',
   ],
-  [/\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{4,}/g, '***'],
+  // Bounded like all of these: a log may hold any bytes, and an open end is looked for anew from each beginning.
+  [/\beyJ[\w-]{8,4096}\.[\w-]{8,4096}\.[\w-]{4,}/g, '***'],
 ];
 
 /** The text without secrets: credentials in URLs, keys, tokens, passwords. */

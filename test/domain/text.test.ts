@@ -39,7 +39,13 @@ for (const text of [
 
 test('a text of any size is searched in little time', () => {
   const begin = process.cpuUsage();
-  for (const text of ['a://'.repeat(50_000), 'token='.repeat(50_000), 'a:'.repeat(100_000), 'eyJ'.repeat(100_000)])
+  for (const text of [
+    'a://'.repeat(50_000),
+    'token='.repeat(50_000),
+    'a:'.repeat(100_000),
+    'eyJ'.repeat(100_000),
+    'eyJaaaaaaaa-'.repeat(25_000),
+  ])
     redact(text);
   assert.ok(process.cpuUsage(begin).user < 5_000_000);
 });
