@@ -100,7 +100,9 @@ function clockMinutes(time: string | undefined): string {
 function wording(stored: string | undefined, fact: string, detail: string | undefined): string {
   if (detail === undefined) return oneLine(fact);
   const prefix = `${oneLine(fact)}: "`;
-  return stored?.startsWith(prefix) === true ? stored : oneLine(`${prefix}${detail.slice(0, maxDetailLength)}"`);
+  // Secrets are hidden before the cut: half of one is not recognised.
+  const shown = oneLine(detail).slice(0, maxDetailLength);
+  return stored?.startsWith(prefix) === true ? stored : oneLine(`${prefix}${shown}"`);
 }
 
 /** Kubernetes Events → CloudEvents → `announced`. Whoever finds it behind tells again, under the same ids. */

@@ -231,6 +231,12 @@ test('a manager that was never looked at has nothing to tell', () => {
   assert.deepEqual(decide({ now: slot, manager: aManager().build() }).commands, []);
 });
 
+test('#9 a secret across the cut of a long detail is hidden whole', () => {
+  const detail = `${'x'.repeat(380)} https://user:${'geheim'.repeat(10)}@minio/b`;
+  const { commands } = decide({ now: slot, manager: managerWith(undefined), verdict: { ...noBucket, detail } });
+  assert.ok(!JSON.stringify(commands).includes('geheim'));
+});
+
 test('a message is one line without secrets', () => {
   const detail = 'PUT https://user:geheim@minio/b failed\nAWS_SECRET_ACCESS_KEY=abc';
   const { commands } = decide({ now: slot, manager: managerWith(undefined), verdict: { ...noBucket, detail } });
