@@ -42,8 +42,7 @@ async function run<T>(world: World, activation: Activation, asked: Exec<T>): Pro
   if (name.startsWith('start') && world.random.chance(world.noise.lateStart)) return late(world, asked, database!);
   if (world.random.chance(world.noise.cut)) return problem('transient', 'stream was cut before the command');
   const result = asked.work(database!);
-  if (asked.writes)
-    world.note(`${activation.name} ${effect} in ${pod.namespace}/${pod.pod}: ${JSON.stringify(result)}`);
+  if (asked.writes) world.note(`${activation.name} ${effect} in ${pod.namespace}/${pod.pod}`, result);
   await leave(world, activation, effect);
   if (asked.writes && world.random.chance(world.noise.cut)) return problem('unknown', 'stream was cut');
   return result;
@@ -62,7 +61,7 @@ function secondsOf(world: World, { name, pod }: Exec<unknown>): number {
 async function late<T>(world: World, { name, work }: Exec<T>, database: Database): Promise<RunnerResult<T>> {
   const { random, scheduler } = world;
   scheduler.at(scheduler.now() + random.between(1_000, 600_000), () => {
-    if (database.up) world.note(`late ${name}: ${JSON.stringify(work(database))}`);
+    if (database.up) world.note(`late ${name}`, work(database));
   });
   await scheduler.sleep(20_000);
   return problem('timeout', 'no answer from the container in time');

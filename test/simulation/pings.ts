@@ -12,7 +12,7 @@ interface Spec {
 
 /** A half-minute timer that has been ticking this long ticks less often: lost ticks that cost nothing to simulate. */
 const patience = [
-  { age: 4 * 60_000, pause: 25_000 },
+  { age: 60_000, pause: 85_000 },
   { age: 15 * 60_000, pause: 230_000 },
   { age: 2 * 3_600_000, pause: 880_000 },
 ] as const;

@@ -28,7 +28,7 @@ const rare: readonly ActionKind[] = [
 /** The scenario of a seed. One in six is without any chance, so that actions alone are seen as well. */
 export function createScenario(seed: number): Scenario {
   const random = createRandom(seed, 'scenario');
-  const gap = random.chance(0.25) ? random.between(5, 45) : 0;
+  const gap = random.chance(0.4) ? random.between(10, 45) : 0;
   const busy = random.pick([1, 2, 2, 3, 3, 4, 6]);
   const days = busy + gap;
   const databases = Array.from({ length: random.pick([1, 1, 1, 2]) }, (_, at) => createOptions(random, at));
@@ -40,9 +40,11 @@ export function createScenario(seed: number): Scenario {
   // Between busy days a long while in which little can happen: nobody wakes the functions, or nobody wants a backup.
   const from = random.between(0, busy - 1);
   const others = Array.from({ length: count }, () => createAction(random, { busy, from, gap, managers }));
-  if (gap > 0)
-    others.push(createGap(random, { at: from * 86_400 + random.between(0, 80_000), seconds: gap * 86_400 - 90_000 }));
-  const actions = [...managers, ...others.flatMap((action) => clustered(random, action))].toSorted(
+  const quiet =
+    gap === 0
+      ? []
+      : [createGap(random, { at: from * 86_400 + random.between(0, 80_000), seconds: gap * 86_400 - 90_000 })];
+  const actions = [...managers, ...quiet, ...others.flatMap((action) => clustered(random, action))].toSorted(
     (a, b) => a.at - b.at,
   );
   return { seed, days, databases, noise: createNoise(random), pageCap: random.pick([500, 500, 1, 2, 5]), actions };
@@ -61,7 +63,7 @@ function createOptions(random: Random, at: number): DatabaseOptions {
 }
 
 function createGap(random: Random, time: Pick<Action, 'at' | 'seconds'>): Action {
-  const kind = random.pick(['pingsDown', 'brokerDown', 'suspend', 'suspend', 'scaleDown'] as const);
+  const kind = random.pick(['pingsDown', 'brokerDown', 'suspend'] as const);
   return { ...time, kind, target: 0, number: random.between(0, 1_000) };
 }
 

@@ -75,7 +75,7 @@ export function launch(walG: WalG, database: Database, request: StartRequest): R
 function pushSeconds({ random, slow }: WalG, database: Database): number {
   if (database.exclusive && !database.archiving) return Number.POSITIVE_INFINITY;
   const long = random.chance(slow);
-  return long ? random.between(600, 20_000) : random.between(2, random.pick([5, 40, 240]));
+  return long ? random.between(600, 20_000) : random.between(2, random.pick([5, 20, 120]));
 }
 
 /** The lock is free when the exit file is written, or a second later. */

@@ -64,7 +64,7 @@ export interface World {
   /** Crash the function at this effect: called before and after each. */
   saboteur: (moment: 'before' | 'after', effect: string) => boolean;
   readonly trace: string[];
-  note(text: string): void;
+  note(text: string, detail?: unknown): void;
   violated(invariant: number, text: string): void;
   readonly violations: Violation[];
 }
@@ -87,9 +87,11 @@ export function createWorld({ seed, start, traced }: WorldOptions): World {
   const api = createApiServer(scheduler, createRandom(seed, 'api'));
   const trace: string[] = [];
   const violations: Violation[] = [];
-  const note = (text: string): void => {
+  const note = (text: string, detail?: unknown): void => {
     world.changes += 1;
-    if (traced) trace.push(`${new Date(scheduler.now()).toISOString().slice(0, 23)} ${text}`);
+    if (!traced) return;
+    const more = detail === undefined ? '' : `: ${JSON.stringify(detail)}`;
+    trace.push(`${new Date(scheduler.now()).toISOString().slice(0, 23)} ${text}${more}`);
   };
   const world: World = {
     scheduler,
