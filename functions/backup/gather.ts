@@ -2,6 +2,7 @@
 import { isFinished, isRunning } from '../domain/backups.ts';
 import { path } from '../domain/names.ts';
 import { parseEach, PgBackup, PgManager } from '../domain/resources.ts';
+import { listHistory } from '../platform/history.ts';
 import { listAll } from '../platform/list.ts';
 import type { Moment } from '../platform/look.ts';
 import { locatePods, lookIntoPrimary, podRef, skip, type Look, type PodReader } from '../platform/pods.ts';
@@ -31,7 +32,7 @@ export async function gather(reader: PodReader, target: Target, moment: Moment):
     await listAll(reader.kube, path.managers(namespace), ofStatefulSet(target)),
     skip(reader.log),
   );
-  const history = deleted || open.some(isFinished) ? await historyOf(reader, target) : undefined;
+  const history = deleted || open.some(isFinished) ? await listHistory(reader, target) : undefined;
   const now = Math.floor(reader.kube.serverTime()?.toSeconds() ?? 0);
   const base: Base = { now, firstRound: moment.firstRound, namespace, statefulSet, open, managers, history };
   const subject = inTurn(open)[0];
@@ -49,14 +50,6 @@ async function openBackups(reader: PodReader, of: Pick<Observation, 'namespace' 
   return parseEach(
     PgBackup,
     await listAll(reader.kube, path.backups(of.namespace), { fieldSelector }),
-    skip(reader.log),
-  );
-}
-
-async function historyOf(reader: PodReader, of: Pick<Observation, 'namespace' | 'statefulSet'>): Promise<PgBackup[]> {
-  return parseEach(
-    PgBackup,
-    await listAll(reader.kube, path.backups(of.namespace), ofStatefulSet(of)),
     skip(reader.log),
   );
 }

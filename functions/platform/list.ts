@@ -1,13 +1,22 @@
 import type { Kube, Selection } from './kube.ts';
 
-/** All items of a narrowed collection, page by page. For collections that a selector keeps small. */
+/** All items of a narrowed collection. For collections that a selector keeps small. */
 export async function listAll(kube: Kube, path: string, selection: Selection): Promise<unknown[]> {
   const items: unknown[] = [];
+  for await (const page of listPages(kube, path, selection)) items.push(...page);
+  return items;
+}
+
+/** Page by page, for what is not to be in memory all at once. */
+export async function* listPages(
+  kube: Kube,
+  path: string,
+  selection: Selection,
+): AsyncGenerator<readonly unknown[], void, undefined> {
   let next: string | undefined;
   do {
     const page = await kube.list(path, { ...selection, continue: next });
-    items.push(...page.items);
+    yield page.items;
     next = page.continue;
   } while (next !== undefined);
-  return items;
 }

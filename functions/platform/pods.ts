@@ -32,7 +32,10 @@ export async function locatePods(reader: PodReader, subject: Subject): Promise<L
   return locate(await surroundings(reader, subject));
 }
 
-/** Looks into each ready place with the same question and keeps the primary's answer, else the first. */
+/**
+ * Looks into each ready place with the same question and keeps the primary's answer. Without one a place that did not
+ * answer may be the primary: its silence is kept, so that nothing is begun beside it. Else the first.
+ */
 export async function lookIntoPrimary(
   reader: PodReader,
   subject: Subject,
@@ -43,7 +46,8 @@ export async function lookIntoPrimary(
   for (const place of places) {
     looks.push({ place, answer: await reader.runner.inspect(podRef(subject.namespace, place.pod), question) });
   }
-  return looks.find(({ answer }) => answer.ok && answer.value.role === 'primary') ?? looks[0];
+  const primary = looks.find(({ answer }) => answer.ok && answer.value.role === 'primary');
+  return primary ?? looks.find(({ answer }) => !answer.ok) ?? looks[0];
 }
 
 /** The container that wal-g runs in. */

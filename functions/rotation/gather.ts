@@ -1,8 +1,9 @@
 /** Reads exactly what a look at the rotation of one PgManager is decided from. */
 import { path } from '../domain/names.ts';
-import { parseEach, PgBackup, PgManager } from '../domain/resources.ts';
+import { parseEach, PgManager } from '../domain/resources.ts';
 import { rotationOf } from '../domain/rotation.ts';
 import { rotationOwed } from '../domain/rotation-owed.ts';
+import { listHistory } from '../platform/history.ts';
 import { listAll } from '../platform/list.ts';
 import type { Moment } from '../platform/look.ts';
 import { readManager } from '../platform/managers.ts';
@@ -51,7 +52,7 @@ async function readAround(reader: PodReader, base: Base): Promise<Base> {
     await listAll(reader.kube, path.managers(namespace), selection),
     skip(reader.log),
   ).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-  const backups = parseEach(PgBackup, await listAll(reader.kube, path.backups(namespace), selection), skip(reader.log));
+  const backups = await listHistory(reader, { namespace, statefulSet: base.manager.spec.selector.name });
   return { ...base, now: serverNow(reader), managers, backups };
 }
 
