@@ -181,7 +181,9 @@ const PgBackupStatus = z.object({
   unprovenSince: z.string().optional(),
   announced: z.enum(['started', 'success', 'error']).optional(),
   backup: StoredBackup.optional(),
-  executor: Executor.optional(),
+  // Written by another version: to leave the whole PgBackup out would make an orphan of its run. Without it the run is
+  // found by its UID in the pod.
+  executor: Executor.optional().catch(undefined),
 });
 export type PgBackupStatus = z.infer<typeof PgBackupStatus>;
 

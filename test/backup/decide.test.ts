@@ -468,6 +468,16 @@ const cases: readonly Case[] = [
     wantMessage: /^waiting for rotation$/,
   },
   {
+    name: '#57 running by the word of another version, its executor not understood: its own run is left alone',
+    given: {
+      open: [backup({ status: { state: 'running', executor: { pod: 'postgres-0' } } })],
+      look: saw({ holder: { id: 'uid-daily', kind: 'backup' } }),
+      managers: [],
+    },
+    wantCommands: [],
+    wantNext: 'wait',
+  },
+  {
     name: '#22 lock held by a run without an unfinished PgBackup: it is stopped, then the start follows',
     given: { open: [backup()], look: saw({ holder: { id: 'uid-deleted', kind: 'backup' } }), managers: [] },
     wantCommands: ['stop uid-deleted', 'status daily pending PodNotReady'],
