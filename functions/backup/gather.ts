@@ -3,6 +3,7 @@ import { isFinished, isRunning } from '../domain/backups.ts';
 import { path } from '../domain/names.ts';
 import { parseEach, PgBackup, PgManager } from '../domain/resources.ts';
 import { listHistory } from '../platform/history.ts';
+import { serverNow } from '../platform/kube.ts';
 import { listAll } from '../platform/list.ts';
 import type { Moment } from '../platform/look.ts';
 import { locatePods, lookIntoPrimary, podRef, skip, type Look, type PodReader } from '../platform/pods.ts';
@@ -33,7 +34,7 @@ export async function gather(reader: PodReader, target: Target, moment: Moment):
     skip(reader.log),
   );
   const history = deleted || open.some(isFinished) ? await listHistory(reader, target) : undefined;
-  const now = Math.floor(reader.kube.serverTime()?.toSeconds() ?? 0);
+  const now = serverNow(reader.kube);
   const base: Base = { now, firstRound: moment.firstRound, namespace, statefulSet, open, managers, history };
   const subject = inTurn(open)[0];
   if (subject === undefined) return deleted ? lookAround(reader, base, undefined) : base;

@@ -266,7 +266,7 @@ function proofOf({ backup, observation }: Sight): Proof | undefined {
 }
 
 /** What a stored backup of this PgBackup says of itself in its user data. */
-export function claimOf(backup: PgBackup): Claim {
+function claimOf(backup: PgBackup): Claim {
   const { uid, namespace } = backup.metadata;
   return { uid, namespace, statefulSet: backup.spec.selector.name };
 }
@@ -276,7 +276,7 @@ function startMayStillArrive(executor: Executor, podTime: UnixSeconds): boolean 
 }
 
 /** What of the identity is different now, in words; undefined when nothing is. */
-export function identityChange(executor: Executor, identity: Identity): string | undefined {
+function identityChange(executor: Executor, identity: Identity): string | undefined {
   const sameContainer =
     executor.host === identity.host && executor.ticks === identity.ticks && executor.boot === identity.boot;
   if (!sameContainer) return 'the container was started anew';

@@ -24,7 +24,7 @@ export function runId(success: string, attempt: number): string {
 }
 
 /** The success that a run serves. */
-export function successOf(id: string): string {
+function successOf(id: string): string {
   return id.slice(0, id.lastIndexOf('-'));
 }
 

@@ -1,7 +1,7 @@
 /** Text for status: bounded, one line where one line is promised, and free of secrets. */
 
 /** Bytes of log that a status may carry; the API server's limit for a whole object is 1.5 MiB. */
-export const statusTextLimit = 32 * 1024;
+const statusTextLimit = 32 * 1024;
 const lineLimit = 1024;
 
 /**

@@ -4,6 +4,7 @@ import { parseEach, PgManager } from '../domain/resources.ts';
 import { rotationOf } from '../domain/rotation.ts';
 import { rotationOwed } from '../domain/rotation-owed.ts';
 import { listHistory } from '../platform/history.ts';
+import { serverNow } from '../platform/kube.ts';
 import { listAll } from '../platform/list.ts';
 import type { Moment } from '../platform/look.ts';
 import { readManager } from '../platform/managers.ts';
@@ -30,7 +31,7 @@ export async function gather(reader: PodReader, target: Target, moment: Moment):
   const manager = await readManager(reader, target.namespace, target.name);
   if (manager === undefined || manager.metadata.deletionTimestamp !== undefined) return undefined;
   const base: Base = {
-    now: serverNow(reader),
+    now: serverNow(reader.kube),
     firstRound: moment.firstRound,
     patient: moment.elapsed < patienceMs,
     manager,
@@ -53,7 +54,7 @@ async function readAround(reader: PodReader, base: Base): Promise<Base> {
     skip(reader.log),
   ).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
   const backups = await listHistory(reader, { namespace, statefulSet: base.manager.spec.selector.name });
-  return { ...base, now: serverNow(reader), managers, backups };
+  return { ...base, now: serverNow(reader.kube), managers, backups };
 }
 
 /** A run is looked for where it was started, whichever pod is the primary now. */
@@ -85,15 +86,11 @@ async function lookForStart(reader: PodReader, base: Base, moment: Moment): Prom
   const pod = podRef(subject.namespace, look.place.pod);
   const catalogue = await reader.runner.catalogue(pod);
   const answer = await reader.runner.inspect(pod, question);
-  return { ...base, now: serverNow(reader), location, look: { place: look.place, answer }, catalogue };
+  return { ...base, now: serverNow(reader.kube), location, look: { place: look.place, answer }, catalogue };
 }
 
 function isFit({ answer }: Look): boolean {
   if (!answer.ok) return false;
   const { holder, identity, obstacle } = answer.value;
   return obstacle === undefined && holder === undefined && identity.postmaster !== '';
-}
-
-function serverNow(reader: PodReader): number {
-  return Math.floor(reader.kube.serverTime()?.toSeconds() ?? 0);
 }

@@ -120,7 +120,7 @@ function noCatalogue({ observation, id }: Serving): Decision | undefined {
 }
 
 /** Entries of a catalogue that was read; none otherwise. */
-export function entriesOf({ catalogue }: Observation): readonly CatalogueEntry[] {
+function entriesOf({ catalogue }: Observation): readonly CatalogueEntry[] {
   const read = catalogue?.ok === true ? readCatalogue(catalogue.value) : undefined;
   return read?.known === true ? read.entries : [];
 }
