@@ -81,7 +81,7 @@ export function createApiServer(scheduler: Scheduler, random: Random): ApiServer
     const parts = path.split('/');
     const plural = parts[parts.length - 2]!;
     let store = stores.get(plural);
-    if (store === undefined) stores.set(plural, (store = new Map()));
+    if (store === undefined) stores.set(plural, (store = new Map<string, Stored>()));
     return store;
   }
 
@@ -158,19 +158,18 @@ export function createApiServer(scheduler: Scheduler, random: Random): ApiServer
   }
 
   function apply(path: string, object: Plain, options: ApplyOptions): Stored {
-    const status = options.subresource === 'status';
     const old = storeOf(path).get(path);
-    const { metadata = {}, status: newStatus, ...main } = object as { metadata?: Plain } & Plain;
-    if (old === undefined && status) throw failure.of(404, 'NotFound', `${path} not found`);
-    if (old !== undefined) checkPreconditions(rules, old, metadata);
-    const owner = `${path} ${options.fieldManager} ${status}`;
-    const { uid: _uid, resourceVersion: _version, ...rest } = metadata;
-    const fields: Plain = status ? { status: newStatus } : { ...main, metadata: rest };
-    const base = old === undefined ? {} : givenUp(old, applied.get(owner) ?? {});
-    const next = merged(base, fields);
-    if (old !== undefined && rules.finalStates) checkOutcome(old, next);
+    const fields = fieldsOf(object, options);
+    const owner = `${path} ${options.fieldManager} ${options.subresource ?? ''}`;
+    if (old === undefined) {
+      if (options.subresource === 'status') throw failure.of(404, 'NotFound', `${path} not found`);
+      applied.set(owner, fields);
+      return make(path, fields, options.fieldManager);
+    }
+    checkPreconditions(rules, old, object['metadata'] as Plain);
+    const next = merged(givenUp(old, applied.get(owner) ?? {}), fields);
+    if (rules.finalStates) checkOutcome(old, next);
     applied.set(owner, fields);
-    if (old === undefined) return make(path, next, options.fieldManager);
     return isDeepStrictEqual(old, next) ? old : save(path, next, options.fieldManager);
   }
 
@@ -218,6 +217,16 @@ export function createApiServer(scheduler: Scheduler, random: Random): ApiServer
 function uidFrom(random: Random): string {
   const part = (): string => random.between(0, 0xffff_ffff).toString(16).padStart(8, '0');
   return `${part()}-${part()}`;
+}
+
+/** What an apply claims: the status, or everything else; preconditions are no claim. */
+function fieldsOf(object: Plain, { subresource }: ApplyOptions): Plain {
+  if (subresource === 'status') return { status: object['status'] };
+  const kept = Object.entries(object).filter(([key]) => key !== 'status');
+  const metadata = Object.entries(object['metadata'] as Plain).filter(
+    ([key]) => key !== 'uid' && key !== 'resourceVersion',
+  );
+  return { ...Object.fromEntries(kept), metadata: Object.fromEntries(metadata) };
 }
 
 function checkPreconditions(rules: Rules, old: Stored, wanted: Plain): void {

@@ -159,5 +159,5 @@ function resourceEvent(world: World, { verb, object }: Change): ReceivedEvent {
     namespace,
     time: String(world.scheduler.now()),
     data: object,
-  } as unknown as ReceivedEvent;
+  };
 }

@@ -15,32 +15,43 @@ const rotationBound = 10 * 1_800 + 4_500;
 /** Nothing is unfinished or untold that could have been finished since the faults ended (milliseconds). */
 export function checkLiveness(world: World, recovered: number): void {
   const now = world.scheduler.now() / 1000;
-  const since = recovered / 1000;
+  const moment: Moment = { now, since: recovered / 1000 };
   const managers = world.api.all('pgmanagers').map((object) => PgManager.parse(object));
   const timeout = Math.max(3_600, ...managers.map(({ spec }) => spec.backup.timeoutSeconds));
-  const age = (time: string): number => now - Math.max(since, parseTime(time) ?? 0);
-  for (const backup of world.api.all('pgbackups').map((object) => PgBackup.parse(object))) {
-    const { state, announced } = backup.status;
-    const finished = state === 'success' || state === 'error';
-    const { creationTimestamp, name } = backup.metadata;
-    if (!finished && age(creationTimestamp) > bound + timeout)
-      world.violated(5, `PgBackup ${name} is ${state ?? 'untouched'}: ${backup.status.message ?? ''}`);
-    if (finished && announced !== state && now - Math.max(since, parseTime(backup.status.finishTime) ?? 0) > 3_600)
-      world.violated(10, `PgBackup ${name} ended and its end is not announced`);
-  }
-  for (const manager of managers) checkManager(world, manager, { now, since });
-  checkRuns(world, now - since);
+  for (const object of world.api.all('pgbackups')) checkBackup(world, PgBackup.parse(object), { ...moment, timeout });
+  for (const manager of managers) checkManager(world, manager, moment);
+  checkRuns(world, now - moment.since);
 }
 
-function checkManager(world: World, manager: PgManager, { now, since }: { now: number; since: number }): void {
+interface Moment {
+  readonly now: number;
+  /** When the faults ended. */
+  readonly since: number;
+}
+
+/** Seconds since this time, or since the faults ended. */
+function ageOf({ now, since }: Moment, time: string | undefined): number {
+  return now - Math.max(since, parseTime(time) ?? 0);
+}
+
+function checkBackup(world: World, { metadata, status }: PgBackup, moment: Moment & { timeout: number }): void {
+  const { announced, finishTime, message, state } = status;
+  const { creationTimestamp, name } = metadata;
+  const finished = state === 'success' || state === 'error';
+  if (!finished && ageOf(moment, creationTimestamp) > bound + moment.timeout)
+    world.violated(5, `PgBackup ${name} is ${state ?? 'untouched'}: ${message ?? ''}`);
+  if (finished && announced !== state && ageOf(moment, finishTime) > 3_600)
+    world.violated(10, `PgBackup ${name} ended and its end is not announced`);
+}
+
+function checkManager(world: World, manager: PgManager, moment: Moment): void {
   const { name, namespace } = manager.metadata;
-  const { backup, rotation } = manager.status.conditions;
-  const quiet = isIdle(world, namespace, manager.spec.selector.name);
-  if (quiet && backup?.running !== undefined && now - since > 3_600)
+  const { backup = {}, rotation = {} } = manager.status.conditions;
+  if (!isIdle(world, namespace, manager.spec.selector.name)) return;
+  if (backup.running !== undefined && moment.now - moment.since > 3_600)
     world.violated(5, `conditions.backup of ${name} says that ${backup.running} is running`);
-  const newest = parseTime(backup?.lastSuccess?.finishTime) ?? 0;
-  if (rotationOwed(manager) && quiet && now - Math.max(since, newest) > rotationBound)
-    world.violated(5, `rotation of ${name} is owed: ${rotation?.message ?? ''}`);
+  if (rotationOwed(manager) && ageOf(moment, backup.lastSuccess?.finishTime) > rotationBound)
+    world.violated(5, `rotation of ${name} is owed: ${rotation.message}`);
 }
 
 /** No PgBackup of the StatefulSet is unfinished. */
@@ -54,12 +65,14 @@ function isIdle(world: World, namespace: string, statefulSet: string): boolean {
 
 /** A wal-g that nothing answers for is stopped by the next probe. */
 function checkRuns(world: World, quietFor: number): void {
+  if (quietFor < 7_200) return;
   for (const { lock, pod, namespace } of world.databases.values()) {
-    if (lock === undefined || lock === 'unknown' || lock.kind !== 'backup' || quietFor < 7_200) continue;
-    const owner = world.api.all('pgbackups').find(({ metadata }) => metadata.uid === lock.id);
-    const state = (owner?.['status'] as { state?: string } | undefined)?.state;
-    if (owner === undefined || state === 'success' || state === 'error')
-      world.violated(5, `an orphaned run ${lock.id} holds the lock in ${namespace}/${pod}`);
+    if (lock === undefined || lock === 'unknown' || lock.kind !== 'backup') continue;
+    const answers = world.api.all('pgbackups').some(({ metadata, ...rest }) => {
+      const { state } = (rest['status'] ?? {}) as { state?: string };
+      return metadata.uid === lock.id && state !== 'success' && state !== 'error';
+    });
+    if (!answers) world.violated(5, `an orphaned run ${lock.id} holds the lock in ${namespace}/${pod}`);
   }
 }
 

@@ -96,7 +96,7 @@ const known = new WeakMap<World, Map<FunctionName, Process>>();
 
 function processes(world: World): Map<FunctionName, Process> {
   let map = known.get(world);
-  if (map === undefined) known.set(world, (map = new Map()));
+  if (map === undefined) known.set(world, (map = new Map<FunctionName, Process>()));
   return map;
 }
 

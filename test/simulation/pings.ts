@@ -1,5 +1,4 @@
 /** PingSources: those that the functions make, and the two of the installation. */
-import type { ReceivedEvent } from '../../functions/platform/http.ts';
 import type { Change, Plain, Stored } from './api-server.ts';
 import { manifests, type Eventing } from './eventing.ts';
 import type { World } from './world.ts';
@@ -35,7 +34,7 @@ export function startPings(world: World, eventing: Eventing): void {
       ...ceOverrides.extensions,
       ...(data === undefined ? {} : { data: JSON.parse(data) as unknown }),
     };
-    eventing.accept(event as unknown as ReceivedEvent);
+    eventing.accept(event);
   }
 
   function arm(spec: Spec, live: () => boolean, fireNow: () => void): void {
@@ -75,7 +74,7 @@ export function startPings(world: World, eventing: Eventing): void {
       arm(
         spec as Spec,
         () => true,
-        () => fire('aidboxops', name, spec as unknown as Spec),
+        () => fire('aidboxops', name, spec as Spec),
       );
   }
 }
@@ -87,23 +86,15 @@ function isLive(now: Stored | undefined, then: Stored, spec: Spec): boolean {
 
 /** First moment after `time` that fits seconds, minutes and hours (lists or `*`); days always fit. */
 export function nextFire(schedule: string, time: number): number {
-  const [seconds, minutes, hours] = schedule.split(' ').map(fieldOf);
-  const day = 86_400_000;
-  const midnight = Math.floor(time / day) * day;
-  let best = Number.POSITIVE_INFINITY;
-  for (const start of [midnight, midnight + day]) {
-    const hour = Math.floor((time - start) / 3_600_000);
-    for (const h of hours ?? [Math.max(0, hour), hour + 1]) {
-      if (best < start + h * 3_600_000) continue;
-      const minute = Math.floor((time - start - h * 3_600_000) / 60_000);
-      for (const m of minutes ?? [Math.max(0, minute), minute + 1])
-        for (const s of seconds ?? []) {
-          const at = start + ((h * 60 + m) * 60 + s) * 1000;
-          if (at > time && at < best && m < 60) best = at;
-        }
-    }
-  }
-  return best;
+  const [seconds = [], minutes, hours] = schedule.split(' ').map(fieldOf);
+  const midnight = Math.floor(time / 86_400_000) * 86_400_000;
+  const [hour, minute] = [Math.floor((time - midnight) / 3_600_000), Math.floor(time / 60_000) % 60];
+  const hoursToTry = hours?.flatMap((at) => [at, at + 24]) ?? [hour, hour + 1];
+  const minutesToTry = minutes ?? [0, minute, minute + 1].filter((at) => at < 60);
+  const times = hoursToTry.flatMap((h) =>
+    minutesToTry.flatMap((m) => seconds.map((s) => midnight + ((h * 60 + m) * 60 + s) * 1000)),
+  );
+  return Math.min(...times.filter((at) => at > time));
 }
 
 function fieldOf(field: string): readonly number[] | undefined {

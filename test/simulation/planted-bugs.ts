@@ -198,7 +198,7 @@ export const plantedBugs: readonly PlantedBug[] = [
       { file: 'test/simulation/runner-model.ts', from: `  if (own !== undefined) {`, to: `  if (own === -1) {` },
     ],
     breaks: [1],
-    within: 400,
+    within: 1500,
   },
   {
     name: 'no timers, no hints',

@@ -40,20 +40,33 @@ export function inspect(walG: WalG, database: Database, about: Partial<RunAddres
 
 function reportOf(database: Database, { id, kind, dir }: RunAddress): RunReport {
   const files = database.files.get(fileKey(dir, id));
-  const { exit, startedAt, log = '' } = files ?? {};
-  const errors = log.split('\n').filter((line) => line.includes('ERROR'));
+  const log = files?.log ?? '';
   return {
     id,
     kind,
     state: stateOf(database, files, id),
-    deadlineHit: exit?.hit ?? false,
-    tombstone: files?.tombstone ?? false,
-    catalogueChanged: files?.catalogueChanged ?? false,
+    deadlineHit: false,
+    tombstone: false,
+    catalogueChanged: false,
     log: { head: '', tail: log, bytes: log.length },
-    ...(startedAt === undefined ? {} : { startedAt }),
-    ...(exit === undefined ? {} : { exitCode: exit.code, endedAt: exit.at }),
-    ...(errors[0] === undefined ? {} : { firstError: errors[0], lastError: errors.at(-1)! }),
+    ...(files === undefined ? {} : factsOf(files)),
+    ...errorsOf(log),
   };
+}
+
+function factsOf({ catalogueChanged, exit, startedAt, tombstone }: RunFiles): Partial<RunReport> {
+  return {
+    tombstone,
+    catalogueChanged,
+    ...(startedAt === undefined ? {} : { startedAt }),
+    ...(exit === undefined ? {} : { exitCode: exit.code, endedAt: exit.at, deadlineHit: exit.hit }),
+  };
+}
+
+function errorsOf(log: string): Partial<RunReport> {
+  const errors = log.split('\n').filter((line) => line.includes('ERROR'));
+  const [first, last] = [errors[0], errors.at(-1)];
+  return first === undefined || last === undefined ? {} : { firstError: first, lastError: last };
 }
 
 function stateOf({ lock }: Database, files: RunFiles | undefined, id: string): RunState {
@@ -68,19 +81,27 @@ export function start(walG: WalG, database: Database, request: StartRequest): Ru
   if (refusal !== undefined) return ok({ state: 'refused', podTime: now, detail: '', reason: refusal });
   const files = database.files.get(fileKey(request.dir, request.id));
   const own = files?.startedAt;
-  if (database.lock !== undefined) {
-    const holder = holderOf(database);
-    const mine = holder !== 'unknown' && holder?.id === request.id;
-    return ok(
-      mine ? { state: 'running', podTime: now, startedAt: own ?? now } : { state: 'busy', podTime: now, holder },
-    );
-  }
+  if (database.lock !== undefined) return ok(busy(database, { id: request.id, now, own }));
   if (own !== undefined) {
     if (files?.exit === undefined) return ok({ state: 'refused', podTime: now, reason: 'died', detail: '' });
     return ok({ state: 'exited', podTime: now, startedAt: own });
   }
   launch(walG, database, request);
   return ok({ state: 'running', podTime: now, startedAt: now });
+}
+
+interface Asked {
+  readonly id: string;
+  readonly now: number;
+  /** When this run was launched before. */
+  readonly own: number | undefined;
+}
+
+function busy(database: Database, { id, now, own = now }: Asked): StartAnswer {
+  const holder = holderOf(database);
+  return holder !== 'unknown' && holder?.id === id
+    ? { state: 'running', podTime: now, startedAt: own }
+    : { state: 'busy', podTime: now, holder };
 }
 
 function refusalOf(

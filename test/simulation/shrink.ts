@@ -26,14 +26,19 @@ export async function shrink(scenario: Scenario, budget = 150): Promise<Scenario
 
 /** Big steps first. */
 function* simpler(scenario: Scenario): Generator<Scenario> {
+  yield* withFewerActions(scenario);
   const { actions, noise } = scenario;
-  for (let size = Math.floor(actions.length / 2); size >= 1; size = Math.floor(size / 2))
-    for (let at = 0; at < actions.length; at += size)
-      yield { ...scenario, actions: actions.filter((_, index) => index < at || index >= at + size) };
   for (const key of Object.keys(noise) as (keyof Noise)[])
     if (noise[key] > 0) yield { ...scenario, noise: { ...noise, [key]: 0 } };
   if (scenario.databases.length > 1) yield { ...scenario, databases: scenario.databases.slice(0, 1) };
   if (scenario.pageCap < 500) yield { ...scenario, pageCap: 500 };
-  const lastDay = Math.max(1, Math.ceil((actions.at(-1)?.at ?? 0) / 86_400));
+  const lastDay = Math.max(1, Math.ceil(Math.max(0, ...actions.map(({ at }) => at)) / 86_400));
   for (const days of [lastDay, scenario.days - 1]) if (days >= 1 && days < scenario.days) yield { ...scenario, days };
+}
+
+function* withFewerActions(scenario: Scenario): Generator<Scenario> {
+  const { actions } = scenario;
+  for (let size = Math.floor(actions.length / 2); size >= 1; size = Math.floor(size / 2))
+    for (let at = 0; at < actions.length; at += size)
+      yield { ...scenario, actions: actions.filter((_, index) => index < at || index >= at + size) };
 }

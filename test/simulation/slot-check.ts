@@ -38,52 +38,57 @@ function wishesOf(life: ManagerLife, now: number): Wish[] {
 }
 
 /** Slots are sure to belong to this wish from when the schedule function has taken it over. */
-function checkWish(world: World, life: ManagerLife, { wish, runs }: { wish: Wish; runs: readonly SlotRun[] }): void {
-  const known = life.cursors.find(
+function takenOver({ created, cursors }: ManagerLife, wish: Wish): number | undefined {
+  const known = cursors.find(
     ({ time, at, suspended }) => time >= wish.from && time < wish.to && at === wish.at && !suspended,
   );
-  const first = life.cursors[0];
-  const since = wish.from === life.created && known !== undefined && known === first ? life.created : known?.time;
-  if (since === undefined) return;
-  for (let slot = firstSlot(wish.at, since + 1); slot < wish.to - 10; slot += day) {
-    const settled = wish.then === 'nothing' || wish.then === 'change' || wish.to - slot > settlingTime;
-    if (!settled || world.scheduler.now() / 1000 - slot < settlingTime) continue;
-    checkSlot(world, life, { slot, runs, excused: wish.to - slot <= settlingTime && wish.then !== 'change' });
-  }
+  return wish.from === created && known !== undefined && known === cursors[0] ? created : known?.time;
 }
 
-function checkSlot(
-  world: World,
-  life: ManagerLife,
-  { slot, runs, excused }: { slot: number; runs: readonly SlotRun[]; excused: boolean },
-): void {
+function checkWish(world: World, life: ManagerLife, { wish, runs }: { wish: Wish; runs: readonly SlotRun[] }): void {
+  const since = takenOver(life, wish);
+  if (since === undefined) return;
+  const until = Math.min(wish.to - 10, world.scheduler.now() / 1000 - settlingTime, settledUntil(life, wish, runs));
+  for (let slot = firstSlot(wish.at, since + 1); slot < until; slot += day) checkSlot(world, life, { slot, runs });
+}
+
+/** Nobody knows when a manager was suspended: whatever was not settled by then counts as suspended, and a deleted one has no slots. */
+function settledUntil({ missed }: ManagerLife, { then }: Wish, runs: readonly SlotRun[]): number {
+  if (then === 'nothing' || then === 'change') return Number.POSITIVE_INFINITY;
+  return Math.max(0, ...runs.map(({ slot }) => slot), ...[...missed.values()].map(({ last }) => last));
+}
+
+function checkSlot(world: World, life: ManagerLife, { slot, runs }: { slot: number; runs: readonly SlotRun[] }): void {
   const run = runs.find((each) => each.slot === slot);
   const missed = [...life.missed.values()].find(({ first, last }) => first <= slot && slot <= last);
   const name = `slot ${rfc3339(slot)} of ${life.name}`;
   // A cursor that was set back settles everything before it.
   const setBack = life.tampered !== undefined && Math.abs(slot - life.tampered) < 6 * 3600;
-  if (run === undefined && missed === undefined && !excused && !setBack)
+  if (run === undefined && missed === undefined && !setBack)
     world.violated(1, `${name} was neither run nor recorded as missed`);
   if (run !== undefined && missed?.count === 1 && !world.truth.forgiven.has(run.uid))
     world.violated(1, `${name} was run and recorded as missed`);
 }
 
-/** A run is for a slot that somebody wished, and not too late. */
+/** A run is for a slot that somebody wished, in time, and while nothing was suspended. */
 function checkRun(world: World, life: ManagerLife, { run, wishes }: { run: SlotRun; wishes: readonly Wish[] }): void {
-  const wish = wishes.findLast(
-    ({ at, from, to }) => firstSlot(at, run.slot) === run.slot && from <= run.slot + 6 && run.slot <= to + 6,
-  );
   const name = `slot ${rfc3339(run.slot)} of ${life.name}`;
-  if (run.created < run.slot - 7) world.violated(1, `${name} was run too early`);
-  const present = wishes.findLast(({ from }) => from <= run.created - 60);
-  const still = present !== undefined && present.suspended && run.created < present.to;
-  if (still) world.violated(1, `${name} was run although its manager was suspended`);
-  // A change that nobody has seen yet: the slot is settled under the old value.
-  const stored = life.cursors.findLast(({ time }) => time < run.created - 1);
-  if (stored !== undefined && firstSlot(stored.at, run.slot) === run.slot && run.slot >= life.created) return;
-  if (wish === undefined || run.slot < life.created - 6) return world.violated(1, `${name} was run but never wished`);
   const deadline = Math.max(...wishes.map((each) => each.deadline));
-  if (run.created - run.slot > deadline + 120) world.violated(1, `${name} was run after its deadline`);
+  const late = run.created - run.slot;
+  if (late < -7) world.violated(1, `${name} was run too early`);
+  if (late > deadline + 120) world.violated(1, `${name} was run after its deadline`);
+  const present = wishes.findLast(({ from }) => from <= run.created - 60);
+  if (present?.suspended === true && run.created < present.to)
+    world.violated(1, `${name} was run although its manager was suspended`);
+  if (!isWished(life, run, wishes)) world.violated(1, `${name} was run but never wished`);
+}
+
+/** By the user, or by the value that is stored while nobody has seen that the user changed it. */
+function isWished(life: ManagerLife, { created, slot }: SlotRun, wishes: readonly Wish[]): boolean {
+  if (slot < life.created - 6) return false;
+  const stored = life.cursors.findLast(({ time }) => time < created - 1);
+  if (stored !== undefined && firstSlot(stored.at, slot) === slot && slot >= life.created) return true;
+  return wishes.some(({ at, from, to }) => firstSlot(at, slot) === slot && from <= slot + 6 && slot <= to + 6);
 }
 
 /** First daily slot at or after this moment. */

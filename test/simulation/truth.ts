@@ -2,9 +2,10 @@
  * What really happened, written down as it happens, and the invariants that can be judged at once. It sees every change
  * in the API server, every run of wal-g and every event that the broker accepted; it never asks the functions.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { OwnEvent } from '../../functions/domain/events.ts';
 import { label, slotAnnotation } from '../../functions/domain/names.ts';
-import type { PgBackupStatus, PgManager } from '../../functions/domain/resources.ts';
+import type { PgBackupStatus, PgManager, RotationCondition, ScheduleStatus } from '../../functions/domain/resources.ts';
 import { parseTime } from '../../functions/domain/time.ts';
 import type { Change, Stored } from './api-server.ts';
 import { isRestorable, positionOf, type Entry } from './bucket.ts';
@@ -113,8 +114,7 @@ export function createTruth(world: World): Truth {
     },
     posted: (event) => {
       if (event.type.includes('.page.') || event.type.includes('.look.')) return;
-      const { message: _message, ...facts } = event.data as { message?: string };
-      const fact = `${event.type} ${JSON.stringify(facts)}`;
+      const fact = `${event.type} ${JSON.stringify({ ...event.data, message: '' })}`;
       const told = truth.told.get(event.id);
       if (told !== undefined && told !== fact && !isServedAgain(truth, event))
         world.violated(10, `two facts have the id ${event.id}: ${told} / ${fact}`);
@@ -126,20 +126,23 @@ export function createTruth(world: World): Truth {
   };
 
   function backupChanged(_world: World, { verb, object, old }: Change): void {
-    const { uid } = object.metadata;
     if (verb === 'add') slotRunCreated(object);
     if (verb === 'delete') return void backupDeleted(object);
     const [before, after] = [statusOf(old), statusOf(object)];
-    const final = before.state === 'success' || before.state === 'error';
-    if (final && (before.state !== after.state || before.finishTime !== after.finishTime))
+    if (isFinal(before) && (before.state !== after.state || before.finishTime !== after.finishTime))
       world.violated(4, `PgBackup ${object.metadata.name} went from ${before.state} to ${after.state ?? 'nothing'}`);
     if (before.state === after.state) return;
     truth.seen.add(`state ${after.state} ${after.reason ?? ''}`);
-    if (after.state === 'success') truth.successes.set(uid, undefined);
-    if (after.state === 'success') checkSuccess(world, object);
-    if (after.state === 'success') truth.owed.set(`${uid}/succeeded`, { since: now(), uid });
-    if (after.state === 'error') truth.owed.set(`${uid}/failed`, { since: now(), uid });
-    if ((after.message ?? '').includes(plantedSecret)) world.violated(9, 'a secret is in the status of a PgBackup');
+    if (isFinal(after)) ended(object, after);
+  }
+
+  function ended(object: Stored, { message = '', state }: PgBackupStatus): void {
+    const { uid } = object.metadata;
+    truth.owed.set(`${uid}/${state === 'success' ? 'succeeded' : 'failed'}`, { since: now(), uid });
+    if (message.includes(plantedSecret)) world.violated(9, 'a secret is in the status of a PgBackup');
+    if (state !== 'success') return;
+    truth.successes.set(uid, undefined);
+    checkSuccess(world, object);
   }
 
   function slotRunCreated({ metadata }: Stored): void {
@@ -201,8 +204,12 @@ function watchOrphan(world: World, uid: string): void {
   });
 }
 
+function isFinal({ state }: PgBackupStatus): boolean {
+  return state === 'success' || state === 'error';
+}
+
 function statusOf(object: Stored | undefined): PgBackupStatus {
-  return (object?.['status'] ?? {}) as PgBackupStatus;
+  return object?.['status'] ?? {};
 }
 
 function lifeOf(truth: Truth, { metadata, ...rest }: Stored, now: number): ManagerLife {
@@ -227,34 +234,54 @@ function lifeOf(truth: Truth, { metadata, ...rest }: Stored, now: number): Manag
 }
 
 function noteWish(life: ManagerLife, object: Stored, now: number): void {
-  const { backup, rotation } = object['spec'] as PgManager['spec'];
-  const { at, suspend: suspended = false, startingDeadlineSeconds: deadline = 21_600, numberToRetain: keep } = backup;
-  const wish = life.wishes.at(-1);
-  if (wish?.at !== at || wish.suspended !== suspended || wish.deadline !== deadline)
-    life.wishes.push({ from: now, at, suspended, deadline });
-  const adopt = (rotation as PgManager['spec']['rotation'] | undefined)?.adopt ?? false;
-  const known = life.retention.at(-1);
-  if (known?.keep !== keep || known.adopt !== adopt) life.retention.push({ from: now, keep, adopt });
+  const spec = object['spec'] as PgManager['spec'];
+  const { at, suspend: suspended, startingDeadlineSeconds: deadline, numberToRetain: keep } = spec.backup;
+  const wish = { from: now, at, suspended, deadline };
+  if (!isSame(life.wishes.at(-1), wish)) life.wishes.push(wish);
+  const retention = { from: now, keep, adopt: spec.rotation.adopt };
+  if (!isSame(life.retention.at(-1), retention)) life.retention.push(retention);
+}
+
+/** But for when it was said. */
+function isSame(known: { readonly from: number } | undefined, said: { readonly from: number }): boolean {
+  return isDeepStrictEqual({ ...known, from: 0 }, { ...said, from: 0 });
 }
 
 function noteStatus(truth: Truth, life: ManagerLife, { object, now }: { object: Stored; now: number }): void {
   const { schedule, conditions } = (object['status'] ?? {}) as Partial<PgManager['status']>;
-  const { uid } = life;
-  const cursor = life.cursors.at(-1);
-  if (schedule !== undefined && (cursor?.at !== schedule.at || cursor.suspended !== schedule.suspended))
-    life.cursors.push({ time: now, at: schedule.at, suspended: schedule.suspended });
-  for (const { slot, first, count, reason } of schedule?.missed?.last ?? []) {
-    if (life.missed.has(slot)) continue;
-    truth.seen.add(`missed ${reason}`);
-    life.missed.set(slot, { first: parseTime(first) ?? 0, last: parseTime(slot) ?? 0, count });
-    truth.owed.set(`${uid}/missed/${slot}`, { since: now, uid });
-  }
-  for (const { id, outcome, deleted = [] } of conditions?.rotation?.outbox ?? []) {
+  if (schedule !== undefined) noteSchedule(truth, life, { schedule, now });
+  noteOutbox(truth, life, { outbox: conditions?.rotation?.outbox ?? [], now });
+  if (conditions?.storage?.state === 'unavailable') truth.seen.add('storage unavailable');
+}
+
+function noteOutbox(
+  truth: Truth,
+  { uid }: ManagerLife,
+  { outbox, now }: { outbox: readonly UntoldRotation[]; now: number },
+): void {
+  for (const { id, outcome, deleted } of outbox) {
     truth.seen.add(`rotation ${outcome}${deleted.length > 0 ? ' deleted' : ''}`);
     const key = `${uid}/rotation/${id}/${outcome}`;
     if (!truth.owed.has(key)) truth.owed.set(key, { since: now, uid });
   }
-  if (conditions?.storage?.state === 'unavailable') truth.seen.add('storage unavailable');
+}
+
+type UntoldRotation = NonNullable<RotationCondition['outbox']>[number];
+
+function noteSchedule(
+  truth: Truth,
+  life: ManagerLife,
+  { schedule, now }: { schedule: ScheduleStatus; now: number },
+): void {
+  const { at, suspended, missed } = schedule;
+  const cursor = life.cursors.at(-1);
+  if (cursor?.at !== at || cursor.suspended !== suspended) life.cursors.push({ time: now, at, suspended });
+  for (const { slot, first, count, reason } of missed?.last ?? []) {
+    if (life.missed.has(slot)) continue;
+    truth.seen.add(`missed ${reason}`);
+    life.missed.set(slot, { first: parseTime(first) ?? 0, last: parseTime(slot) ?? 0, count });
+    truth.owed.set(`${life.uid}/missed/${slot}`, { since: now, uid: life.uid });
+  }
 }
 
 /** Invariant 3, at the moment of the claim. The proof may be some seconds old, and storage may lose it meanwhile. */
