@@ -13,6 +13,8 @@ export type Fault = 'deliver' | 'drop' | 'duplicate';
 /** Faults to inject; `trigger` is `namespace/name`. */
 export interface Faults {
   onDelivery?(event: CarriedEvent, trigger: string): Fault;
+  /** True keeps a source from sending, as if its adapter were down: nobody is told. */
+  losesFromSource?(event: CarriedEvent, sinkUri: string): boolean;
 }
 
 /** Passed as first argument to every part. */

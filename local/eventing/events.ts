@@ -46,7 +46,7 @@ export function makeEvent(event: NewEvent, now: Date = new Date()): CarriedEvent
 /** Binary mode, Knative's default. */
 export function toMessage(event: CarriedEvent): Message {
   const headers: Record<string, string> = {};
-  for (const [name, value] of Object.entries(event.attributes)) headers[`ce-${name}`] = escapeHeader(value);
+  for (const [name, value] of Object.entries(event.attributes)) headers[`ce-${name}`] = toHeader(value);
   if (event.contentType !== undefined) headers['content-type'] = event.contentType;
   return { headers, body: event.data };
 }
@@ -91,7 +91,7 @@ export function summaryOf(event: CarriedEvent): EventSummary {
 function fromBinary(headers: IncomingHttpHeaders, data: Buffer): CarriedEvent {
   const attributes: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
-    if (name.startsWith('ce-') && typeof value === 'string') attributes[name.slice(3)] = value;
+    if (name.startsWith('ce-') && typeof value === 'string') attributes[name.slice(3)] = fromHeader(value);
   }
   // The SDK judges the attributes; the data is opaque to a Broker, so it does not see it.
   const { 'content-type': contentType, ...rest } = headers;
@@ -124,7 +124,15 @@ function isSimple(value: unknown): value is string | number | boolean {
   return ['string', 'number', 'boolean'].includes(typeof value);
 }
 
-/** Node refuses other characters in a header; printable ASCII passes as it is, as sdk-go sends it. */
-function escapeHeader(value: string): string {
-  return value.replace(/[^\x20-\x7e]+/gu, (text) => encodeURIComponent(text));
+/**
+ * sdk-go puts attributes into headers as they are, in UTF-8; Node has headers as text of one character per byte. Control
+ * characters, with which Go sends nothing at all, are written as `%0A` instead.
+ */
+function toHeader(value: string): string {
+  const printable = value.replace(/[^ -~\u{80}-\u{10ffff}]+/gu, (text) => encodeURIComponent(text));
+  return Buffer.from(printable, 'utf8').toString('latin1');
+}
+
+function fromHeader(value: string): string {
+  return Buffer.from(value, 'latin1').toString('utf8');
 }

@@ -6,6 +6,7 @@ import { sourceRetry, withRetries } from './retry.ts';
 
 /** Sends with the retries of sdk-go (same id each time); resolves when the sink has it or it is lost. */
 export async function sendFromSource(context: Context, sinkUri: string, event: CarriedEvent): Promise<void> {
+  if (context.faults.losesFromSource?.(event, sinkUri) === true) return;
   try {
     const answer = await withRetries(
       sourceRetry,

@@ -64,7 +64,7 @@ test('a new event is one that the SDK of the functions understands', () => {
     {
       type: 't',
       source: '/a',
-      subject: '/é',
+      subject: '/a b',
       extensions: { pgname: 'm' },
       contentType: 'application/json',
       data: Buffer.from('{"a":1}'),
@@ -76,8 +76,16 @@ test('a new event is one that the SDK of the functions understands', () => {
   read.validate();
   assert.deepEqual(
     { type: read.type, time: read.time, subject: read.subject, pgname: read['pgname'], data: read.data },
-    { type: 't', time: '2022-01-02T06:00:00.000Z', subject: '/%C3%A9', pgname: 'm', data: { a: 1 } },
+    { type: 't', time: '2022-01-02T06:00:00.000Z', subject: '/a b', pgname: 'm', data: { a: 1 } },
   );
+});
+
+test('attributes are UTF-8 on the wire, as sdk-go sends them, and stay what they are on their way', () => {
+  const event = makeEvent({ type: 't', source: '/a', extensions: { x: 'é "%" 🐘', y: 'a\nb' }, data: Buffer.alloc(0) });
+  const { headers, body } = toMessage(event);
+  assert.deepEqual(Buffer.from(headers['ce-x'] ?? '', 'latin1'), Buffer.from('é "%" 🐘'));
+  assert.deepEqual(summaryOf(fromMessage(headers, body)).extensions, { x: 'é "%" 🐘', y: 'a%0Ab' });
+  assert.deepEqual(toMessage(fromMessage(headers, body)).headers, headers);
 });
 
 test('attributes are changed and removed in a copy', () => {

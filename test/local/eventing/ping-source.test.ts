@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { makeEvent } from '../../../local/eventing/events.ts';
+import { makeEvent, type CarriedEvent } from '../../../local/eventing/events.ts';
 import { listen } from '../../../local/eventing/http.ts';
 import type { PingSource } from '../../../local/eventing/objects.ts';
 import type { EventSummary } from '../../../local/eventing/observation.ts';
@@ -131,6 +131,23 @@ for (const { status, attempts } of statuses) {
     );
   });
 }
+
+test('a source whose adapter is down sends nothing and says nothing', async () => {
+  const asked: unknown[] = [];
+  const sink = await listen((request, response) => {
+    asked.push(request.headers['ce-source']);
+    response.writeHead(204).end();
+  });
+  const faults = { losesFromSource: (event: CarriedEvent): boolean => event.attributes['source'] === '/down' };
+  const { observed, context } = testContext({ faults });
+  for (const source of ['/down', '/up']) {
+    const event = makeEvent({ type: 't', source, extensions: {}, data: Buffer.alloc(0) });
+    await sendFromSource(context, sink.url, event);
+  }
+  await sink.close();
+  assert.deepEqual(asked, ['/up']);
+  assert.deepEqual(observed, []);
+});
 
 test('the event of a tick: static data, fresh id, time of sending', () => {
   const spec = { schedule: '@daily', sink: {}, contentType: 'text/plain', dataBase64: 'aGk=' };
