@@ -91,9 +91,13 @@ function currentRun(unfinished: readonly PgBackup[]): PgBackup | undefined {
   return unfinished.find((backup) => backup.status.state === 'running') ?? unfinished.toSorted(byAge)[0];
 }
 
-/** By finish time; the name, which carries the slot, decides within one second. */
+/**
+ * In the order of creation, which is that of the runs and is told by one clock. Finish times are of many: one pod whose
+ * clock was once ahead would keep its success the newest, and hide every failure after it, until that time has come.
+ */
 function newestFirst(left: PgBackup, right: PgBackup): number {
-  const [a, b] = [left.status.finishTime ?? '', right.status.finishTime ?? ''];
-  if (a !== b) return a < b ? 1 : -1;
-  return left.metadata.name < right.metadata.name ? 1 : -1;
+  const [a, b] = [left, right].map(
+    ({ metadata, status }) => `${metadata.creationTimestamp} ${status.finishTime ?? ''} ${metadata.name}`,
+  );
+  return (a ?? '') < (b ?? '') ? 1 : -1;
 }

@@ -6,6 +6,7 @@ import { buildKubernetesEvent } from '../domain/build/kubernetes-event.ts';
 import type { Command, Decision } from '../domain/commands.ts';
 import { defined } from '../domain/defined.ts';
 import { eventType, type OwnEvent } from '../domain/events.ts';
+import { byAge } from '../domain/managers.ts';
 import { containerName, path } from '../domain/names.ts';
 import type { PgBackup, PgManager, UntoldRotation } from '../domain/resources.ts';
 import { rotationOf } from '../domain/rotation.ts';
@@ -40,13 +41,8 @@ function deletedBackups({ backups }: Observation, outbox: readonly UntoldRotatio
 /** Beyond the newest ten. Only a rotation that may delete clears away. */
 function oldFailures({ backups }: Observation, outbox: readonly UntoldRotation[]): PgBackup[] {
   if (outbox.every(({ outcome }) => outcome !== 'success')) return [];
-  const failures = backups.filter(({ status }) => status.state === 'error').toSorted(newestFirst);
+  const failures = backups.filter(({ status }) => status.state === 'error').toSorted((a, b) => byAge(b, a));
   return failures.slice(keptFailures).filter(({ status }) => status.announced === 'error');
-}
-
-function newestFirst(left: PgBackup, right: PgBackup): number {
-  const [a, b] = [left, right].map(({ metadata, status }) => `${status.finishTime ?? ''} ${metadata.name}`);
-  return (a ?? '') < (b ?? '') ? 1 : -1;
 }
 
 /** Files first: without its PgBackup nobody would know of them. */

@@ -85,6 +85,32 @@ const cases: readonly Case[] = [
     unfinished: [aBackup('young'), aBackup('old').created(slot - 60)],
     want: { status: 'pending', message: 'old is pending', running: 'old' },
   },
+  {
+    name: 'a success of a pod whose clock was years ahead hides no later failure',
+    history: [success('a', slot + 300_000_000), failed('b', 'NoPodAccess', slot + 86_400).created(slot + 86_400)],
+    want: {
+      status: 'error',
+      log: [
+        { finishTime: rfc3339(slot + 86_400), name: 'b', reason: 'NoPodAccess', state: 'error' },
+        { ...entry, finishTime: rfc3339(slot + 300_000_000), startTime: rfc3339(slot + 300_000_000 - 60) },
+      ],
+      message: 'NoPodAccess: for a test',
+      lastSuccess: { ...lastSuccess, finishTime: rfc3339(slot + 300_000_000) },
+    },
+  },
+  {
+    name: 'nor does it stay the last success when a later one is there',
+    history: [success('a', slot + 300_000_000), success('b', slot + 86_400).created(slot + 86_400)],
+    want: {
+      status: 'ok',
+      log: [
+        { finishTime: rfc3339(slot + 86_400), name: 'b', startTime: rfc3339(slot + 86_340), state: 'success' },
+        { ...entry, finishTime: rfc3339(slot + 300_000_000), startTime: rfc3339(slot + 300_000_000 - 60) },
+      ],
+      message: 'base_b stored and restorable, 1.4 GiB',
+      lastSuccess: { name: 'b', uid: 'uid-b', finishTime: rfc3339(slot + 86_400) },
+    },
+  },
   { name: 'without a new history the stored past stays', stored, want: stored },
   {
     name: 'a run that was deleted leaves the verdict of its log',

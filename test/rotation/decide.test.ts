@@ -546,6 +546,17 @@ const telling: readonly Case[] = [
     wantNext: 'again',
   },
   {
+    name: 'which are the last is told by their creation, not by the clocks of pods',
+    given: {
+      manager: finished({ outbox: [untold] }),
+      backups: [11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1].map((at) =>
+        failed(at, at === 1 ? { finishTime: '2031-07-01T00:00:00Z' } : {}),
+      ),
+    },
+    wantCommands: ['remove failed-01'],
+    wantNext: 'again',
+  },
+  {
     name: 'Events, then the CloudEvent, then announced',
     given: { manager: finished({ outbox: [untold] }), backups: [success(9), success(10)] },
     wantCommands: [
