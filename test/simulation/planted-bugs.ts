@@ -85,7 +85,7 @@ export const plantedBugs: readonly PlantedBug[] = [
         to: `const free = (): void => void (code !== 0 && (database.lock = undefined));`,
       },
     ],
-    breaks: [5],
+    breaks: [5, 7],
     within: 50,
   },
   {
@@ -142,27 +142,15 @@ export const plantedBugs: readonly PlantedBug[] = [
     within: 400,
   },
   {
-    name: 'an orphan is not stopped',
-    patches: [
-      {
-        file: 'functions/backup/starting.ts',
-        from: `if (open.some((backup) => backup.metadata.uid === holder.id && !isFinished(backup))) return [];`,
-        to: `if (open.length >= 0) return [];`,
-      },
-    ],
-    breaks: [5],
-    within: 400,
-  },
-  {
     name: 'a forged delete event stops a live run',
     patches: [
       {
         file: 'functions/backup/handler.ts',
-        from: `    let rounds = 0;`,
-        to: `    const gone = (event.data as { metadata?: { uid?: string } }).metadata?.uid;
+        from: `    if (target === undefined) return nowhere;`,
+        to: `    if (target === undefined) return nowhere;
+    const gone = (event.data as { metadata?: { uid?: string } }).metadata?.uid;
     const pod = { namespace: target.namespace, pod: target.statefulSet + '-0', container: 'postgres' };
-    if (target.deleted && gone !== undefined) await effects.runner.stop(pod, { id: gone, kind: 'backup', dir: '/PgBackup' });
-    let rounds = 0;`,
+    if (target.deleted && gone !== undefined) await effects.runner.stop(pod, { id: gone, kind: 'backup', dir: '/PgBackup' });`,
       },
     ],
     breaks: [7],
@@ -186,19 +174,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [1],
     within: 400,
-  },
-  {
-    name: 'started twice after a cut start',
-    patches: [
-      {
-        file: 'functions/backup/running.ts',
-        from: `return podTime <= (parseTime(executor.notAfter) ?? 0) + startGrace;`,
-        to: `return podTime < 0 * startGrace * Number(executor.timeoutSeconds);`,
-      },
-      { file: 'test/simulation/runner-model.ts', from: `  if (own !== undefined) {`, to: `  if (own === -1) {` },
-    ],
-    breaks: [1],
-    within: 1500,
   },
   {
     name: 'no timers, no hints',
