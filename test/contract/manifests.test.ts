@@ -410,17 +410,14 @@ describe('rights', () => {
     });
 
     // `verb resource`; everything that is not listed for a function is refused to it.
-    const shared = ['get pgmanagers', 'list pgmanagers', 'patch pgmanagers/status', 'get pgbackups', 'list pgbackups'];
+    const shared = ['list pgmanagers', 'patch pgmanagers/status', 'list pgbackups', 'create events'];
     const timers = ['get', 'create', 'patch', 'delete'].map((verb) => `${verb} pingsources`);
-    const database = [
-      ...['get statefulsets', 'list statefulsets', 'get pods', 'list pods'],
-      ...['get pods/exec', 'create pods/exec'],
-    ];
+    const database = ['get statefulsets', 'list statefulsets', 'list pods', 'get pods/exec', 'create pods/exec'];
     const granted: Readonly<Record<string, readonly string[]>> = {
-      schedule: [...shared, ...timers, 'create events', 'create pgbackups'],
-      backup: [...shared, ...timers, ...database, 'create events', 'patch pgbackups/status'],
-      rotation: [...shared, ...timers, ...database, 'create events', 'delete pgbackups'],
-      storage: [...shared, ...database, 'create events'],
+      schedule: [...shared, ...timers, 'get pgmanagers', 'get pgbackups', 'create pgbackups'],
+      backup: [...shared, ...timers, ...database, 'get pgbackups', 'patch pgbackups/status'],
+      rotation: [...shared, ...timers, ...database, 'get pgmanagers', 'delete pgbackups'],
+      storage: [...shared, ...database, 'get pgmanagers'],
       'apiserver-source': ['get', 'list', 'watch'].flatMap((verb) => [`${verb} pgmanagers`, `${verb} pgbackups`]),
     };
     const groups: Readonly<Record<string, string>> = {

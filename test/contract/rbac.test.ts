@@ -1,0 +1,170 @@
+/**
+ * Least privilege, from the API server's audit log: while everything that the functions do was done once, each
+ * ServiceAccount has used every verb that it is granted, and was refused nothing.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { eventually } from '../support/eventually.ts';
+import { sweep, told } from '../support/outside.ts';
+import { openShop, timeOfDay, type Shop } from '../support/shop.ts';
+
+interface AuditLine {
+  readonly verb: string;
+  readonly user: { readonly username: string };
+  /** The source's adapter acts as its ServiceAccount. */
+  readonly impersonatedUser?: { readonly username: string };
+  readonly objectRef?: { readonly apiGroup?: string; readonly resource: string; readonly subresource?: string };
+  readonly responseStatus?: { readonly code: number };
+  readonly requestURI: string;
+}
+
+interface Role {
+  readonly metadata: { readonly name: string };
+  readonly rules: readonly {
+    readonly apiGroups: readonly string[];
+    readonly resources: readonly string[];
+    readonly verbs: readonly string[];
+  }[];
+}
+
+const accountPrefix = 'system:serviceaccount:aidboxops:';
+
+/** Granted and not used here, each for a reason. */
+const exceptions: Readonly<Record<string, string>> = {
+  'backup create pods/exec': 'asked for from Kubernetes 1.35 on',
+  'rotation create pods/exec': 'asked for from Kubernetes 1.35 on',
+  'storage create pods/exec': 'asked for from Kubernetes 1.35 on',
+  'apiserver-source get aidbox.pg/pgmanagers':
+    "Knative's controller asks whether it is granted, its adapter only watches",
+  'apiserver-source get aidbox.pg/pgbackups':
+    "Knative's controller asks whether it is granted, its adapter only watches",
+};
+
+/** A new database has about 25 MB: at this rate a backup outlives the activation that started it. */
+const slow = [{ name: 'WALG_DISK_RATE_LIMIT', value: String(1536 * 1024) }];
+
+let shop: Shop;
+/** While true, every event for the rotation function gets lost. */
+let rotationIsDeaf = false;
+
+before(async () => {
+  const onDelivery = (_event: unknown, trigger: string): 'drop' | 'deliver' =>
+    rotationIsDeaf && trigger.startsWith('aidboxops/rotation-') ? 'drop' : 'deliver';
+  shop = await openShop('rbac', { audit: true, eventing: { faults: { onDelivery } } });
+});
+
+after(() => (shop as Shop | undefined)?.close());
+
+test('everything that the functions do', async () => {
+  await shop.database({ env: slow });
+  await shop.manager({ at: timeOfDay(12), keep: 1 });
+  const slot = await eventually('the backup of the slot', async () => (await shop.pgbs())[0]?.metadata.name);
+  assert.equal((await shop.finished(slot, 90)).status.state, 'success');
+  await shop.backup('failing', 'nothing');
+  assert.equal((await shop.finished('failing')).status.reason, 'NoPodAccess');
+  await missASlot();
+
+  rotationIsDeaf = true;
+  await backUpUnderProbe('by-hand');
+  // Somebody took the timer of the rotation that is owed now: the rotation makes it anew, as soon as it hears.
+  await shop.kubectl('delete', 'pingsource', '-n', 'shop', `aidboxops-rotation-${(await shop.pgm()).metadata.uid}`);
+  rotationIsDeaf = false;
+  await sweep(shop);
+  await eventually('rotation of the slot', async () => ((await shop.pgb(slot)) === undefined ? true : undefined), 90);
+
+  rotationIsDeaf = true;
+  await shop.backup('last');
+  assert.equal((await shop.finished('last', 90)).status.state, 'success');
+  await shop.kubectl('delete', 'statefulset', '-n', 'shop', 'postgres');
+  rotationIsDeaf = false;
+  await sweep(shop);
+  await untilUsed('rotation list apps/statefulsets');
+  await shop.tick('probe');
+  await untilUsed('storage list apps/statefulsets');
+  const suspend = JSON.stringify({ spec: { backup: { suspend: true } } });
+  await shop.kubectl('patch', 'pgm', '-n', 'shop', 'pg-manager', '--type=merge', '-p', suspend);
+  await untilUsed('schedule delete sources.knative.dev/pingsources');
+});
+
+test('nothing was refused, and every grant was used but for the exceptions', async () => {
+  const granted = await grants();
+  // Only when a watch ends the audit log has it.
+  await shop.close();
+  const lines = auditLines();
+  const refused = lines.filter(({ responseStatus }) => responseStatus?.code === 403);
+  assert.deepEqual(
+    refused.map((line) => `${accountOf(line)} ${line.verb} ${line.requestURI}`),
+    [],
+  );
+  const used = new Set(lines.flatMap(usedGrants));
+  const unused = granted.filter((grant) => !used.has(grant));
+  assert.deepEqual(unused.toSorted(), Object.keys(exceptions).toSorted());
+});
+
+/** An outage of three days, as an administrator can feign it: too late for all slots but the last. */
+async function missASlot(): Promise<void> {
+  const since = `${new Date(Date.now() - 3 * 86_400_000).toISOString().slice(0, 19)}Z`;
+  const status = JSON.stringify({ status: { schedule: { since, lastSlot: since } } });
+  await shop.kubectl(
+    ...['patch', 'pgm', '-n', 'shop', 'pg-manager', '--subresource=status', '--type=merge'],
+    ...['--field-manager=aidboxops-schedule', '-p', status],
+  );
+  await sweep(shop);
+  await told(shop, (await shop.pgm()).metadata.uid, 'SlotMissed');
+}
+
+/** Whoever probes meanwhile finds the lock held and asks what answers for it. */
+async function backUpUnderProbe(name: string): Promise<void> {
+  await shop.backup(name);
+  await eventually(`${name} runs`, async () => (await shop.pgb(name))?.status.startTime);
+  await shop.tick('probe');
+  assert.equal((await shop.finished(name, 90)).status.state, 'success');
+}
+
+function untilUsed(grant: string): Promise<true> {
+  return eventually(grant, () => (auditLines().some((line) => usedGrants(line).includes(grant)) ? true : undefined));
+}
+
+function auditLines(): AuditLine[] {
+  return readFileSync(shop.environment.auditLogPath ?? '', 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as AuditLine)
+    .filter((line) => accountOf(line) !== undefined);
+}
+
+function accountOf({ user, impersonatedUser }: AuditLine): string | undefined {
+  const { username } = impersonatedUser ?? user;
+  return username.startsWith(accountPrefix) ? username.slice(accountPrefix.length) : undefined;
+}
+
+/** Such as `backup get apps/statefulsets`; an apply that creates is a patch that needs `create` too. */
+function usedGrants(line: AuditLine): string[] {
+  const { objectRef, verb, responseStatus } = line;
+  if (objectRef === undefined) return [];
+  const { apiGroup, resource, subresource } = objectRef;
+  const what = nameOf(apiGroup ?? '', subresource === undefined ? resource : `${resource}/${subresource}`);
+  const verbs = verb === 'patch' && responseStatus?.code === 201 ? ['patch', 'create'] : [verb];
+  return verbs.map((one) => `${accountOf(line)} ${one} ${what}`);
+}
+
+async function grants(): Promise<string[]> {
+  const selector = 'app.kubernetes.io/component=function-access';
+  const roles = JSON.parse(await shop.kubectl('get', 'clusterroles', '-l', selector, '-o', 'json')) as {
+    items: Role[];
+  };
+  return roles.items.flatMap(({ metadata, rules }) =>
+    rules.flatMap(({ apiGroups, resources, verbs }) =>
+      apiGroups.flatMap((group) =>
+        resources.flatMap((resource) =>
+          verbs.map((verb) => `${metadata.name.replace('aidboxops-', '')} ${verb} ${nameOf(group, resource)}`),
+        ),
+      ),
+    ),
+  );
+}
+
+function nameOf(group: string, resource: string): string {
+  return group === '' ? resource : `${group}/${resource}`;
+}
