@@ -32,7 +32,7 @@ export interface Cursor {
 export interface Settlement {
   /** The slot to run now, if any: the latest due one, if it is within the deadline. */
   readonly run?: UnixSeconds | undefined;
-  /** Due slots that will not run any more, oldest first. None while suspended: those count as suspended. */
+  /** Due slots that will not run any more, oldest first. None of the time while it was stored as suspended: those count as suspended. */
   readonly missed: readonly UnixSeconds[];
   /** The cursor after all of this is done. */
   readonly cursor: Cursor;
@@ -43,7 +43,7 @@ export interface Settlement {
 /**
  * Settles all slots up to `now` under the stored values, then takes over the wished ones. So a change of `at` loses no
  * slot that was already due and starts none for a time before the change; resume never fires at once; and a manager
- * that is suspended now starts nothing, whatever is stored.
+ * that is suspended now starts nothing, whatever is stored: slots that were due before it was seen to be are missed.
  */
 export function settle(wish: Wish, stored: Cursor, now: UnixSeconds): Settlement {
   const cursorWasAhead = settledUntil(stored) > now + cursorTolerance;
@@ -57,7 +57,7 @@ export function settle(wish: Wish, stored: Cursor, now: UnixSeconds): Settlement
   const run = !quiet && latest !== undefined && now - latest <= wish.startingDeadline ? latest : undefined;
   return {
     run,
-    missed: quiet ? [] : due.filter((slot) => slot !== run),
+    missed: cursor.suspended ? [] : due.filter((slot) => slot !== run),
     cursor: advance(wish, { ...cursor, lastSlot: latest ?? cursor.lastSlot }, now),
     cursorWasAhead,
   };

@@ -76,7 +76,7 @@ function judge(observation: Observation, settlement: Settlement): Verdict {
     return { missed: settling(due, 'ScheduleConflict') };
   }
   const late = settlement.missed.filter((slot) => !ownBackups.has(slotBackupName(manager.metadata.name, slot)));
-  const tooLate = settling(late, 'TooLate');
+  const tooLate = settling(late, manager.spec.backup.suspend ? 'Suspended' : 'TooLate');
   if (settlement.run === undefined) return { missed: tooLate };
   if (slotBackup === undefined) return { create: settlement.run, missed: tooLate };
   if (isOwn(manager, slotBackup)) return { missed: tooLate };
@@ -144,6 +144,8 @@ function missedMessage(manager: PgManager, missed: MissedSettling): string {
       return `${slots}: an older PgManager has the same selector "${manager.spec.selector.name}" and only its slots run (last ${missed.slot}). Delete one of the two.`;
     case 'NameTaken':
       return `${slots}: a PgBackup of the name ${slotBackupName(manager.metadata.name, parseTime(missed.slot) ?? 0)} is there already and is not of this PgManager (last ${missed.slot}). Delete it or leave it; the next slot has another name.`;
+    case 'Suspended':
+      return `${slots}: it was suspended before anything could start (last ${missed.slot})`;
     default:
       return `${slots}: nothing could start within ${span(manager.spec.backup.startingDeadlineSeconds)} of ${missed.count === 1 ? 'it' : 'them'} (last ${missed.slot})`;
   }

@@ -95,10 +95,10 @@ const traces: readonly Trace[] = [
     ],
   },
   {
-    name: '#7 suspended while a slot was overdue: it starts no more',
+    name: '#7 suspended while a slot was overdue: it starts no more, and is not lost silently',
     created: '01 12:00:00',
     activations: [
-      { now: '02 07:00:00', suspended: true },
+      { now: '02 07:00:00', suspended: true, wantMissed: ['02 06:00:00'] },
       { now: '02 07:00:01', suspended: true },
     ],
   },
@@ -268,11 +268,11 @@ function oracle(created: number, steps: readonly Step[]): Fate[] {
     const due = calendarSlots(values.at, since, now + earlyTolerance + 1).filter(
       (slot) => slot > Math.max(since, settled) && slot <= (change ? now : now + earlyTolerance),
     );
-    const quiet = values.suspended || wanted.suspended;
     due.forEach((slot, place) => {
       const isLast = place === due.length - 1;
       const inTime = now - slot <= wanted.startingDeadline;
-      fates.push({ slot, fate: quiet ? 'suspended' : isLast && inTime ? 'run' : 'missed' });
+      const mayRun = isLast && inTime && !wanted.suspended;
+      fates.push({ slot, fate: values.suspended ? 'suspended' : mayRun ? 'run' : 'missed' });
       settled = slot;
     });
     if (change) [values, since] = [{ at: wanted.at, suspended: wanted.suspended }, now];

@@ -209,8 +209,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: 'functions/schedule/decide.ts',
-        from: `const tooLate = settling(late, 'TooLate');`,
-        to: `const tooLate = settling(late.slice(0, 0), 'TooLate');`,
+        from: `const tooLate = settling(late, manager`,
+        to: `const tooLate = settling(late.slice(0, 0), manager`,
       },
     ],
     breaks: [1],
