@@ -46,7 +46,6 @@ export const path = {
   statefulSets: (namespace: string): string => collection('apps/v1', namespace, 'statefulsets'),
   statefulSet: (namespace: string, name: string): string => member(path.statefulSets(namespace), name),
   pods: (namespace: string): string => `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`,
-  pod: (namespace: string, name: string): string => member(path.pods(namespace), name),
   events: (namespace: string): string => `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`,
 } as const;
 
