@@ -51,7 +51,7 @@ export function judgeStart(observation: Observation, backup: PgBackup): Step {
   if (inspection.identity.postmaster === '')
     return waitForPod(observation, backup, { pod: look.place.pod, state: 'PostgreSQL is not up' });
   return inspection.holder === undefined
-    ? launch(observation, backup, { place: look.place, inspection })
+    ? judgeFree(observation, backup, { place: look.place, inspection })
     : judgeHolder(observation, backup, inspection);
 }
 
@@ -121,6 +121,15 @@ export function orphanStop(observation: Observation): Command[] {
       directory: settingsFor(observation.managers).directory,
     },
   ];
+}
+
+/** The lock is of one pod: after a failover a rotation may still be deleting from another one, in the same storage. */
+function judgeFree(observation: Observation, backup: PgBackup, at: { place: Place; inspection: Inspection }): Step {
+  const elsewhere = observation.managers.some(({ status }) => {
+    const pod = status.conditions.rotation?.running?.executor.pod;
+    return pod !== undefined && pod !== at.place.pod;
+  });
+  return elsewhere ? waitForRotation(observation, backup) : launch(observation, backup, at);
 }
 
 function waitForRotation(observation: Observation, backup: PgBackup): Step {

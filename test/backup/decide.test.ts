@@ -478,6 +478,24 @@ const cases: readonly Case[] = [
     wantNext: 'wait',
   },
   {
+    name: '#34 after a failover, a rotation still deletes from the old pod: the backup on the new one waits',
+    given: {
+      open: [backup()],
+      look: saw(),
+      managers: [
+        manager({
+          conditions: {
+            rotation: {
+              running: { id: 'x-1', startTime: rfc3339(slot), executor: { ...executor(), pod: 'postgres-1' } },
+            },
+          },
+        }),
+      ],
+    },
+    wantCommands: ['status daily pending WaitingForRotation'],
+    wantNext: 'again',
+  },
+  {
     name: '#22 lock held by a run without an unfinished PgBackup: it is stopped, then the start follows',
     given: { open: [backup()], look: saw({ holder: { id: 'uid-deleted', kind: 'backup' } }), managers: [] },
     wantCommands: ['stop uid-deleted', 'status daily pending PodNotReady'],
