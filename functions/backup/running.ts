@@ -168,6 +168,10 @@ function judgeTraceless(sight: Sight): Step {
 function judgeFailedExit(sight: Sight): Step {
   const { backup, run } = sight;
   if (sight.changed !== undefined) return ended(sight, restarted(sight));
+  if (databaseIsGoing(sight)) {
+    const message = `wal-g has ended with exit code ${run.exitCode} while PostgreSQL in ${backup.status.executor.pod} is shutting down`;
+    return { kind: 'wait', reason: 'DatabaseStopping', message };
+  }
   const proof = proofOf(sight);
   const listed =
     proof !== undefined && 'entry' in proof
@@ -180,6 +184,11 @@ function judgeFailedExit(sight: Sight): Step {
   }
   const text = `wal-g ended with exit code ${run.exitCode}: "${errorLines(run)}". ${listed} ${fullLog(backup)}`;
   return ended(sight, { kind: 'WalgError', text });
+}
+
+/** A shutdown ends wal-g's session before it ends the postmaster: whose end it was shows when the postmaster is gone. */
+function databaseIsGoing({ inspection, run }: Sight): boolean {
+  return inspection.stopping && run.endedAt !== undefined && inspection.podTime - run.endedAt < podPatience;
 }
 
 const noTime: Step = {

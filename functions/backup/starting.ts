@@ -4,7 +4,7 @@ import type { Command, PodRef } from '../domain/commands.ts';
 import { defined } from '../domain/defined.ts';
 import { problemMessage, type ErrorKind, type Problem, type WaitReason } from '../domain/errors.ts';
 import { waitingMessage, type Place } from '../domain/location.ts';
-import { forbiddenText, obstacleProblem } from '../domain/pod-problems.ts';
+import { databaseDown, forbiddenText, obstacleProblem } from '../domain/pod-problems.ts';
 import { oldestManager } from '../domain/managers.ts';
 import { apiVersion, containerName } from '../domain/names.ts';
 import type { Inspection } from '../domain/remote-run.ts';
@@ -48,8 +48,8 @@ export function judgeStart(observation: Observation, backup: PgBackup): Step {
       backup,
       obstacleProblem(look.place.pod, inspection.obstacle, settingsFor(observation.managers).directory),
     );
-  if (inspection.identity.postmaster === '')
-    return waitForPod(observation, backup, { pod: look.place.pod, state: 'PostgreSQL is not up' });
+  const down = databaseDown(inspection);
+  if (down !== undefined) return waitForPod(observation, backup, { pod: look.place.pod, state: down });
   return inspection.holder === undefined
     ? judgeFree(observation, backup, { place: look.place, inspection })
     : judgeHolder(observation, backup, inspection);

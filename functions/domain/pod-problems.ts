@@ -1,6 +1,6 @@
 /** Why nothing can be done in a pod, in words: the fact, then what to do. */
 import type { Problem } from './errors.ts';
-import type { PodObstacle } from './remote-run.ts';
+import type { Inspection, PodObstacle } from './remote-run.ts';
 
 /** The API server's refusal names user, verb and resource; people need them in another order. */
 export function forbiddenText(message: string, namespace: string): string {
@@ -29,4 +29,10 @@ export function obstacleProblem(pod: string, obstacle: PodObstacle, directory: s
     case 'NoWalg':
       return { kind: 'WalgError', text: `in ${pod} ${obstacle.detail}. Use an image with wal-g on its PATH.` };
   }
+}
+
+/** Why PostgreSQL takes no connection now, in words that follow a pod's name; undefined when nothing speaks against it. */
+export function databaseDown({ identity, stopping }: Pick<Inspection, 'identity' | 'stopping'>): string | undefined {
+  if (identity.postmaster === '') return 'PostgreSQL is not up';
+  return stopping ? 'PostgreSQL is shutting down' : undefined;
 }

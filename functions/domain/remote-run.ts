@@ -66,6 +66,8 @@ export interface Inspection {
   /** Unix seconds, pod's clock. */
   readonly podTime: number;
   readonly identity: Identity;
+  /** The postmaster is shutting down (last line of postmaster.pid): sessions are being ended, it goes or comes back as another. */
+  readonly stopping: boolean;
   /** Numeric uid that runs wal-g: the owner of the data directory; -1 when there is none. */
   readonly uid: number;
   readonly pgdata: string;

@@ -171,8 +171,14 @@ identity() {
   is_boot=$value
   is_ticks=
   ! ticks 1 || is_ticks=$t
-  is_postmaster=
-  { { read -r pid && read -r _ && read -r value && [ -d "/proc/$pid" ] && is_postmaster=$value; } <"$PGDATA/postmaster.pid"; } 2>/dev/null
+  is_postmaster='' is_stopping=
+  {
+    {
+      read -r pid && read -r _ && read -r value && ticks "$pid" && is_postmaster=$value
+      # The last line is written before any session is ended by a shutdown.
+      while read -r value; do [ "$value" != stopping ] || is_stopping=1; done
+    } <"$PGDATA/postmaster.pid"
+  } 2>/dev/null
 }
 
 #@ inspect catalogue
@@ -432,16 +438,18 @@ about_pod() {
 #@ inspect
 inspect() {
   about_pod
+  # The identity comes after the run: a run that ended with its database must not be seen beside the old identity.
+  [ -z "$id" ] || show_run
   identity
   say host "$is_host"
   say ticks "$is_ticks"
   say boot "$is_boot"
   say postmaster "$is_postmaster"
+  say stopping "${is_stopping:-0}"
   say sysid "$(sysid)"
   role=primary
   [ ! -e "$PGDATA/standby.signal" ] && [ ! -e "$PGDATA/recovery.signal" ] || role=standby
   say role "$role"
-  [ -z "$id" ] || show_run
   finish
 }
 

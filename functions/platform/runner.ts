@@ -304,6 +304,7 @@ const InspectFields = PodFields.extend({
   ticks: Line,
   boot: Line,
   postmaster: Line,
+  stopping: Flag,
 });
 
 const RunFields = z.object({
@@ -320,11 +321,12 @@ const RunFields = z.object({
 });
 
 function readInspection(fields: Fields, all: AllFields, about: Partial<RunAddress>): Inspection {
-  const { now, uid, obstacle, holder, pgdata, sysid, role, ...identity } = InspectFields.parse(fields);
+  const { now, uid, obstacle, holder, pgdata, sysid, role, stopping, ...identity } = InspectFields.parse(fields);
   const { id, kind } = about;
   return {
     podTime: now,
     identity,
+    stopping,
     uid: uid ?? -1,
     pgdata,
     systemIdentifier: sysid,

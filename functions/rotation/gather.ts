@@ -1,5 +1,6 @@
 /** Reads exactly what a look at the rotation of one PgManager is decided from. */
 import { path } from '../domain/names.ts';
+import { databaseDown } from '../domain/pod-problems.ts';
 import { parseEach, PgManager } from '../domain/resources.ts';
 import { rotationOf } from '../domain/rotation.ts';
 import { rotationOwed } from '../domain/rotation-owed.ts';
@@ -91,6 +92,6 @@ async function lookForStart(reader: PodReader, base: Base, moment: Moment): Prom
 
 function isFit({ answer }: Look): boolean {
   if (!answer.ok) return false;
-  const { holder, identity, obstacle } = answer.value;
-  return obstacle === undefined && holder === undefined && identity.postmaster !== '';
+  const { holder, obstacle } = answer.value;
+  return obstacle === undefined && holder === undefined && databaseDown(answer.value) === undefined;
 }

@@ -4,6 +4,7 @@ import type { Decision } from '../domain/commands.ts';
 import { doomedBy, planCut, refusalMessage, type Plan } from '../domain/cut.ts';
 import { defined } from '../domain/defined.ts';
 import { containerName } from '../domain/names.ts';
+import { databaseDown } from '../domain/pod-problems.ts';
 import type { Executor, PgBackup, RotationCondition } from '../domain/resources.ts';
 import { attemptOf, attemptsFor, goneOf, rotationOf, runId, type Ending } from '../domain/rotation.ts';
 import { rotationTimer } from '../domain/rotation-timer.ts';
@@ -91,10 +92,10 @@ function noAnswer({ observation, id }: Serving): Decision | undefined {
 function unfitPod({ observation, id }: Serving): Decision | undefined {
   const { look } = observation;
   if (look?.answer.ok !== true) return undefined;
-  const { obstacle, identity } = look.answer.value;
+  const { obstacle } = look.answer.value;
   if (obstacle !== undefined) return fail(observation, id, `in ${look.place.pod} ${obstacle.detail}`);
-  if (identity.postmaster === '') return fail(observation, id, `PostgreSQL is not up in ${look.place.pod}`);
-  return undefined;
+  const down = databaseDown(look.answer.value);
+  return down === undefined ? undefined : fail(observation, id, `${down} in ${look.place.pod}`);
 }
 
 /** A backup that has just ended frees the lock within a second; whatever else holds it is not ours to end. */

@@ -63,6 +63,7 @@ function firstStatus(commands: readonly Command[]): PgBackupStatus {
 }
 
 const exitedOk = report({ state: 'exited', exitCode: 0, startedAt: slot + 14, endedAt: slot + 301 });
+const exitedBadly = report({ state: 'exited', exitCode: 1, startedAt: slot + 14, endedAt: slot + 301 });
 const restarted = { ...identity, postmaster: '1641103304' };
 
 const cases: readonly Case[] = [
@@ -318,6 +319,39 @@ const cases: readonly Case[] = [
     wantNext: 'again',
     wantMessage:
       /^InitializationError: PostgreSQL in postgres-0 restarted during the backup \(postmaster start 2021-12-30T09:11:02Z → 2022-01-02T06:01:44Z\)\. wal-g was stopped; nothing counts as stored\. Next run 2022-01-03T06:00:00Z; now: kubectl create -n shop -f backup-now\.yaml/,
+  },
+  {
+    name: '#18 wal-g lost its session to a shutdown whose postmaster is still there: not concluded yet',
+    given: { open: [started()], managers: [], look: saw({ stopping: true, podTime: slot + 302, run: exitedBadly }) },
+    wantCommands: [],
+    wantNext: 'wait',
+  },
+  {
+    name: '#18 the postmaster is gone then: InitializationError',
+    given: {
+      open: [started()],
+      look: saw({ identity: { ...identity, postmaster: '' }, podTime: slot + 303, run: exitedBadly }),
+    },
+    wantCommands: ['status daily error InitializationError (started)'],
+    wantNext: 'again',
+    wantMessage: /\(postmaster start 2021-12-30T09:11:02Z → not running\)/,
+  },
+  {
+    name: 'a shutdown that never comes to its end explains nothing after ten minutes',
+    given: { open: [started()], look: saw({ stopping: true, podTime: slot + 901, run: exitedBadly }) },
+    wantCommands: ['status daily error WalgError (started)'],
+    wantNext: 'again',
+    wantMessage: /^WalgError: wal-g ended with exit code 1: /,
+  },
+  {
+    name: 'a run that is alive while PostgreSQL waits for its sessions is left alone',
+    given: {
+      open: [started()],
+      managers: [],
+      look: saw({ stopping: true, run: report({ startedAt: slot + 2 }) }),
+    },
+    wantCommands: [],
+    wantNext: 'wait',
   },
   {
     name: '#18 container replaced, nothing in the catalogue: InitializationError',
@@ -606,6 +640,13 @@ const cases: readonly Case[] = [
     given: { open: [backup()], look: saw({ identity: { ...identity, postmaster: '' } }) },
     wantCommands: ['status daily pending PodNotReady'],
     wantNext: 'again',
+  },
+  {
+    name: 'PostgreSQL shutting down at the start: waits',
+    given: { open: [backup()], look: saw({ stopping: true }) },
+    wantCommands: ['status daily pending PodNotReady'],
+    wantNext: 'again',
+    wantMessage: /^waiting for pod postgres-0 to be ready \(PostgreSQL is shutting down\), until /,
   },
   {
     name: 'running and confirmed: managers are told first, then events, then `started` is recorded',

@@ -96,6 +96,7 @@ export function inspection(shape: Partial<Inspection> = {}): Inspection {
   return {
     podTime: slot + 60,
     identity,
+    stopping: false,
     uid: 999,
     pgdata: '/var/lib/postgresql/data',
     systemIdentifier,

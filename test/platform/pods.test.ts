@@ -11,7 +11,7 @@ import { createFakeKube } from '../support/fake-kube.ts';
 
 function role(role: Inspection['role']): RunnerResult<Inspection> {
   const identity = { host: '', ticks: '', boot: '', postmaster: '1' };
-  const rest = { podTime: slot, uid: 1, pgdata: '/data', systemIdentifier: '5', holder: undefined };
+  const rest = { podTime: slot, uid: 1, pgdata: '/data', systemIdentifier: '5', stopping: false, holder: undefined };
   return { ok: true, value: { ...rest, identity, role } };
 }
 

@@ -350,6 +350,13 @@ const planning: readonly Case[] = [
     wantMessage: /PostgreSQL is not up in postgres-0/,
   },
   {
+    name: 'PostgreSQL is shutting down',
+    given: { look: saw({ stopping: true }), catalogue: undefined },
+    wantCommands: ['status error'],
+    wantNext: 'again',
+    wantMessage: /PostgreSQL is shutting down in postgres-0/,
+  },
+  {
     name: 'nothing is owed: no more than the timer is taken away',
     given: { manager: finished({}), backups: [] },
     wantCommands: ['removeTimer'],

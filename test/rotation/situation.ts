@@ -150,6 +150,7 @@ export function saw(shape: Partial<Inspection> = {}): Observation['look'] {
   const value: Inspection = {
     podTime: now + 1,
     identity,
+    stopping: false,
     uid: 999,
     pgdata: '/var/lib/postgresql/data',
     systemIdentifier,

@@ -118,6 +118,7 @@ host=postgres-0
 ticks=726898
 boot=b-1
 postmaster=1795422913
+stopping=1
 sysid=18446744073709551615
 role=standby
 tombstone=1
@@ -141,6 +142,7 @@ end=1
       value: {
         podTime: 1_795_423_100,
         identity,
+        stopping: true,
         uid: 999,
         pgdata: '/var/lib/postgresql/data',
         systemIdentifier: '18446744073709551615',

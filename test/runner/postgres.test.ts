@@ -1,12 +1,13 @@
 /** The runner with a real PostgreSQL 14 and the real wal-g that is found (1.1 in this project's cache). */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { CatalogueAnswer, RunReport } from '../../functions/domain/remote-run.ts';
 import { createRunner, type Runner, type RunnerResult, type StartRequest } from '../../functions/platform/runner.ts';
-import { createPod, isRoot, owner, type Pod, target, until } from './pod.ts';
+import { createPod, isRoot, kill, owner, type Pod, target, until } from './pod.ts';
 
 function value<T>(result: RunnerResult<T>): T {
   assert.ok(result.ok, JSON.stringify(result));
@@ -203,6 +204,23 @@ describe('PostgreSQL and wal-g', { concurrency: true }, () => {
         assert.deepEqual({ ...afterwards.identity, postmaster: '' }, { ...before.identity, postmaster: '' });
         writeFileSync(join(pod.pgdata, 'standby.signal'), '');
         assert.equal(value(await pod.runner.inspect(target)).role, 'standby');
+      });
+
+      test('a shutdown that waits for a session is told, and that it is over', async () => {
+        const session = spawn('psql', ['-Xqw', '-d', 'postgres'], { env: pod.env, ...owner, cwd: '/', stdio: 'pipe' });
+        session.stdin.write('select 1;\n');
+        await once(session.stdout, 'data');
+        const running = value(await pod.runner.inspect(target));
+        kill(Number(readFileSync(join(pod.pgdata, 'postmaster.pid'), 'utf8').split('\n')[0]), 'SIGTERM');
+        await until('the shutdown is told', async () => value(await pod.runner.inspect(target)).stopping);
+        assert.deepEqual(value(await pod.runner.inspect(target)).identity, running.identity);
+        session.stdin.end();
+        await until('the postmaster is gone', async () => {
+          const { identity, stopping } = value(await pod.runner.inspect(target));
+          return identity.postmaster === '' && !stopping;
+        });
+        pod.restart();
+        assert.equal(value(await pod.runner.inspect(target)).stopping, false);
       });
 
       test('nothing but what the runner names is in its directory', () => {

@@ -52,6 +52,8 @@ export interface Database {
   boot: number;
   /** Start of the postmaster, pod's clock; undefined while PostgreSQL is not up. */
   postmaster: number | undefined;
+  /** The postmaster is shutting down. */
+  stopping: boolean;
   /** Directory and id → files. */
   readonly files: Map<string, RunFiles>;
   lock: Alive | 'unknown' | undefined;
@@ -78,6 +80,7 @@ export function createDatabase(options: DatabaseOptions, now: number): Database 
     ticks: 1000,
     boot: 1,
     postmaster: Math.floor(now / 1000) - 1000,
+    stopping: false,
     files: new Map(),
     lock: undefined,
     launches: new Map(),
@@ -102,6 +105,7 @@ export function killContainer(database: Database): void {
   database.up = false;
   database.lock = undefined;
   database.postmaster = undefined;
+  database.stopping = false;
   if (!database.volume) database.files.clear();
 }
 

@@ -28,6 +28,7 @@ export function inspect(walG: WalG, database: Database, about: Partial<RunAddres
   return ok({
     podTime: podTime(walG, database),
     identity: identityOf(database),
+    stopping: database.stopping,
     uid: 999,
     pgdata: '/data',
     systemIdentifier: database.systemIdentifier,

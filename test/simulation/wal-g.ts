@@ -167,11 +167,18 @@ export function signal(walG: WalG, database: Database, alive: Alive): void {
   }
 }
 
-/** The connection of a push is lost with the postmaster. */
+/** The connection of a push is lost with the postmaster: after a crash later than that, in a shutdown sooner. */
 export function restartPostmaster(walG: WalG, database: Database): void {
-  const { lock } = database;
-  database.postmaster = podTime(walG, database) + 1;
+  const { random, scheduler } = walG;
+  const { lock, ticks } = database;
+  database.stopping = random.chance(0.5);
+  const sessionsEnd = scheduler.now() + random.between(0, 5_000);
+  const postmasterEnds = database.stopping ? sessionsEnd + random.between(0, 5_000) : scheduler.now();
+  scheduler.at(postmasterEnds, () => {
+    if (!database.up || database.ticks !== ticks) return;
+    database.postmaster = podTime(walG, database) + 1;
+    database.stopping = false;
+  });
   if (lock === undefined || lock === 'unknown' || lock.kind !== 'backup') return;
-  const delay = walG.random.between(0, 5_000);
-  walG.scheduler.at(walG.scheduler.now() + delay, () => end(walG, database, lock, { code: 1, hit: false }));
+  scheduler.at(sessionsEnd, () => end(walG, database, lock, { code: 1, hit: false }));
 }

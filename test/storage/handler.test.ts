@@ -51,8 +51,8 @@ function seen(shape: Partial<ProbeAnswer> = {}): RunnerResult<ProbeAnswer> {
 
 function inspected(shape: Partial<Inspection>): RunnerResult<Inspection> {
   const identity = { host: 'postgres-0', ticks: '1', boot: 'b', postmaster: '1' };
-  const usual = { podTime: slot, identity, uid: 999, pgdata: '/data', systemIdentifier: '1', holder: undefined };
-  return { ok: true, value: { ...usual, role: 'primary', ...shape } };
+  const usual = { podTime: slot, identity, stopping: false, uid: 999, pgdata: '/data', systemIdentifier: '1' };
+  return { ok: true, value: { ...usual, role: 'primary', holder: undefined, ...shape } };
 }
 
 /** A StatefulSet and its pods, all ready. */
