@@ -11,7 +11,7 @@ import { defined } from '../domain/defined.ts';
 import { eventType, type OwnEvent } from '../domain/events.ts';
 import { fieldManager, label } from '../domain/names.ts';
 import type { PgBackup } from '../domain/resources.ts';
-import { rotationTimer } from '../domain/rotation-timer.ts';
+import { rotationTimer } from '../domain/observe-timer.ts';
 import { timerName } from '../domain/timer.ts';
 import type { Observation } from './observation.ts';
 import { sourceOf } from './running.ts';

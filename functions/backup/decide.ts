@@ -2,21 +2,13 @@
 import { isFinished, isLaunching, isRunning } from '../domain/backups.ts';
 import type { Command, Decision } from '../domain/commands.ts';
 import { byAge } from '../domain/managers.ts';
+import { backupTimer } from '../domain/observe-timer.ts';
 import type { PgBackup } from '../domain/resources.ts';
 import { timerName } from '../domain/timer.ts';
 import { announceCommands, conditionCommands, owedAnnouncements } from './announce.ts';
 import type { Observation } from './observation.ts';
 import { judgeRunning } from './running.ts';
-import {
-  alreadyRunning,
-  end,
-  judgeStart,
-  observeTimer,
-  orphanStop,
-  pendBehind,
-  relaunch,
-  stepCommands,
-} from './starting.ts';
+import { alreadyRunning, end, judgeStart, orphanStop, pendBehind, relaunch, stepCommands } from './starting.ts';
 import type { Step } from './step.ts';
 
 /** The unfinished PgBackups in the order they are served: a running one always beats those not started, then age decides. */
@@ -30,7 +22,7 @@ export function decide(observation: Observation): Decision {
   if (subject === undefined) return tell(observation, afterLast(observation));
   const judged = isRunning(subject) ? judgeRunning(observation, subject) : judgeStart(observation, subject);
   const step = judged.kind === 'unlaunched' ? relaunch(observation, subject) : judged;
-  const timers = observation.firstRound ? [subject, ...others].map(observeTimer) : [];
+  const timers = observation.firstRound ? [subject, ...others].map(backupTimer) : [];
   switch (step.kind) {
     case 'write':
       return {

@@ -4,10 +4,12 @@ import { prove, type Claim, type Proof } from '../domain/catalogue.ts';
 import type { Command } from '../domain/commands.ts';
 import { defined } from '../domain/defined.ts';
 import { problemMessage, type Problem } from '../domain/errors.ts';
+import { startMayStillArrive } from '../domain/executor.ts';
 import { oldestManager } from '../domain/managers.ts';
 import { containerName, path } from '../domain/names.ts';
 import type { Identity, Inspection, RunReport } from '../domain/remote-run.ts';
 import type { Executor, PgBackup } from '../domain/resources.ts';
+import { errorLines, fullLog, lastLine } from '../domain/run-texts.ts';
 import { oneLine } from '../domain/text.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
 import { failed, succeeded } from './ending.ts';
@@ -20,8 +22,6 @@ const archivingGrace = 120;
 const proofPatience = 3600;
 /** How long a pod that went away may take to come back (seconds). */
 const podPatience = 600;
-/** A cut `start` may still arrive this long after its not-after (seconds). */
-const startGrace = 5;
 /** After the pod-side deadline: 60 s until KILL, and as much again before we stop it ourselves (seconds). */
 const deadlineGrace = 120;
 
@@ -179,10 +179,10 @@ function judgeFailedExit(sight: Sight): Step {
       : 'Nothing counts as stored.';
   const { executor } = backup.status;
   if (run.deadlineHit) {
-    const text = `stopped after ${span(executor.timeoutSeconds)} (spec.backup.timeoutSeconds) at "${lastLine(run)}". ${listed} ${fullLog(backup)}`;
+    const text = `stopped after ${span(executor.timeoutSeconds)} (spec.backup.timeoutSeconds) at "${lastLine(run)}". ${listed} ${logOf(backup)}`;
     return ended(sight, { kind: 'WalgError', text });
   }
-  const text = `wal-g ended with exit code ${run.exitCode}: "${errorLines(run)}". ${listed} ${fullLog(backup)}`;
+  const text = `wal-g ended with exit code ${run.exitCode}: "${errorLines(run)}". ${listed} ${logOf(backup)}`;
   return ended(sight, { kind: 'WalgError', text });
 }
 
@@ -280,10 +280,6 @@ function claimOf(backup: PgBackup): Claim {
   return { uid, namespace, statefulSet: backup.spec.selector.name };
 }
 
-function startMayStillArrive(executor: Executor, podTime: UnixSeconds): boolean {
-  return podTime <= (parseTime(executor.notAfter) ?? 0) + startGrace;
-}
-
 /** What of the identity is different now, in words; undefined when nothing is. */
 function identityChange(executor: Executor, identity: Identity): string | undefined {
   const sameContainer =
@@ -333,12 +329,12 @@ function restarted(sight: Sight): Problem {
 function absentAfterExit({ backup }: Sight): Problem {
   return {
     kind: 'WalgError',
-    text: `wal-g ended with exit code 0 but no stored backup carries this run's UID. Nothing counts as stored. ${fullLog(backup)}`,
+    text: `wal-g ended with exit code 0 but no stored backup carries this run's UID. Nothing counts as stored. ${logOf(backup)}`,
   };
 }
 
 function died(sight: Sight): string {
-  return `wal-g is gone without an exit code (killed?) at "${lastLine(sight.run)}". Nothing counts as stored. ${fullLog(sight.backup)}`;
+  return `wal-g is gone without an exit code (killed?) at "${lastLine(sight.run)}". Nothing counts as stored. ${logOf(sight.backup)}`;
 }
 
 function foreign({ entry }: Extract<Proof, { verdict: 'foreign' }>): string {
@@ -361,21 +357,9 @@ function whatNext({ managers, namespace }: Observation): string {
   return next === undefined ? `Run a new one ${now}` : `Next run ${next}; ${now}`;
 }
 
-function fullLog(backup: RunningBackup): string {
-  const { pod, directory } = backup.status.executor;
-  const { name, namespace } = backup.metadata;
-  return `Full log: kubectl exec -n ${namespace} ${pod} -c ${containerName} -- cat ${directory}/${name}.log`;
-}
-
-/** wal-g blames the last endpoint that it tried: the first ERROR line says more; the last is shown if it differs. */
-function errorLines(run: RunReport): string {
-  const first = run.firstError ?? lastLine(run);
-  const last = run.lastError ?? first;
-  return oneLine(first === last ? first : `${first} … ${last}`).slice(0, 400);
-}
-
-function lastLine(run: RunReport): string {
-  return oneLine(run.log.tail.trimEnd().split('\n').at(-1) ?? '').slice(0, 200);
+function logOf({ metadata, status }: RunningBackup): string {
+  const { pod, directory } = status.executor;
+  return fullLog({ namespace: metadata.namespace, pod, file: `${directory}/${metadata.name}.log` });
 }
 
 /** The API path that events about a PgBackup name as their source. */

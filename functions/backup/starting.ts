@@ -3,15 +3,16 @@ import { isFinished } from '../domain/backups.ts';
 import type { Command, PodRef } from '../domain/commands.ts';
 import { defined } from '../domain/defined.ts';
 import { problemMessage, type ErrorKind, type Problem, type WaitReason } from '../domain/errors.ts';
+import { pinExecutor, startNotAfter } from '../domain/executor.ts';
 import { waitingMessage, type Place } from '../domain/location.ts';
 import { databaseDown, forbiddenText, obstacleProblem } from '../domain/pod-problems.ts';
 import { oldestManager } from '../domain/managers.ts';
-import { apiVersion, containerName } from '../domain/names.ts';
+import { containerName } from '../domain/names.ts';
+import { backupTimer } from '../domain/observe-timer.ts';
 import type { Inspection } from '../domain/remote-run.ts';
-import type { Executor, PgBackup, PgManager } from '../domain/resources.ts';
+import type { PgBackup, PgManager } from '../domain/resources.ts';
 import { oneLine } from '../domain/text.ts';
 import { parseTime, rfc3339, type UnixSeconds } from '../domain/time.ts';
-import { halfMinuteSchedule } from '../domain/timer.ts';
 import { failed } from './ending.ts';
 import type { Look } from '../platform/pods.ts';
 import type { Observation } from './observation.ts';
@@ -21,8 +22,6 @@ import { applyBackupStatus, type Step } from './step.ts';
 const podPatience = 600;
 /** A rotation ends within its own deadline of 1 h; the rest is for noticing (seconds). */
 const rotationPatience = 3600 + 900;
-/** How long a `start` may be under way before the pod refuses it (seconds). */
-const startValidity = 30;
 
 /** Marks a PgBackup whose last start was lost. */
 const startLost = 'the start did not reach the pod; it is tried again';
@@ -156,23 +155,13 @@ export function alreadyRunning(observation: Observation, live: PgBackup): Proble
 /** Observe timer (made for all in the first round) → running, with everything pinned → start. */
 function launch(observation: Observation, backup: PgBackup, at: { place: Place; inspection: Inspection }): Step {
   const { place, inspection } = at;
-  const { identity, podTime } = inspection;
   const { directory, timeoutSeconds } = settingsFor(observation.managers);
-  const notAfter = podTime + startValidity;
-  const executor: Executor = {
-    ...place,
-    ...identity,
-    postmasterStartTime: rfc3339(Number(identity.postmaster)),
-    directory,
-    timeoutSeconds,
-    deadline: rfc3339(podTime + timeoutSeconds),
-    notAfter: rfc3339(notAfter),
-  };
+  const executor = pinExecutor(at, { directory, timeoutSeconds });
   const { name, namespace, uid } = backup.metadata;
   const message = `starting wal-g in ${place.pod}`;
   return {
     kind: 'write',
-    before: observation.firstRound ? [] : [observeTimer(backup)],
+    before: observation.firstRound ? [] : [backupTimer(backup)],
     status: defined({
       state: 'running' as const,
       message,
@@ -185,17 +174,15 @@ function launch(observation: Observation, backup: PgBackup, at: { place: Place; 
       {
         type: 'start',
         pod: podRef(observation, place),
-        order: {
+        request: {
           id: uid,
-          directory,
-          identity,
-          notAfter,
+          kind: 'backup',
+          dir: directory,
+          identity: inspection.identity,
+          notAfter: startNotAfter(inspection.podTime),
           timeoutSeconds,
-          work: {
-            kind: 'backup',
-            name,
-            userData: JSON.stringify({ aidboxops: { uid, namespace, statefulSet: observation.statefulSet } }),
-          },
+          name,
+          userData: JSON.stringify({ aidboxops: { uid, namespace, statefulSet: observation.statefulSet } }),
         },
       },
     ],
@@ -220,20 +207,6 @@ export function relaunch(observation: Observation, backup: PgBackup): Extract<St
     announced: backup.status.announced,
   });
   return { kind: 'write', status, reason: 'StartLost', message: startLost };
-}
-
-/** Wakes the backup function every 30 s while this PgBackup is unfinished or unannounced. */
-export function observeTimer(backup: PgBackup): Command {
-  const { name, namespace, uid } = backup.metadata;
-  return {
-    type: 'applyTimer',
-    timer: {
-      purpose: 'backup',
-      owner: { apiVersion, kind: 'PgBackup', name, namespace, uid },
-      schedule: halfMinuteSchedule(uid),
-      data: { namespace, name, statefulSet: backup.spec.selector.name },
-    },
-  };
 }
 
 function waitForPod(observation: Observation, backup: PgBackup, pod: { pod: string; state: string }): Step {

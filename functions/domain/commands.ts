@@ -5,8 +5,7 @@
  */
 import type { OwnEvent } from './events.ts';
 import type { Manifest } from './manifest.ts';
-import type { Identity, RunKind } from './remote-run.ts';
-import type { UnixSeconds } from './time.ts';
+import type { RunKind, StartRequest } from './remote-run.ts';
 import type { Timer } from './timer.ts';
 
 /** Which incarnation of an object a write is meant for. */
@@ -21,30 +20,6 @@ export interface PodRef {
   readonly namespace: string;
   readonly pod: string;
   readonly container: string;
-}
-
-/** What `start` in the pod is told; see platform/runner.sh. */
-export interface StartOrder {
-  readonly id: string;
-  readonly directory: string;
-  readonly identity: Identity;
-  readonly notAfter: UnixSeconds;
-  readonly timeoutSeconds: number;
-  readonly work:
-    | {
-        readonly kind: 'backup';
-        /** PgBackup name: `<directory>/<name>.log` will lead to the log. */
-        readonly name: string;
-        /** JSON stored with the backup. */
-        readonly userData: string;
-      }
-    | {
-        readonly kind: 'rotation';
-        /** Oldest backup to keep. */
-        readonly cut: string;
-        /** All names that the plan was made from. */
-        readonly names: readonly string[];
-      };
 }
 
 export type Command =
@@ -67,7 +42,7 @@ export type Command =
    * that is down stops only `then`, never the other commands.
    */
   | { readonly type: 'post'; readonly events: readonly OwnEvent[]; readonly then: readonly Command[] }
-  | { readonly type: 'start'; readonly pod: PodRef; readonly order: StartOrder }
+  | { readonly type: 'start'; readonly pod: PodRef; readonly request: StartRequest }
   | {
       readonly type: 'stop';
       readonly pod: PodRef;

@@ -81,6 +81,38 @@ export interface Inspection {
   readonly run?: RunReport;
 }
 
+/** A run and where its files are (absolute path inside the container). */
+export interface RunAddress {
+  readonly id: string;
+  readonly kind: RunKind;
+  readonly dir: string;
+}
+
+/** What `start` was decided from and shall do. */
+export type StartRequest = RunAddress & {
+  /** As inspected last; nothing starts in another incarnation. */
+  readonly identity: Identity;
+  /** Unix seconds of the pod's clock; nothing starts later. */
+  readonly notAfter: number;
+  /** Hard deadline of the run. */
+  readonly timeoutSeconds: number;
+} & (
+    | {
+        readonly kind: 'backup';
+        /** PgBackup name, for the link `<dir>/<name>.log`. */
+        readonly name: string;
+        /** JSON text, stored with the backup. Not secret. */
+        readonly userData: string;
+      }
+    | {
+        readonly kind: 'rotation';
+        /** Backup name: everything before it (or before its full) is deleted. */
+        readonly cut: string;
+        /** All backup names of the catalogue that the plan was made from, in any order. */
+        readonly names: readonly string[];
+      }
+  );
+
 /**
  * Answer of `start`. `running` and `exited`: the run was launched, by this call or an earlier one of the same id; a short
  * run may have ended before the answer. `refused` names the check that failed; nothing was launched then. `died`: this

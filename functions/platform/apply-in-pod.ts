@@ -1,7 +1,7 @@
 /** Commands that act in a database pod. What came of them is seen by the next look, so no answer is relied on here. */
 import type { Command } from '../domain/commands.ts';
 import type { Log } from './log.ts';
-import type { Runner, RunnerResult, StartRequest } from './runner.ts';
+import type { Runner, RunnerResult } from './runner.ts';
 
 /** Commands of this kind. */
 export type PodCommand = Extract<Command, { type: 'start' | 'stop' | 'prune' }>;
@@ -19,15 +19,10 @@ export async function applyInPod(effects: { runner: Runner; log: Log }, command:
 function send(runner: Runner, command: PodCommand): Promise<RunnerResult<unknown>> {
   switch (command.type) {
     case 'start':
-      return runner.start(command.pod, startRequest(command));
+      return runner.start(command.pod, command.request);
     case 'stop':
       return runner.stop(command.pod, { id: command.id, kind: command.kind, dir: command.directory });
     case 'prune':
       return runner.prune(command.pod, { dir: command.directory, runs: command.runs });
   }
-}
-
-function startRequest({ order }: Extract<PodCommand, { type: 'start' }>): StartRequest {
-  const { id, directory, identity, notAfter, timeoutSeconds, work } = order;
-  return { id, dir: directory, identity, notAfter, timeoutSeconds, ...work };
 }

@@ -2,12 +2,12 @@
 import type { PodRef } from '../domain/commands.ts';
 import { locate, type Location, type Place, type Surroundings } from '../domain/location.ts';
 import { containerName, path } from '../domain/names.ts';
-import type { Inspection } from '../domain/remote-run.ts';
+import type { Inspection, RunAddress } from '../domain/remote-run.ts';
 import { parseEach, Pod, StatefulSet } from '../domain/resources.ts';
 import type { Kube } from './kube.ts';
 import { listAll } from './list.ts';
 import type { Log } from './log.ts';
-import type { RunAddress, Runner, RunnerResult } from './runner.ts';
+import type { Runner, RunnerResult } from './runner.ts';
 
 export interface PodReader {
   readonly kube: Kube;

@@ -4,15 +4,16 @@ import * as z from 'zod';
 import type {
   CatalogueAnswer,
   Holder,
-  Identity,
   Inspection,
   PodObstacle,
   ProbeAnswer,
   ProbeResult,
   PruneAnswer,
+  RunAddress,
   RunKind,
   RunReport,
   StartAnswer,
+  StartRequest,
   StopAnswer,
 } from '../domain/remote-run.ts';
 import type { Exec, ExecResult, ExecTarget } from './exec.ts';
@@ -28,38 +29,6 @@ export interface RunnerProblem {
 /** An answer of the runner, or why there is none. */
 export type RunnerResult<T> =
   { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: RunnerProblem };
-
-/** A run and where its files are (absolute path inside the container). */
-export interface RunAddress {
-  readonly id: string;
-  readonly kind: RunKind;
-  readonly dir: string;
-}
-
-/** What `start` was decided from and shall do. */
-export type StartRequest = RunAddress & {
-  /** As inspected last; nothing starts in another incarnation. */
-  readonly identity: Identity;
-  /** Unix seconds of the pod's clock; nothing starts later. */
-  readonly notAfter: number;
-  /** Hard deadline of the run. */
-  readonly timeoutSeconds: number;
-} & (
-    | {
-        readonly kind: 'backup';
-        /** PgBackup name, for the link `<dir>/<name>.log`. */
-        readonly name: string;
-        /** JSON text, stored with the backup. Not secret. */
-        readonly userData: string;
-      }
-    | {
-        readonly kind: 'rotation';
-        /** Backup name: everything before it (or before its full) is deleted. */
-        readonly cut: string;
-        /** All backup names of the catalogue that the plan was made from, in any order. */
-        readonly names: readonly string[];
-      }
-  );
 
 /** A finished run whose files may go; `name` removes the log link as well, when it still is this run's. */
 export interface PrunableRun {

@@ -1,7 +1,5 @@
 /** What a person reads about a rotation: one line each. No side effects. */
 import type { CatalogueEntry } from '../domain/catalogue.ts';
-import { containerName } from '../domain/names.ts';
-import type { RunReport } from '../domain/remote-run.ts';
 import { maxAttempts } from '../domain/rotation.ts';
 import { oneLine } from '../domain/text.ts';
 import { rfc3339 } from '../domain/time.ts';
@@ -51,17 +49,4 @@ function sparedText(spared: readonly CatalogueEntry[]): string {
 export function someNames(names: readonly string[]): string {
   const more = names.length - namesShown;
   return more <= 0 ? names.join(', ') : `${names.slice(0, namesShown).join(', ')} and ${more} more`;
-}
-
-/** `"ERROR: …" … "ERROR: …"`: the first ERROR line says most; the last is shown if it differs. */
-export function errorLines(run: RunReport): string {
-  const lastLine = run.log.tail.trimEnd().split('\n').at(-1) ?? '';
-  const first = run.firstError ?? lastLine;
-  const last = run.lastError ?? first;
-  return oneLine(first === last ? first : `${first} … ${last}`).slice(0, 300);
-}
-
-/** The command that shows all that wal-g said. */
-export function fullLog(at: { namespace: string; pod: string; directory: string }, id: string): string {
-  return `Full log: kubectl exec -n ${at.namespace} ${at.pod} -c ${containerName} -- cat ${at.directory}/.run/${id}/log`;
 }

@@ -3,11 +3,12 @@ import { readCatalogue, type CatalogueEntry } from '../domain/catalogue.ts';
 import type { Decision } from '../domain/commands.ts';
 import { doomedBy, planCut, refusalMessage, type Plan } from '../domain/cut.ts';
 import { defined } from '../domain/defined.ts';
+import { pinExecutor, startNotAfter } from '../domain/executor.ts';
 import { containerName } from '../domain/names.ts';
 import { databaseDown } from '../domain/pod-problems.ts';
-import type { Executor, PgBackup, RotationCondition } from '../domain/resources.ts';
+import type { PgBackup, RotationCondition } from '../domain/resources.ts';
 import { attemptOf, attemptsFor, goneOf, rotationOf, runId, type Ending } from '../domain/rotation.ts';
-import { rotationTimer } from '../domain/rotation-timer.ts';
+import { rotationTimer } from '../domain/observe-timer.ts';
 import { oneLine } from '../domain/text.ts';
 import { rfc3339 } from '../domain/time.ts';
 import { dryRunMessage, someNames, storedMessage } from './messages.ts';
@@ -16,8 +17,6 @@ import { applyRotation, fail, settle } from './settle.ts';
 
 /** Hard deadline of a run (seconds). */
 export const rotationTimeout = 3600;
-/** How long a `start` may be under way before the pod refuses it (seconds). */
-const startValidity = 30;
 
 /** The success that is served, and the id that an ending or a run gets now. */
 interface Serving {
@@ -184,16 +183,8 @@ function launch(observation: Observation, id: string, plan: Extract<Plan, { verd
     return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was looked into' };
   const { identity, podTime } = look.answer.value;
   const directory = manager.spec.backup.directory;
-  const notAfter = podTime + startValidity;
-  const executor: Executor = {
-    ...look.place,
-    ...identity,
-    postmasterStartTime: rfc3339(Number(identity.postmaster)),
-    directory,
-    timeoutSeconds: rotationTimeout,
-    deadline: rfc3339(podTime + rotationTimeout),
-    notAfter: rfc3339(notAfter),
-  };
+  const run = { directory, timeoutSeconds: rotationTimeout };
+  const executor = pinExecutor({ place: look.place, inspection: look.answer.value }, run);
   const entries = entriesOf(observation);
   const message = oneLine(`deleting ${plan.doomed.length} of ${entries.length} stored backups in ${look.place.pod}`);
   const rotation = rotationOf(manager);
@@ -213,13 +204,15 @@ function launch(observation: Observation, id: string, plan: Extract<Plan, { verd
       {
         type: 'start',
         pod: { namespace: manager.metadata.namespace, pod: look.place.pod, container: containerName },
-        order: {
+        request: {
           id,
-          directory,
+          kind: 'rotation',
+          dir: directory,
           identity,
-          notAfter,
+          notAfter: startNotAfter(podTime),
           timeoutSeconds: rotationTimeout,
-          work: { kind: 'rotation', cut: plan.cut.name, names: entries.map(({ name }) => name) },
+          cut: plan.cut.name,
+          names: entries.map(({ name }) => name),
         },
       },
     ],

@@ -3,19 +3,19 @@ import { readCatalogue, type CatalogueEntry } from '../domain/catalogue.ts';
 import type { Command, Decision } from '../domain/commands.ts';
 import { doomedBy, sparedBy } from '../domain/cut.ts';
 import { defined } from '../domain/defined.ts';
+import { startMayStillArrive } from '../domain/executor.ts';
 import { containerName } from '../domain/names.ts';
 import type { Inspection, RunReport } from '../domain/remote-run.ts';
 import type { RotationCondition } from '../domain/resources.ts';
 import { attemptOf, goneOf, maxAttempts, rotationOf, type Ending } from '../domain/rotation.ts';
-import { rotationTimer } from '../domain/rotation-timer.ts';
+import { rotationTimer } from '../domain/observe-timer.ts';
+import { errorLines, fullLog } from '../domain/run-texts.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
-import { errorLines, fullLog, someNames, storedMessage } from './messages.ts';
+import { someNames, storedMessage } from './messages.ts';
 import type { Observation } from './observation.ts';
 import { rotationTimeout } from './planning.ts';
 import { applyRotation, fail, settle } from './settle.ts';
 
-/** A cut `start` may still arrive this long after its not-after (seconds). */
-const startGrace = 5;
 /** After the pod-side deadline: 60 s until KILL, and as much again before we stop it ourselves (seconds). */
 const stopGrace = 120;
 /** After the deadline, how long a run may go on or its pod may be silent (seconds). */
@@ -99,8 +99,8 @@ function judgeAlive(sight: Sight): Decision {
 
 /** No files and no process: not launched yet, or never launched. What never began is planned again. */
 function judgeTraceless({ inspection, observation, running }: Sight): Decision {
-  const { notAfter, pod } = running.executor;
-  if (inspection.podTime <= (parseTime(notAfter) ?? 0) + startGrace) {
+  const { pod } = running.executor;
+  if (startMayStillArrive(running.executor, inspection.podTime)) {
     const message = `start was sent to ${pod} and may still arrive`;
     return { commands: [], next: 'wait', reason: 'StartMayArrive', message };
   }
@@ -202,5 +202,6 @@ function stopCommand({ observation, running }: Sight): Command {
 
 function logOf({ observation, running }: Sight): string {
   const { pod, directory } = running.executor;
-  return fullLog({ namespace: observation.manager.metadata.namespace, pod, directory }, running.id);
+  const { namespace } = observation.manager.metadata;
+  return fullLog({ namespace, pod, file: `${directory}/.run/${running.id}/log` });
 }

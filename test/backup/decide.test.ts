@@ -42,7 +42,7 @@ function brief(command: Command): string {
   }
   if (command.type === 'applyTimer') return `timer ${command.timer.purpose} ${command.timer.owner.name}`;
   if (command.type === 'stop') return `stop ${command.id}`;
-  if (command.type === 'start') return `start ${command.order.id}`;
+  if (command.type === 'start') return `start ${command.request.id}`;
   if (command.type === 'post')
     return `post ${command.events.map(({ id }) => id).join(' ')} then ${command.then.map(brief).join(', ')}`;
   if (command.type === 'recordEvent') {
@@ -771,7 +771,7 @@ test('what is pinned at the launch comes from the pod and from the oldest manage
     notAfter: rfc3339(slot + 60 + 30),
   });
   const start = decision.commands.find((command) => command.type === 'start');
-  assert.deepEqual(start?.order.work.kind === 'backup' && JSON.parse(start.order.work.userData), {
+  assert.deepEqual(start?.request.kind === 'backup' && JSON.parse(start.request.userData), {
     aidboxops: { uid: 'uid-daily', namespace: 'shop', statefulSet: 'postgres' },
   });
 });

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { Command, PodRef } from '../../functions/domain/commands.ts';
 import type { OwnEvent } from '../../functions/domain/events.ts';
 import { failure } from '../../functions/domain/failures.ts';
+import type { StartRequest } from '../../functions/domain/remote-run.ts';
 import type { Timer } from '../../functions/domain/timer.ts';
 import { apply } from '../../functions/platform/apply.ts';
 import type { Runner } from '../../functions/platform/runner.ts';
@@ -208,16 +209,17 @@ test('commands in the pod are sent as they are; no answer is left to the next lo
   };
   const effects = effectsWith([], { start: note, stop: note, prune: note });
   const identity = { host: 'postgres-0', ticks: '1', boot: 'b', postmaster: '1' };
-  const order = { id: 'uid-1', directory: '/PgBackup', identity, notAfter: slot + 30, timeoutSeconds: 60 };
+  const dir = '/PgBackup';
+  const place = { id: 'uid-1', dir, identity, notAfter: slot + 30, timeoutSeconds: 60 };
+  const request: StartRequest = { ...place, kind: 'backup', name: 'manual-1', userData: '{}' };
   const commands: Command[] = [
-    { type: 'start', pod, order: { ...order, work: { kind: 'backup', name: 'manual-1', userData: '{}' } } },
-    { type: 'stop', pod, kind: 'backup', id: 'uid-1', directory: '/PgBackup' },
-    { type: 'prune', pod, directory: '/PgBackup', runs: [{ id: 'uid-1', name: 'manual-1' }] },
+    { type: 'start', pod, request },
+    { type: 'stop', pod, kind: 'backup', id: 'uid-1', directory: dir },
+    { type: 'prune', pod, directory: dir, runs: [{ id: 'uid-1', name: 'manual-1' }] },
   ];
   assert.deepEqual(await apply(effects, commands), done);
-  const { directory: dir, ...rest } = order;
   assert.deepEqual(calls, [
-    [pod, { ...rest, dir, kind: 'backup', name: 'manual-1', userData: '{}' }],
+    [pod, request],
     [pod, { id: 'uid-1', kind: 'backup', dir }],
     [pod, { dir, runs: [{ id: 'uid-1', name: 'manual-1' }] }],
   ]);

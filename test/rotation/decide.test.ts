@@ -52,7 +52,7 @@ function brief(command: Command): string {
     case 'applyTimer':
       return `timer ${command.timer.purpose}`;
     case 'start':
-      return `start ${command.order.id} ${'cut' in command.order.work ? command.order.work.cut : ''}`;
+      return `start ${command.request.id} ${'cut' in command.request ? command.request.cut : ''}`;
     case 'stop':
       return `stop ${command.kind} ${command.id}`;
     case 'prune':
@@ -631,9 +631,11 @@ test('the order to the pod carries what it was decided from', () => {
   const start = commands.find((command) => command.type === 'start');
   assert.ok(start?.type === 'start');
   assert.deepEqual(start.pod, { namespace: 'shop', pod: 'postgres-0', container: 'postgres' });
-  assert.equal(start.order.notAfter, now + 31);
-  assert.equal(start.order.timeoutSeconds, 3600);
-  assert.deepEqual(start.order.work, { kind: 'rotation', cut: stored(9), names: [stored(8), stored(9), stored(10)] });
+  const { kind, notAfter, timeoutSeconds } = start.request;
+  assert.deepEqual({ kind, notAfter, timeoutSeconds }, { kind: 'rotation', notAfter: now + 31, timeoutSeconds: 3600 });
+  assert.ok('cut' in start.request);
+  assert.equal(start.request.cut, stored(9));
+  assert.deepEqual(start.request.names, [stored(8), stored(9), stored(10)]);
 });
 
 test('the log shows the last five runs, newest first; files of forgotten ones go', () => {

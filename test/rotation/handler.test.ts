@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { path } from '../../functions/domain/names.ts';
-import type { RunReport } from '../../functions/domain/remote-run.ts';
+import type { RunReport, StartRequest } from '../../functions/domain/remote-run.ts';
 import { PgManager, type RotationCondition } from '../../functions/domain/resources.ts';
 import { rotationOwed } from '../../functions/domain/rotation-owed.ts';
 import type { Kube } from '../../functions/platform/kube.ts';
-import type { Runner, StartRequest } from '../../functions/platform/runner.ts';
+import type { Runner } from '../../functions/platform/runner.ts';
 import type { ReceivedEvent } from '../../functions/platform/http.ts';
 import type { Outcome } from '../../functions/platform/reconcile.ts';
 import { createRotationHandler } from '../../functions/rotation/handler.ts';

@@ -12,8 +12,15 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { Identity, Inspection, RunReport, StartAnswer, StopAnswer } from '../../functions/domain/remote-run.ts';
-import { createRunner, type RunnerResult, type StartRequest } from '../../functions/platform/runner.ts';
+import type {
+  Identity,
+  Inspection,
+  RunReport,
+  StartAnswer,
+  StartRequest,
+  StopAnswer,
+} from '../../functions/domain/remote-run.ts';
+import { createRunner, type RunnerResult } from '../../functions/platform/runner.ts';
 import { createPod, give, isRoot, kill, owner, type Pod, processesOf, shells, target, until } from './pod.ts';
 
 /**

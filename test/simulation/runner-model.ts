@@ -4,12 +4,14 @@ import type {
   Inspection,
   ProbeAnswer,
   PruneAnswer,
+  RunAddress,
   RunReport,
   RunState,
   StartAnswer,
+  StartRequest,
   StopAnswer,
 } from '../../functions/domain/remote-run.ts';
-import type { PrunableRun, RunAddress, RunnerResult, StartRequest } from '../../functions/platform/runner.ts';
+import type { PrunableRun, RunnerResult } from '../../functions/platform/runner.ts';
 import { segmentName } from './bucket.ts';
 import { fileKey, identityOf, type Database, type RunFiles } from './database.ts';
 import { launch, podTime, signal, type WalG } from './wal-g.ts';

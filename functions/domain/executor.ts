@@ -1,0 +1,37 @@
+/** Where a run takes place: pinned when it is started, so that every later look is held against it. No side effects. */
+import type { Place } from './location.ts';
+import type { Inspection } from './remote-run.ts';
+import type { Executor } from './resources.ts';
+import { parseTime, rfc3339, type UnixSeconds } from './time.ts';
+
+/** How long a `start` may be under way before the pod refuses it (seconds). */
+const startValidity = 30;
+/** A cut `start` may still be seen to arrive this long after its not-after (seconds). */
+const startGrace = 5;
+
+/** The run's place and incarnation, and its deadlines by the pod's clock. */
+export function pinExecutor(
+  at: { readonly place: Place; readonly inspection: Pick<Inspection, 'identity' | 'podTime'> },
+  run: { readonly directory: string; readonly timeoutSeconds: number },
+): Executor & { readonly notAfter: string } {
+  const { identity, podTime } = at.inspection;
+  return {
+    ...at.place,
+    ...identity,
+    postmasterStartTime: rfc3339(Number(identity.postmaster)),
+    directory: run.directory,
+    timeoutSeconds: run.timeoutSeconds,
+    deadline: rfc3339(podTime + run.timeoutSeconds),
+    notAfter: rfc3339(startNotAfter(podTime)),
+  };
+}
+
+/** Until when (pod's clock) a `start` that is sent now may begin its run. */
+export function startNotAfter(podTime: UnixSeconds): UnixSeconds {
+  return podTime + startValidity;
+}
+
+/** Whether a `start` that was cut may still begin its run: until then nothing is concluded. */
+export function startMayStillArrive({ notAfter }: Executor, podTime: UnixSeconds): boolean {
+  return podTime <= (parseTime(notAfter) ?? 0) + startGrace;
+}
