@@ -12,7 +12,9 @@ import { eventType, type OwnEvent } from '../domain/events.ts';
 import { fieldManager, label } from '../domain/names.ts';
 import type { PgBackup } from '../domain/resources.ts';
 import { rotationTimer } from '../domain/observe-timer.ts';
+import { parseTime, type UnixSeconds } from '../domain/time.ts';
 import { timerName } from '../domain/timer.ts';
+import { runningSince } from './ending.ts';
 import type { Observation } from './observation.ts';
 import { sourceOf } from './running.ts';
 import { applyBackupStatus } from './step.ts';
@@ -50,16 +52,13 @@ export function announceCommands(observation: Observation, backup: PgBackup): Co
   const finished = isFinished(backup);
   const announced = finished ? backup.status.state : 'started';
   const { namespace, uid } = backup.metadata;
-  const events = [
-    ...(backup.status.startTime !== undefined && backup.status.announced === undefined ? [startedEvent(backup)] : []),
-    ...(finished ? [finishedEvent(backup)] : []),
-  ];
+  const told = transitionsToTell(observation, backup);
   return [
-    ...kubernetesEvents(observation, backup),
+    ...told.flatMap((transition) => kubernetesEvents(observation, backup, transition)),
     ...(backup.status.state === 'success' ? observation.managers.map(rotationTimer) : []),
     {
       type: 'post',
-      events,
+      events: told.map((transition) => cloudEvent(backup, transition)),
       then: [
         applyBackupStatus(backup, { ...backup.status, announced: announced as 'started' | 'success' | 'error' }),
         ...(finished ? [{ type: 'removeTimer' as const, namespace, name: timerName('backup', uid) }] : []),
@@ -68,56 +67,94 @@ export function announceCommands(observation: Observation, backup: PgBackup): Co
   ];
 }
 
-/** One on the PgBackup and one on each of its managers. */
-function kubernetesEvents(observation: Observation, backup: PgBackup): Command[] {
-  const { name, namespace, uid } = backup.metadata;
-  const { state } = backup.status;
-  const transition = state === 'success' ? 'succeeded' : state === 'error' ? 'failed' : 'started';
-  const common = {
-    type: state === 'error' ? ('Warning' as const) : ('Normal' as const),
-    reason: { succeeded: 'BackupSucceeded', started: 'BackupStarted', failed: backup.status.reason ?? 'WalgError' }[
-      transition
-    ],
-    message: backup.status.message ?? '',
-    time: observation.now,
-    reporter: 'backup',
+/** One change of a PgBackup as both kinds of events tell it. */
+interface Transition {
+  /** Part of the id and name of its events. */
+  readonly name: 'started' | 'succeeded' | 'failed';
+  readonly cloudEventType: string;
+  readonly state: 'running' | 'success' | 'error';
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: string;
+  readonly message: string;
+  readonly time: UnixSeconds;
+}
+
+/** A run may have ended before anybody was told that it began: then both are told now, in their order. */
+function transitionsToTell({ now }: Observation, backup: PgBackup): Transition[] {
+  const { announced, startTime } = backup.status;
+  const started = startTime !== undefined && announced === undefined ? [startOf(backup, startTime, now)] : [];
+  return isFinished(backup) ? [...started, endOf(backup, now)] : started;
+}
+
+function startOf({ status }: PgBackup, startTime: string, now: UnixSeconds): Transition {
+  return {
+    name: 'started',
+    cloudEventType: eventType.backupStarted,
+    state: 'running',
+    type: 'Normal',
+    reason: 'BackupStarted',
+    message: runningSince(status.executor?.pod ?? 'the pod', startTime),
+    time: Math.min(parseTime(startTime) ?? now, now),
   };
-  const objects = [
-    { object: { kind: 'PgBackup' as const, name, namespace, uid }, transition },
-    ...observation.managers.map(({ metadata }) => ({
-      object: { kind: 'PgManager' as const, name: metadata.name, namespace, uid: metadata.uid },
-      transition: `${uid}-${transition}`,
+}
+
+function endOf({ status }: PgBackup, now: UnixSeconds): Transition {
+  const common = { message: status.message ?? '', time: now };
+  return status.state === 'success'
+    ? {
+        ...common,
+        name: 'succeeded',
+        cloudEventType: eventType.backupSucceeded,
+        state: 'success',
+        type: 'Normal',
+        reason: 'BackupSucceeded',
+      }
+    : {
+        ...common,
+        name: 'failed',
+        cloudEventType: eventType.backupFailed,
+        state: 'error',
+        type: 'Warning',
+        reason: status.reason ?? 'WalgError',
+      };
+}
+
+/** One on the PgBackup and one on each of its managers. */
+function kubernetesEvents({ managers }: Observation, backup: PgBackup, transition: Transition): Command[] {
+  const { name, namespace, uid } = backup.metadata;
+  const { message, reason, time, type } = transition;
+  const common = { type, reason, time, reporter: 'backup' };
+  return [
+    {
+      type: 'recordEvent',
+      event: buildKubernetesEvent({
+        ...common,
+        object: { kind: 'PgBackup', name, namespace, uid },
+        transition: transition.name,
+        message,
+      }),
+    },
+    ...managers.map(({ metadata }): Command => ({
+      type: 'recordEvent',
+      event: buildKubernetesEvent({
+        ...common,
+        object: { kind: 'PgManager', name: metadata.name, namespace, uid: metadata.uid },
+        transition: `${uid}-${transition.name}`,
+        message: `${name}: ${message}`,
+      }),
     })),
   ];
-  return objects.map((where) => ({
-    type: 'recordEvent',
-    event: buildKubernetesEvent({
-      ...common,
-      ...where,
-      message: where.object.kind === 'PgManager' ? `${name}: ${common.message}` : common.message,
-    }),
-  }));
 }
 
-function startedEvent(backup: PgBackup): OwnEvent {
-  return backupEvent(backup, { type: eventType.backupStarted, transition: 'started', state: 'running' });
-}
-
-function finishedEvent(backup: PgBackup): OwnEvent {
-  return backup.status.state === 'success'
-    ? backupEvent(backup, { type: eventType.backupSucceeded, transition: 'succeeded', state: 'success' })
-    : backupEvent(backup, { type: eventType.backupFailed, transition: 'failed', state: 'error' });
-}
-
-function backupEvent(backup: PgBackup, what: { type: string; transition: string; state: string }): OwnEvent {
+function cloudEvent(backup: PgBackup, transition: Transition): OwnEvent {
   const { name, namespace, uid } = backup.metadata;
   const { startTime, finishTime, reason, message, backup: stored } = backup.status;
   const ending =
-    what.state === 'running' ? {} : { finishTime, reason, message: message?.split('\n', 1)[0], backup: stored };
+    transition.name === 'started' ? {} : { finishTime, reason, message: message?.split('\n', 1)[0], backup: stored };
   return {
-    type: what.type,
+    type: transition.cloudEventType,
     source: sourceOf(backup),
-    id: `${uid}/${what.transition}`,
+    id: `${uid}/${transition.name}`,
     subject: `pgbackup/${namespace}/${name}`,
     data: defined({
       namespace,
@@ -125,7 +162,7 @@ function backupEvent(backup: PgBackup, what: { type: string; transition: string;
       uid,
       statefulSet: backup.spec.selector.name,
       manager: backup.metadata.labels[label.manager],
-      state: what.state,
+      state: transition.state,
       startTime,
       ...ending,
     }),

@@ -1,4 +1,4 @@
-/** Final statuses of a PgBackup and the messages that a person reads. No side effects. */
+/** Statuses of a started PgBackup and the messages that a person reads. No side effects. */
 import { lsnText, type CatalogueEntry } from '../domain/catalogue.ts';
 import { defined } from '../domain/defined.ts';
 import { problemMessage, type Problem } from '../domain/errors.ts';
@@ -6,6 +6,11 @@ import type { RunReport } from '../domain/remote-run.ts';
 import type { PgBackup, PgBackupStatus } from '../domain/resources.ts';
 import { bounded, byteSize, redact } from '../domain/text.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
+
+/** `wal-g has been running in postgres-0 since 2022-01-02T06:00:14Z`: a moment, never a duration that grows by itself. */
+export function runningSince(pod: string, startTime: string): string {
+  return `wal-g has been running in ${pod} since ${startTime}`;
+}
 
 /** When a run began and ended, pod's clock where it is known. */
 interface Times {

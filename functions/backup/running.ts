@@ -12,7 +12,7 @@ import type { Executor, PgBackup } from '../domain/resources.ts';
 import { errorLines, fullLog, lastLine } from '../domain/run-texts.ts';
 import { oneLine } from '../domain/text.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
-import { failed, succeeded } from './ending.ts';
+import { failed, runningSince, succeeded } from './ending.ts';
 import type { Observation } from './observation.ts';
 import type { Step } from './step.ts';
 
@@ -131,7 +131,8 @@ function judgeAlive(sight: Sight): Step {
 function seenAlive({ backup, run }: Sight): Step {
   const { executor } = backup.status;
   const startTime = run.startedAt === undefined ? backup.status.startTime : rfc3339(run.startedAt);
-  const message = `wal-g has been running in ${executor.pod}${startTime === undefined ? '' : ` since ${startTime}`}`;
+  const message =
+    startTime === undefined ? `wal-g is running in ${executor.pod}` : runningSince(executor.pod, startTime);
   const cleared = { reason: undefined, pendingSince: undefined, unprovenSince: undefined };
   return {
     kind: 'write',

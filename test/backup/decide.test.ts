@@ -716,6 +716,7 @@ const cases: readonly Case[] = [
       managers: [],
     },
     wantCommands: [
+      'event Normal BackupStarted on PgBackup',
       'event Normal BackupSucceeded on PgBackup',
       'post uid-daily/started uid-daily/succeeded then status daily success (success), removeTimer',
     ],
