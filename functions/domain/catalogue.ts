@@ -107,17 +107,19 @@ export function prove(answer: CatalogueAnswer, claim: Claim): Proof {
     return { verdict: 'unknown', why: oneLine(answer.error ?? 'the stored WAL could not be listed') };
   const hidden = whatIsNotSaid(entry, answer);
   if (hidden !== undefined) return { verdict: 'unknown', why: hidden };
-  const missing = firstMissingSegment(entry, timelines, answer.ready);
+  const missing = firstMissingSegment(segmentRange(entry, answer.segmentSize), timelines, answer.ready);
   return missing === undefined ? { verdict: 'proved', entry } : { verdict: 'walMissing', entry, segment: missing };
 }
 
 /** What keeps a proof from being one: without both ends of its WAL a backup that lacks some would look whole. */
-function whatIsNotSaid(entry: CatalogueEntry, { ready, readyTotal }: CatalogueAnswer): string | undefined {
+function whatIsNotSaid(entry: CatalogueEntry, answer: CatalogueAnswer): string | undefined {
+  const { ready, readyTotal, segmentSize } = answer;
   const { name, startLSN, finishLSN } = entry;
   if (startLSN === undefined || BigInt(finishLSN ?? 0) <= BigInt(startLSN))
     return `${name} is listed without the positions of its WAL`;
   const oldest = ready[0];
-  const mayWaitUnseen = readyTotal > ready.length && (oldest === undefined || segmentRange(entry)[0] < oldest);
+  const mayWaitUnseen =
+    readyTotal > ready.length && (oldest === undefined || segmentRange(entry, segmentSize)[0] < oldest);
   return mayWaitUnseen ? `${readyTotal} WAL segments wait to be archived, more than can be looked through` : undefined;
 }
 
@@ -140,11 +142,10 @@ function readTimelines(wal: string | undefined): Timeline[] | undefined {
 
 /** A segment that PostgreSQL still waits to archive may be stored under the same name by an older database in the same prefix. */
 function firstMissingSegment(
-  entry: CatalogueEntry,
+  [first, last]: readonly [string, string],
   timelines: readonly Timeline[],
   ready: readonly string[],
 ): string | undefined {
-  const [first, last] = segmentRange(entry);
   const timeline = timelines.find(({ id }) => id === Number.parseInt(first.slice(0, 8), 16));
   if (timeline === undefined || timeline.start_segment > first) return first;
   if (timeline.end_segment < last) return last;
@@ -152,19 +153,22 @@ function firstMissingSegment(
   return [...(timeline.missing_segments ?? []), ...ready].find(inRange);
 }
 
+/** What initdb makes without --wal-segsize (bytes). */
+const defaultSegmentSize = 16 * 1024 * 1024;
+
 /**
  * First and last WAL segment that a restore of this backup needs. PostgreSQL names the segment that *precedes* the stop
  * position when that lies on a boundary (XLByteToPrevSeg), so the last byte needed is the one before it.
  */
 export function segmentRange(
   entry: Pick<CatalogueEntry, 'name' | 'startLSN' | 'finishLSN'>,
+  segmentSize: number = defaultSegmentSize,
 ): readonly [string, string] {
   const first = entry.name.slice('base_'.length, 'base_'.length + 24);
-  if (entry.startLSN === undefined || entry.finishLSN === undefined) return [first, first];
-  const size = segmentSize(first, BigInt(entry.startLSN));
+  if (entry.finishLSN === undefined) return [first, first];
   const lastByte = BigInt(entry.finishLSN) - 1n;
   const hex = (value: bigint): string => value.toString(16).toUpperCase().padStart(8, '0');
-  return [first, `${first.slice(0, 8)}${hex(lastByte >> 32n)}${hex((lastByte & 0xffff_ffffn) / size)}`];
+  return [first, `${first.slice(0, 8)}${hex(lastByte >> 32n)}${hex((lastByte & 0xffff_ffffn) / BigInt(segmentSize))}`];
 }
 
 /** `0/20000C0`: a log sequence number as PostgreSQL writes it, from the decimal text that wal-g gives. */
@@ -173,12 +177,4 @@ export function lsnText(lsn: string | undefined): string | undefined {
   const value = BigInt(lsn);
   const hex = (part: bigint): string => part.toString(16).toUpperCase();
   return `${hex(value >> 32n)}/${hex(value & 0xffff_ffffn)}`;
-}
-
-/** initdb --wal-segsize allows powers of two from 1 MiB to 1 GiB; the first segment's own name says which one fits, 16 MiB first. */
-function segmentSize(segment: string, startLSN: bigint): bigint {
-  const sequence = BigInt(`0x${segment.slice(16)}`);
-  const mebibytes = [16n, 1n, 2n, 4n, 8n, 32n, 64n, 128n, 256n, 512n, 1024n];
-  const sizes = mebibytes.map((count) => count * 1024n * 1024n);
-  return sizes.find((size) => (startLSN & 0xffff_ffffn) / size === sequence) ?? 16n * 1024n * 1024n;
 }

@@ -155,6 +155,8 @@ export interface CatalogueAnswer {
   readonly wal?: string;
   /** Names of WAL segments that PostgreSQL still waits to archive (archive_status/<segment>.ready), newest 20 000. */
   readonly ready: readonly string[];
+  /** Size of a WAL segment of this database in bytes; 16 MiB when it is not told. */
+  readonly segmentSize?: number;
   /** How many there are: when more than `ready` holds, a segment older than its first may wait as well. */
   readonly readyTotal: number;
   /** One line that explains archiving, from pg_stat_archiver, when psql could read it. */

@@ -31,6 +31,16 @@ export function oneLine(text: string): string {
   return bytes(line) <= lineLimit ? line : `${cutBytes(line, lineLimit - 3)}…`;
 }
 
+/**
+ * The text up to the last whole word within `limit` bytes. A word that was cut in two could be half a secret, which
+ * nothing that looks for whole ones would find.
+ */
+export function wholeWords(text: string, limit: number): string {
+  if (bytes(text) <= limit) return text;
+  const head = cutBytes(text, limit);
+  return `${head.slice(0, head.search(/\s\S*$/) + 1)}…`;
+}
+
 /** Head and tail of a long text, cut at line ends, with a line that says how much is missing. */
 export function bounded(text: string, limit: number = statusTextLimit): string {
   if (bytes(text) <= limit) return text;

@@ -479,6 +479,13 @@ export const runnerParts: readonly { readonly with: readonly string[]; readonly 
   {
     with: ['catalogue'],
     lines: [
+      'segment_size() {',
+      'for file in "$PGDATA"/pg_wal/????????????????????????; do',
+      'set -- $(ls -ln "$file" 2>/dev/null)',
+      'echo "${5-}"',
+      'return',
+      'done',
+      '}',
       'catalogue() {',
       'exec 4>&1',
       'deadline=$(($(now) + 38))',
@@ -493,6 +500,7 @@ export const runnerParts: readonly { readonly with: readonly string[]; readonly 
       '}',
       'bounded wal wal-g wal-show --detailed-json --without-backups',
       'note_failure wal',
+      'say segment_size "$(segment_size)"',
       'ready=$(ls "$PGDATA/pg_wal/archive_status" 2>/dev/null | sed -nE \'s/^([0-9A-F]{24})\\.ready$/\\1/p\')',
       'say ready_total "$(printf \'%s\\n\' "$ready" | grep -c .)"',
       "say ready \"$(printf '%s\\n' \"$ready\" | tail -n 20000 | tr '\\n' ' ')\"",

@@ -530,6 +530,16 @@ sql() {
 }
 
 #@ catalogue
+# segment_size: every file of WAL is as large as initdb --wal-segsize has made it.
+segment_size() {
+  for file in "$PGDATA"/pg_wal/????????????????????????; do
+    # shellcheck disable=SC2046
+    set -- $(ls -ln "$file" 2>/dev/null)
+    echo "${5-}"
+    return
+  done
+}
+
 catalogue() {
   exec 4>&1
   deadline=$(($(now) + 38))
@@ -544,6 +554,7 @@ catalogue() {
   }
   bounded wal wal-g wal-show --detailed-json --without-backups
   note_failure wal
+  say segment_size "$(segment_size)"
   # shellcheck disable=SC2012
   ready=$(ls "$PGDATA/pg_wal/archive_status" 2>/dev/null | sed -nE 's/^([0-9A-F]{24})\.ready$/\1/p')
   say ready_total "$(printf '%s\n' "$ready" | grep -c .)"

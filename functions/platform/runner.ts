@@ -16,6 +16,7 @@ import type {
   StartRequest,
   StopAnswer,
 } from '../domain/remote-run.ts';
+import { wholeWords } from '../domain/text.ts';
 import type { Exec, ExecResult, ExecTarget } from './exec.ts';
 import { runnerParts } from './runner-script.ts';
 import { backupList, walgVersion, walShow } from './walg.ts';
@@ -60,7 +61,8 @@ const execDeadlineMs = 20_000;
 const catalogueDeadlineMs = 45_000;
 const maxPrunedRuns = 40;
 const maxLogChars = 64 * 1024;
-const maxDetailChars = 1_000;
+/** The script cuts a line after 1000 bytes: whatever word it may have cut lies beyond this. */
+const maxDetailBytes = 990;
 
 type Arguments = readonly (readonly [key: string, value: string | number | undefined])[];
 
@@ -187,7 +189,7 @@ function readAnswer<T>(result: ExecResult, read: Reader<T>, without: 'transient'
 }
 
 function problem(kind: RunnerProblem['kind'], message: string): { ok: false; problem: RunnerProblem } {
-  return { ok: false, problem: { kind, message: message.slice(0, maxDetailChars) } };
+  return { ok: false, problem: { kind, message: wholeWords(message, maxDetailBytes) } };
 }
 
 function parseLines(stdout: string): AllFields {
@@ -204,7 +206,7 @@ function parseLines(stdout: string): AllFields {
 }
 
 function lastLine(text: string): string {
-  return printable(text.trim().split('\n').at(-1) ?? '').slice(0, maxDetailChars);
+  return wholeWords(printable(text.trim().split('\n').at(-1) ?? ''), maxDetailBytes);
 }
 
 /** Terminal control characters have no meaning in a status field. */
@@ -236,7 +238,7 @@ const Flag = z
 const Line = z
   .string()
   .default('')
-  .transform((text) => printable(text).trim().slice(0, maxDetailChars));
+  .transform((text) => wholeWords(printable(text).trim(), maxDetailBytes));
 const OptionalLine = Line.transform((text) => (text === '' ? undefined : text));
 const SystemIdentifier = z
   .string()
@@ -260,7 +262,7 @@ const ObstacleField = z
     const kind = obstacleKinds.find((known) => text.startsWith(`${known} `));
     return kind === undefined
       ? undefined
-      : { kind, detail: printable(text.slice(kind.length + 1)).slice(0, maxDetailChars) };
+      : { kind, detail: wholeWords(printable(text.slice(kind.length + 1)), maxDetailBytes) };
   });
 
 const PodFields = z.object({ now: Whole, uid: OptionalWhole, obstacle: ObstacleField, holder: HolderField });
@@ -352,6 +354,11 @@ const StopFields = z
 
 const PruneFields = z.object({ now: Whole }).transform(({ now }) => ({ podTime: now }));
 
+/** initdb --wal-segsize allows powers of two from 1 MiB to 1 GiB. */
+const SegmentSize = OptionalWhole.refine(
+  (size) => size === undefined || (size >= 2 ** 20 && size <= 2 ** 30 && Number.isInteger(Math.log2(size))),
+);
+
 const CatalogueFields = PodFields.extend({
   sysid: SystemIdentifier,
   detail: z.string().default(''),
@@ -364,6 +371,7 @@ const CatalogueFields = PodFields.extend({
   wal_error: OptionalLine,
   ready: z.string().default(''),
   ready_total: OptionalWhole,
+  segment_size: SegmentSize,
   archiver: z.string().default(''),
 });
 
@@ -381,6 +389,7 @@ function readCatalogue(fields: Fields): CatalogueAnswer {
       backups,
       wal: walShow({ code: answer.wal_code ?? -1, stdout: answer.wal }),
       archiver: readArchiver(answer.archiver),
+      segmentSize: answer.segment_size,
       error: catalogueError(answer),
     }),
   };

@@ -95,7 +95,8 @@ test('1.1 prints nothing for an empty storage; the caller gives that as an empty
   assert.deepEqual(readCatalogue(answer({ backups: '[]' })), { known: true, entries: [] });
 });
 
-const ranges: readonly (readonly [string, string, string, string, string])[] = [
+const mebibyte = 1024 * 1024;
+const ranges: readonly (readonly [string, string, string, string, string, number?])[] = [
   ['within one segment', 'base_000000010000000000000006', '100663336', '100669816', '000000010000000000000006'],
   ['into the next segment', 'base_000000010000000000000006', '100663336', '117441024', '000000010000000000000007'],
   [
@@ -105,7 +106,22 @@ const ranges: readonly (readonly [string, string, string, string, string])[] = [
     '117440512',
     '000000010000000000000006',
   ],
-  ['64 MiB segments', 'base_000000010000000000000002', '134217768', '201326593', '000000010000000000000003'],
+  [
+    '64 MiB segments',
+    'base_000000010000000000000002',
+    '134217768',
+    '201326593',
+    '000000010000000000000003',
+    64 * mebibyte,
+  ],
+  [
+    '1 MiB segments, in the first MiB of a new 4 GiB of WAL',
+    'base_000000010000000100000000',
+    '4294967336',
+    '4297064449',
+    '000000010000000100000002',
+    mebibyte,
+  ],
   ['beyond 4 GiB of WAL', 'base_0000000100000001000000FF', '8573157416', '8589934593', '000000010000000200000000'],
   [
     'a delta',
@@ -116,9 +132,9 @@ const ranges: readonly (readonly [string, string, string, string, string])[] = [
   ],
 ];
 
-for (const [situation, name, startLSN, finishLSN, last] of ranges) {
+for (const [situation, name, startLSN, finishLSN, last, size] of ranges) {
   test(`last segment, ${situation}`, () => {
-    assert.deepEqual(segmentRange({ name, startLSN, finishLSN }), [name.slice(5, 29), last]);
+    assert.deepEqual(segmentRange({ name, startLSN, finishLSN }, size), [name.slice(5, 29), last]);
   });
 }
 

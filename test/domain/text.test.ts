@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { bounded, bytes, byteSize, oneLine, redact } from '../../functions/domain/text.ts';
+import { bounded, bytes, byteSize, oneLine, redact, wholeWords } from '../../functions/domain/text.ts';
 
 const secrets: readonly (readonly [name: string, given: string, want: string])[] = [
   ['credentials in a URL', 'PUT https://user:geheim@minio:9000/bucket', 'PUT https://user:***@minio:9000/bucket'],
@@ -65,6 +65,18 @@ test('whatever the text: a line stays a line within its limit, and hiding twice 
       assert.equal(redact(redact(text)), redact(text));
     }),
   );
+});
+
+test('a cut comes before a word, so that no half of a secret is left', () => {
+  const secret = 's3://user:half-a-password@host/bucket';
+  for (let limit = 10; limit < 60; limit += 1) {
+    const shown = redact(wholeWords(`cannot reach ${secret} at all`, limit));
+    assert.ok(!shown.includes('half'), `${limit}: ${shown}`);
+    assert.ok(bytes(shown) <= limit + 3);
+  }
+  assert.equal(wholeWords('as it is', 8), 'as it is');
+  assert.equal(wholeWords('one two', 6), 'one …');
+  assert.equal(wholeWords('oneword', 6), '…');
 });
 
 test('a long text keeps head and tail, whole lines, and says what is missing', () => {
