@@ -21,6 +21,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Exec, ExecResult } from '../../functions/platform/exec.ts';
 import { createRunner, type Runner } from '../../functions/platform/runner.ts';
+import { onPath } from '../../local/assets/path.ts';
 import { walgBinary } from '../support/walg.ts';
 
 /** The shells that the runner must work in; with busybox every tool it has is busybox's. */
@@ -72,10 +73,12 @@ export interface PodOptions {
   readonly shell: Shell;
   /** Start a real PostgreSQL; without it PGDATA only looks like one. */
   readonly postgres?: boolean;
+  /** initdb --wal-segsize. */
+  readonly segmentMebibytes?: number;
 }
 
 /** A pod; paths in it have a space, on purpose. */
-export async function createPod({ shell, postgres = false }: PodOptions): Promise<Pod> {
+export async function createPod({ shell, postgres = false, segmentMebibytes = 16 }: PodOptions): Promise<Pod> {
   const root = mkdtempSync(join(tmpdir(), `aidboxops pod ${shell} `));
   chmodSync(root, 0o755);
   const [bin, home, storage, pgdata] = ['bin', 'home dir', 'storage dir', 'pg data'].map((name) =>
@@ -96,6 +99,7 @@ export async function createPod({ shell, postgres = false }: PodOptions): Promis
     HOME: home,
     USER: 'nobody',
     WALG_FILE_PREFIX: storage,
+    WALG_PG_WAL_SIZE: String(segmentMebibytes),
   };
   if (postgres) startPostgres(env);
   else fakePostgres(pgdata);
@@ -139,9 +143,11 @@ export function give(path: string): void {
 /** busybox lacks flock (and Debian's nice): those come from the system in every pod, as does nothing else. */
 function installTools(bin: string, shell: Shell): void {
   if (shell === 'busybox') {
-    for (const applet of execFileSync('busybox', ['--list'], { encoding: 'utf8' }).trim().split('\n')) {
-      symlinkSync('/usr/bin/busybox', join(bin, applet));
-    }
+    // A copy: the owner of the database may not be let into the directory where it was found.
+    const busybox = join(bin, 'busybox');
+    copyFileSync(onPath('busybox') ?? '', busybox);
+    const applets = execFileSync(busybox, ['--list'], { encoding: 'utf8' }).trim().split('\n');
+    for (const applet of applets) if (applet !== 'busybox') symlinkSync('busybox', join(bin, applet));
     for (const tool of ['flock', 'psql', 'setpriv']) {
       rmSync(join(bin, tool), { force: true });
       symlinkSync(`/usr/bin/${tool}`, join(bin, tool));
@@ -158,7 +164,9 @@ function runPostgres(env: Readonly<Record<string, string>>, program: string, arg
 
 function startPostgres(env: Readonly<Record<string, string>>): void {
   const pgdata = env.PGDATA ?? '';
-  runPostgres(env, 'initdb', ['-D', pgdata, '-U', 'postgres', '-A', 'trust', '--no-sync', '-E', 'UTF8', '--locale=C']);
+  const segments = `--wal-segsize=${env.WALG_PG_WAL_SIZE}`;
+  const options = ['-U', 'postgres', '-A', 'trust', '--no-sync', '-E', 'UTF8', '--locale=C', segments];
+  runPostgres(env, 'initdb', ['-D', pgdata, ...options]);
   const settings = {
     listen_addresses: '',
     unix_socket_directories: `"${env.PGHOST}"`,

@@ -24,12 +24,15 @@ function listed(answer: CatalogueAnswer): Listed[] {
   return JSON.parse(answer.backups) as Listed[];
 }
 
+/** Size of a WAL segment: the usual one, and one that only the database itself tells. */
+const segments = { dash: 1, busybox: 16 };
+
 describe('PostgreSQL and wal-g', { concurrency: true }, () => {
   for (const shell of ['dash', 'busybox'] as const) {
     describe(`under ${shell}`, { concurrency: false }, () => {
       let pod: Pod;
       before(async () => {
-        pod = await createPod({ shell, postgres: true });
+        pod = await createPod({ shell, postgres: true, segmentMebibytes: segments[shell] });
       });
       after(() => pod.remove());
 
@@ -94,6 +97,7 @@ describe('PostgreSQL and wal-g', { concurrency: true }, () => {
         const [entry] = listed(answer);
         assert.deepEqual(entry?.user_data, { aidboxops: { uid: 'first' } });
         assert.equal(answer.systemIdentifier, pod.query('select system_identifier from pg_control_system()'));
+        assert.equal(answer.segmentSize, segments[shell] * 1024 * 1024);
         assert.ok(answer.backups?.includes(`"system_identifier":${answer.systemIdentifier},`));
         const segment = entry.backup_name.slice('base_'.length);
         const [timeline] = JSON.parse(answer.wal ?? '') as { end_segment: string; missing_segments: string[] }[];
@@ -164,11 +168,11 @@ describe('PostgreSQL and wal-g', { concurrency: true }, () => {
         pod.query(`alter system set archive_command = 'false'`);
         pod.query('select pg_reload_conf()');
         const ends = backup('hung');
+        let answer = await catalogue();
         await until('PostgreSQL waits for archiving', async () => {
-          const answer = await catalogue();
+          answer = await catalogue();
           return answer.readyTotal > 0 && (answer.archiver?.failedCount ?? 0) > 0;
         });
-        const answer = await catalogue();
         assert.match(answer.ready[0] ?? '', /^[0-9A-F]{24}$/);
         assert.deepEqual([answer.archiver?.lastFailedWal, answer.readyTotal], [answer.ready[0], answer.ready.length]);
         assert.match(answer.archiver?.lastFailedTime ?? '', /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);

@@ -254,11 +254,8 @@ describe('the runner', { concurrency: true }, () => {
         the.behave('exit 0');
         const before = the.calls().length;
         const { identity, podTime } = await the.inspect();
-        assert.deepEqual(await the.stop('stopped'), {
-          podTime: (await the.stop('stopped')).podTime,
-          state: 'gone',
-          tombstone: true,
-        });
+        const stopped = await the.stop('stopped');
+        assert.deepEqual(stopped, { podTime: stopped.podTime, state: 'gone', tombstone: true });
         const rows: [id: string, changes: Partial<StartRequest>, reason: string, detail: RegExp][] = [
           ['stopped', {}, 'tombstone', /the run was stopped/],
           ['late', { notAfter: podTime - 1 }, 'not-after', /^pod time \d+ is after \d+$/],
