@@ -78,8 +78,8 @@ export function createApiServer(scheduler: Scheduler, random: Random): ApiServer
   let oldestToken = 0;
 
   function storeOf(path: string): Map<string, Stored> {
-    const parts = path.split('/');
-    const plural = parts[parts.length - 2]!;
+    const end = path.lastIndexOf('/');
+    const plural = path.slice(path.lastIndexOf('/', end - 1) + 1, end);
     let store = stores.get(plural);
     if (store === undefined) stores.set(plural, (store = new Map<string, Stored>()));
     return store;
@@ -180,9 +180,10 @@ export function createApiServer(scheduler: Scheduler, random: Random): ApiServer
       throw failure.of(410, 'Expired', 'the provided continue parameter is too old');
     const prefix = path.includes('/namespaces/') ? `${path}/` : undefined;
     const matches = createSelector(selection);
-    const rest = [...storeOf(`${path}/x`)]
-      .filter(([at, object]) => at > after && (prefix === undefined || at.startsWith(prefix)) && matches(object))
-      .sort(([left], [right]) => (left < right ? -1 : 1));
+    const rest: [string, Stored][] = [];
+    for (const [at, object] of storeOf(`${path}/x`))
+      if (at > after && (prefix === undefined || at.startsWith(prefix)) && matches(object)) rest.push([at, object]);
+    rest.sort(([left], [right]) => (left < right ? -1 : 1));
     const items = rest.slice(0, limit).map(([, object]) => object);
     if (rest.length <= limit) return { items, continue: undefined };
     tokens += 1;

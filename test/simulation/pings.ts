@@ -84,17 +84,32 @@ function isLive(now: Stored | undefined, then: Stored, spec: Spec): boolean {
   return ((now as Plain)['spec'] as Spec).schedule === spec.schedule;
 }
 
+/** What a schedule asks for, in milliseconds since midnight or, when it comes each minute, since the full minute. */
+interface Times {
+  readonly period: number;
+  readonly offsets: readonly number[];
+}
+
+const known = new Map<string, Times>();
+
 /** First moment after `time` that fits seconds, minutes and hours (lists or `*`); days always fit. */
 export function nextFire(schedule: string, time: number): number {
+  let times = known.get(schedule);
+  if (times === undefined) known.set(schedule, (times = timesOf(schedule)));
+  const { offsets, period } = times;
+  const begin = Math.floor(time / period) * period;
+  const offset = offsets.find((at) => begin + at > time);
+  return offset === undefined ? begin + period + offsets[0]! : begin + offset;
+}
+
+function timesOf(schedule: string): Times {
   const [seconds = [], minutes, hours] = schedule.split(' ').map(fieldOf);
-  const midnight = Math.floor(time / 86_400_000) * 86_400_000;
-  const [hour, minute] = [Math.floor((time - midnight) / 3_600_000), Math.floor(time / 60_000) % 60];
-  const hoursToTry = hours?.flatMap((at) => [at, at + 24]) ?? [hour, hour + 1];
-  const minutesToTry = minutes ?? [0, minute, minute + 1].filter((at) => at < 60);
-  const times = hoursToTry.flatMap((h) =>
-    minutesToTry.flatMap((m) => seconds.map((s) => midnight + ((h * 60 + m) * 60 + s) * 1000)),
+  const period = hours !== undefined ? 86_400_000 : minutes !== undefined ? 3_600_000 : 60_000;
+  const everyMinute = hours === undefined ? [0] : Array.from({ length: 60 }, (_, at) => at);
+  const offsets = (hours ?? [0]).flatMap((h) =>
+    (minutes ?? everyMinute).flatMap((m) => seconds.map((s) => ((h * 60 + m) * 60 + s) * 1000)),
   );
-  return Math.min(...times.filter((at) => at > time));
+  return { period, offsets: offsets.toSorted((left, right) => left - right) };
 }
 
 function fieldOf(field: string): readonly number[] | undefined {

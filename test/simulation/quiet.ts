@@ -5,6 +5,7 @@
 import type { PgManager } from '../../functions/domain/resources.ts';
 import type { ReceivedEvent } from '../../functions/platform/http.ts';
 import type { Activation, Answer } from './functions.ts';
+import { firstSlot } from './slot-check.ts';
 import type { World } from './world.ts';
 
 export interface Quiet {
@@ -66,8 +67,15 @@ function slotsPassed(world: World): number {
   let passed = 0;
   for (const manager of world.api.all('pgmanagers')) {
     const { at } = (manager['spec'] as PgManager['spec']).backup;
-    const [hours = 0, minutes = 0, seconds = 0] = at.split(':').map(Number);
-    passed += Math.floor((now - hours * 3600 - minutes * 60 - seconds) / 86_400);
+    passed += Math.floor((now - offsetOf(at)) / 86_400);
   }
   return passed;
+}
+
+const offsets = new Map<string, number>();
+
+function offsetOf(at: string): number {
+  let offset = offsets.get(at);
+  if (offset === undefined) offsets.set(at, (offset = firstSlot(at, 0)));
+  return offset;
 }

@@ -1,6 +1,6 @@
 /** Plays a scenario and says which invariants were broken. The same scenario gives the same run, to the last effect. */
-import './jit.ts';
-import { PgBackup, PgManager } from '../../functions/domain/resources.ts';
+import { parseOnce } from './parse-once.ts';
+import { PgBackup, PgManager, Pod, StatefulSet } from '../../functions/domain/resources.ts';
 import { rotationOwed } from '../../functions/domain/rotation-owed.ts';
 import { perform, type Action } from './actions.ts';
 import { installDatabase } from './cluster.ts';
@@ -9,6 +9,8 @@ import { createEventing, type Eventing } from './eventing.ts';
 import { checkEnd, checkLiveness, checkQuiet } from './final-check.ts';
 import type { Scenario } from './scenario.ts';
 import { createWorld, silence, type Violation, type World } from './world.ts';
+
+for (const schema of [PgBackup, PgManager, Pod, StatefulSet]) parseOnce(schema);
 
 export interface Result {
   readonly world: World;

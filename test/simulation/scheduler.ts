@@ -53,8 +53,8 @@ export function createScheduler(start: number): Scheduler {
         now = entry.time;
         woken = false;
         entry.work();
-        // Microtasks are all done before the next macrotask: whatever this entry woke has come to its next wait.
-        if (woken) await new Promise(setImmediate);
+        // A tick comes when no microtask is left: whatever this entry woke has come to its next wait.
+        if (woken) await new Promise((resolve) => process.nextTick(resolve));
         if (broken !== undefined) throw broken.error;
       }
       now = Math.max(now, until);
