@@ -65,12 +65,27 @@ const kinds = {
       edit(call, (spec) => ({ ...spec, rotation: { mode: 'Enforce', adopt: false } })),
     );
   },
-  backup: (call: Call) => manualBackup(call, 1),
-  backups: (call: Call) => manualBackup(call, 3),
+  backup: (call: Call) => void manualBackup(call, 1),
+  backups: (call: Call) => void manualBackup(call, 3),
   deleteBackup: ({ world, database, action }: Call) => {
     const all = world.api.all('pgbackups').filter(({ metadata }) => metadata.namespace === database.namespace);
     const chosen = all[all.length - 1 - (action.number % Math.max(1, Math.min(3, all.length)))];
     if (chosen !== undefined) removeBackup(world, chosen);
+  },
+  /** One that takes hours, and mostly is deleted in mid-run; every other time nobody is told. */
+  abandon: (call: Call) => {
+    const { world, database, action } = call;
+    database.nextIsLong = true;
+    const made = manualBackup(call, 1)[0];
+    if (action.number % 5 === 0) return;
+    world.scheduler.at(world.scheduler.now() + (30 + (action.number % 300)) * 1000, () => {
+      const present = made === undefined ? undefined : world.api.get(`${backups(database)}/${made.metadata.name}`);
+      if (present === undefined) return;
+      const { watch } = world.outages;
+      world.outages.watch = watch || action.number % 2 === 0;
+      removeBackup(world, present);
+      world.outages.watch = watch;
+    });
   },
   takeName: ({ world, database, manager }: Call) => {
     const object = world.api.get(`${managers(database)}/${manager}`);
@@ -147,17 +162,37 @@ const kinds = {
 export type ActionKind = keyof typeof kinds;
 export const actionKinds = Object.keys(kinds) as readonly ActionKind[];
 
+/** None of these can hold up a stop of a run. */
+const harmless: readonly ActionKind[] = [
+  'abandon',
+  'adopt',
+  'backup',
+  'backups',
+  'breakArchiving',
+  'changeAt',
+  'changeAtSoon',
+  'deleteBackup',
+  'expireTokens',
+  'forge',
+  'foreignEntry',
+  'lockBucket',
+  'permanentEntry',
+  'retain',
+  'suspend',
+  'tamperCursor',
+];
+
 /** Does it. */
 export function perform(stage: Stage, action: Action): void {
   const database = stage.databases[action.target % stage.databases.length]!;
-  stage.world.disturbed = action.kind === 'deleteBackup' ? stage.world.disturbed : stage.world.scheduler.now();
+  if (!harmless.includes(action.kind)) stage.world.disturbed = stage.world.scheduler.now();
   stage.world.note(`ACTION ${action.kind} ${database.statefulSet} ${action.seconds}s #${action.number}`);
   kinds[action.kind]({ ...stage, action, database, manager: `m-${database.statefulSet}` });
 }
 
 function after({ world, action }: Call, seconds: number, work: () => void): void {
   world.scheduler.at(world.scheduler.now() + seconds * 1000, () => {
-    world.disturbed = world.scheduler.now();
+    if (!harmless.includes(action.kind)) world.disturbed = world.scheduler.now();
     world.note(`END of ${action.kind}`);
     work();
   });
@@ -234,9 +269,10 @@ function editBackup(call: Call, fields: Plain): void {
   edit(call, (spec) => ({ ...spec, backup: { ...(spec['backup'] as Plain), ...fields } }));
 }
 
-function manualBackup({ world, database, action }: Call, count: number): void {
-  for (let at = 0; at < count; at += 1)
-    world.api.create(backups(database), backupOf(database, `manual-${database.statefulSet}-${action.at}-${at}`));
+function manualBackup({ world, database, action }: Call, count: number): (Stored | undefined)[] {
+  return Array.from({ length: count }, (_, at) =>
+    world.api.create(backups(database), backupOf(database, `manual-${database.statefulSet}-${action.at}-${at}`)),
+  );
 }
 
 function storage(call: Call, state: 'down' | 'full'): void {

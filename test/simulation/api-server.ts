@@ -5,6 +5,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { failure } from '../../functions/domain/failures.ts';
+import { label } from '../../functions/domain/names.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
 import type { ApplyOptions, Page, Selection } from '../../functions/platform/kube.ts';
 import type { Random } from './random.ts';
@@ -66,7 +67,8 @@ export interface ApiServer {
   terminate(namespace: string): void;
 }
 
-export function createApiServer(scheduler: Scheduler, random: Random): ApiServer {
+/** `seen` is told of refusals that show a hard case. */
+export function createApiServer(scheduler: Scheduler, random: Random, seen: (text: string) => void): ApiServer {
   /** plural → path → object. */
   const stores = new Map<string, Map<string, Stored>>();
   const applied = new Map<string, Plain>();
@@ -166,7 +168,9 @@ export function createApiServer(scheduler: Scheduler, random: Random): ApiServer
       applied.set(owner, fields);
       return make(path, fields, options.fieldManager);
     }
-    checkPreconditions(rules, old, object['metadata'] as Plain);
+    checkPreconditions(rules, old, object['metadata'] as Plain, () => {
+      if (isFinal(old) && !isFinal(fields)) seen('stale write on a finished PgBackup');
+    });
     const next = merged(givenUp(old, applied.get(owner) ?? {}), fields);
     if (rules.finalStates) checkOutcome(old, next);
     applied.set(owner, fields);
@@ -176,14 +180,11 @@ export function createApiServer(scheduler: Scheduler, random: Random): ApiServer
   function list(path: string, selection: Selection): Page {
     const { limit = 500, continue: given = '0|' } = selection;
     const [token = '0', after = ''] = given.split('|');
-    if (token !== '0' && Number(token) <= oldestToken)
+    if (token !== '0' && Number(token) <= oldestToken) {
+      seen('a list token has expired');
       throw failure.of(410, 'Expired', 'the provided continue parameter is too old');
-    const prefix = path.includes('/namespaces/') ? `${path}/` : undefined;
-    const matches = createSelector(selection);
-    const rest: [string, Stored][] = [];
-    for (const [at, object] of storeOf(`${path}/x`))
-      if (at > after && (prefix === undefined || at.startsWith(prefix)) && matches(object)) rest.push([at, object]);
-    rest.sort(([left], [right]) => (left < right ? -1 : 1));
+    }
+    const rest = selected(storeOf(`${path}/x`), { path, after, selection });
     const items = rest.slice(0, limit).map(([, object]) => object);
     if (rest.length <= limit) return { items, continue: undefined };
     tokens += 1;
@@ -206,13 +207,37 @@ export function createApiServer(scheduler: Scheduler, random: Random): ApiServer
     },
     create: (path, object) => {
       const at = `${path}/${(object as unknown as Stored).metadata.name}`;
-      return storeOf(at).has(at) ? undefined : make(at, object);
+      const there = storeOf(at).get(at);
+      if (there === undefined) return make(at, object);
+      if (isSameSlot(there, object as unknown as Stored)) seen('two activations make the same PgBackup');
+      return undefined;
     },
     remove,
     watch: (listener) => void listeners.push(listener),
     expireTokens: () => void (oldestToken = tokens),
     terminate: (namespace) => void terminating.add(namespace),
   };
+}
+
+interface Query {
+  readonly path: string;
+  /** The last path of the page before. */
+  readonly after: string;
+  readonly selection: Selection;
+}
+
+function selected(store: ReadonlyMap<string, Stored>, { path, after, selection }: Query): [string, Stored][] {
+  const prefix = path.includes('/namespaces/') ? `${path}/` : '';
+  const matches = createSelector(selection);
+  const found: [string, Stored][] = [];
+  for (const [at, object] of store)
+    if (at > after && at.startsWith(prefix) && matches(object)) found.push([at, object]);
+  return found.sort(([left], [right]) => (left < right ? -1 : 1));
+}
+
+function isSameSlot(one: Stored, other: Stored): boolean {
+  const manager = one.metadata.labels?.[label.managerUid];
+  return manager !== undefined && manager === other.metadata.labels?.[label.managerUid];
 }
 
 function uidFrom(random: Random): string {
@@ -230,20 +255,26 @@ function fieldsOf(object: Plain, { subresource }: ApplyOptions): Plain {
   return { ...Object.fromEntries(kept), metadata: Object.fromEntries(metadata) };
 }
 
-function checkPreconditions(rules: Rules, old: Stored, wanted: Plain): void {
+function isFinal(object: Plain): boolean {
+  const state = (object['status'] as Plain | undefined)?.['state'];
+  return state === 'success' || state === 'error';
+}
+
+function checkPreconditions(rules: Rules, old: Stored, wanted: Plain, refused: () => void): void {
   const version = wanted['resourceVersion'];
   const stale = version !== undefined && version !== old.metadata.resourceVersion && rules.resourceVersions;
   const namesake = wanted['uid'] !== undefined && wanted['uid'] !== old.metadata.uid && rules.resourceVersions;
-  if (stale || namesake) throw failure.of(409, 'Conflict', `${old.metadata.name}: the object has been modified`);
+  if (!stale && !namesake) return;
+  refused();
+  throw failure.of(409, 'Conflict', `${old.metadata.name}: the object has been modified`);
 }
 
 /** The CEL rule of the PgBackup CRD. */
 function checkOutcome(old: Stored, next: Plain): void {
   if (old.kind !== 'PgBackup') return;
   const [before, after] = [old['status'], next['status']] as [Plain | undefined, Plain | undefined];
-  const state = before?.['state'];
-  if (state !== 'success' && state !== 'error') return;
-  if (state !== after?.['state'] || before?.['finishTime'] !== after?.['finishTime'])
+  if (!isFinal(old)) return;
+  if (before?.['state'] !== after?.['state'] || before?.['finishTime'] !== after?.['finishTime'])
     throw failure.of(422, 'Invalid', `PgBackup ${old.metadata.name}: a finished PgBackup never changes`);
 }
 

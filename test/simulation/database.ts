@@ -57,6 +57,8 @@ export interface Database {
   /** Directory and id → files. */
   readonly files: Map<string, RunFiles>;
   lock: Alive | 'unknown' | undefined;
+  /** The next push takes up to hours. */
+  nextIsLong: boolean;
   /** Pushes that were begun, by run id: one id never runs twice. */
   readonly launches: Map<string, number>;
 }
@@ -83,6 +85,7 @@ export function createDatabase(options: DatabaseOptions, now: number): Database 
     stopping: false,
     files: new Map(),
     lock: undefined,
+    nextIsLong: false,
     launches: new Map(),
   };
 }

@@ -43,8 +43,12 @@ async function run<T>(world: World, activation: Activation, asked: Exec<T>): Pro
   if (world.random.chance(world.noise.cut)) return problem('transient', 'stream was cut before the command');
   const result = asked.work(database!);
   if (asked.writes) world.note(`${activation.name} ${effect} in ${pod.namespace}/${pod.pod}`, result);
+  look(world, 'start', result);
   await leave(world, activation, effect);
-  if (asked.writes && world.random.chance(world.noise.cut)) return problem('unknown', 'stream was cut');
+  if (asked.writes && world.random.chance(world.noise.cut)) {
+    world.truth.seen.add(`cut after ${name.split(' ', 1)[0]}`);
+    return problem('unknown', 'stream was cut');
+  }
   return result;
 }
 
@@ -57,11 +61,21 @@ function secondsOf(world: World, { name, pod }: Exec<unknown>): number {
   return name === 'catalogue' ? world.random.next() * 3 : 0.2;
 }
 
+/** What a pod answers to a start that is worth knowing. */
+function look(world: World, what: string, result: RunnerResult<unknown>): void {
+  const { reason, plain } = (result.ok ? result.value : {}) as { reason?: string; plain?: boolean };
+  if (reason !== undefined) world.truth.seen.add(`${what} refused: ${reason}`);
+  if (plain === true) world.truth.seen.add('details cannot be read');
+}
+
 /** The function gives up, the command arrives later. */
 async function late<T>(world: World, { name, work }: Exec<T>, database: Database): Promise<RunnerResult<T>> {
   const { random, scheduler } = world;
   scheduler.at(scheduler.now() + random.between(1_000, 600_000), () => {
-    if (database.up) world.note(`late ${name}`, work(database));
+    if (!database.up) return;
+    const result = work(database);
+    world.note(`late ${name}`, result);
+    look(world, 'late start', result);
   });
   await scheduler.sleep(20_000);
   return problem('timeout', 'no answer from the container in time');

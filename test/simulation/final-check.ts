@@ -2,6 +2,7 @@
 import { PgBackup, PgManager } from '../../functions/domain/resources.ts';
 import { rotationOwed } from '../../functions/domain/rotation-owed.ts';
 import { parseTime } from '../../functions/domain/time.ts';
+import type { Alive } from './database.ts';
 import { checkSlots, firstSlot } from './slot-check.ts';
 import { plantedSecret } from './wal-g.ts';
 import type { World } from './world.ts';
@@ -63,17 +64,29 @@ function isIdle(world: World, namespace: string, statefulSet: string): boolean {
   });
 }
 
-/** A wal-g that nothing answers for is stopped by the next probe. */
+/** A run that nothing answers for is stopped by the next probe, and the lock is free when it has ended. */
 function checkRuns(world: World, quietFor: number): void {
   if (quietFor < 7_200) return;
-  for (const { lock, pod, namespace } of world.databases.values()) {
-    if (lock === undefined || lock === 'unknown' || lock.kind !== 'backup') continue;
-    const answers = world.api.all('pgbackups').some(({ metadata, ...rest }) => {
-      const { state } = (rest['status'] ?? {}) as { state?: string };
-      return metadata.uid === lock.id && state !== 'success' && state !== 'error';
-    });
-    if (!answers) world.violated(5, `an orphaned run ${lock.id} holds the lock in ${namespace}/${pod}`);
+  for (const database of world.databases.values()) {
+    const { lock, namespace, pod } = database;
+    if (lock === undefined || lock === 'unknown' || isAnsweredFor(world, lock)) continue;
+    world.violated(5, `an orphaned run ${lock.id} holds the lock in ${namespace}/${pod}`);
   }
+}
+
+/** Its PgBackup is unfinished, or it is the rotation that its manager says is running. */
+function isAnsweredFor(world: World, { id }: Alive): boolean {
+  const rotates = world.api.all('pgmanagers').some((object) => {
+    const { rotation } = PgManager.parse(object).status.conditions;
+    return rotation?.running?.id === id;
+  });
+  return (
+    rotates ||
+    world.api.all('pgbackups').some((object) => {
+      const { metadata, status } = PgBackup.parse(object);
+      return metadata.uid === id && status.state !== 'success' && status.state !== 'error';
+    })
+  );
 }
 
 /** Everything else. */

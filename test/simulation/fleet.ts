@@ -18,12 +18,12 @@ export async function fly(seeds: readonly number[], landed: (flight: Flight) => 
   await Promise.all(Array.from({ length: count }, () => work(waiting, landed)));
 }
 
-function work(waiting: Iterator<number>, landed: (flight: Flight) => void): Promise<void> {
+function work(waiting: IterableIterator<number, undefined>, landed: (flight: Flight) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL('./fleet-worker.ts', import.meta.url));
     const next = (): void => {
-      const { value, done } = waiting.next();
-      if (done !== true) return worker.postMessage(value);
+      const seed = waiting.next();
+      if (seed.done !== true) return worker.postMessage(seed.value);
       void worker.terminate();
       resolve();
     };

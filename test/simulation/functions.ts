@@ -49,6 +49,7 @@ export function invoke(world: World, eventing: Eventing, name: FunctionName, eve
     activation.die = () => {
       activation.dead = true;
       processes(world).delete(name);
+      world.truth.seen.add(`${name} dies`);
       world.note(`${name} dies at effect ${activation.calls}`);
       resolve('no answer');
     };

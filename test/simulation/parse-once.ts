@@ -8,7 +8,7 @@ import { globalConfig } from 'zod/v4/core';
 Object.defineProperty(globalConfig, 'jitless', { get: () => false, set: () => undefined });
 
 const times = new Map<string, DateTime>();
-const { fromISO } = DateTime;
+const fromISO = DateTime.fromISO.bind(DateTime);
 
 /** A DateTime never changes: one for each text. */
 DateTime.fromISO = ((text: string, options: Parameters<typeof fromISO>[1]) => {
@@ -16,7 +16,7 @@ DateTime.fromISO = ((text: string, options: Parameters<typeof fromISO>[1]) => {
   let time = times.get(key);
   if (time === undefined) {
     if (times.size > 100_000) times.clear();
-    times.set(key, (time = fromISO.call(DateTime, text, options)));
+    times.set(key, (time = fromISO(text, options)));
   }
   return time;
 }) as typeof fromISO;

@@ -8,6 +8,7 @@ import { createDatabase } from './database.ts';
 import { createEventing, type Eventing } from './eventing.ts';
 import { checkEnd, checkLiveness, checkQuiet } from './final-check.ts';
 import type { Scenario } from './scenario.ts';
+import { watchOrphan } from './truth.ts';
 import { createWorld, silence, type Violation, type World } from './world.ts';
 
 for (const schema of [PgBackup, PgManager, Pod, StatefulSet]) parseOnce(schema);
@@ -64,6 +65,9 @@ async function play(world: World, eventing: Eventing, scenario: Scenario): Promi
   world.walG.failures = 0;
   Object.assign(world.outages, { api: false, broker: false, watch: false, pings: false });
   world.note('RECOVERED');
+  for (const { lock } of world.databases.values())
+    if (lock !== undefined && lock !== 'unknown' && lock.kind === 'backup' && isGone(world, lock.id))
+      watchOrphan(world, lock.id);
   for (let step = 1; step <= 24; step += 1) {
     await scheduler.run(recovered + step * 1_800_000);
     if (step >= 3 && isOver(world)) break;
@@ -73,10 +77,16 @@ async function play(world: World, eventing: Eventing, scenario: Scenario): Promi
   checkEnd(world);
 }
 
+function isGone(world: World, uid: string): boolean {
+  return world.api.all('pgbackups').every(({ metadata }) => metadata.uid !== uid);
+}
+
 function isOver(world: World): boolean {
   const owed = world.api.all('pgmanagers').some((object) => rotationOwed(PgManager.parse(object)));
+  const locked = [...world.databases.values()].some(({ lock }) => lock !== undefined && lock !== 'unknown');
   return (
     !owed &&
+    !locked &&
     world.api.all('pgbackups').every((object) => {
       const { state, announced } = PgBackup.parse(object).status;
       return announced !== undefined && announced === state;

@@ -125,6 +125,8 @@ const episodes: readonly (readonly [ActionKind, ActionKind])[] = [
   ['pingsDown', 'changeAtSoon'],
   ['changeAtSoon', 'suspend'],
   ['suspend', 'recreateManager'],
+  ['abandon', 'backup'],
+  ['abandon', 'forge'],
 ];
 
 /** Some of what happens comes in pairs: a restart in mid-run finds more than one in the night. */

@@ -1,4 +1,5 @@
 /** Invariant 1, by brute force over every day of every manager: each slot is run once, recorded as missed, or suspended. */
+import { PgManager } from '../../functions/domain/resources.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
 import type { ManagerLife, SlotRun } from './truth.ts';
 import type { World } from './world.ts';
@@ -6,6 +7,8 @@ import type { World } from './world.ts';
 const day = 86_400;
 /** The sweep finds what is due, with a retry and a late event. */
 const settlingTime = 3_600;
+/** What was decided from a moment ago is still written (seconds). */
+const inFlight = 5;
 
 interface Wish {
   readonly from: number;
@@ -13,8 +16,6 @@ interface Wish {
   readonly at: string;
   readonly suspended: boolean;
   readonly deadline: number;
-  /** What ended it. */
-  readonly then: 'suspend' | 'change' | 'delete' | 'nothing';
 }
 
 /** Judges all slots that are due and had time to be settled. */
@@ -25,16 +26,37 @@ export function checkSlots(world: World): void {
     const wishes = wishesOf(life, now);
     for (const run of runs) checkRun(world, life, { run, wishes });
     for (const wish of wishes) if (!wish.suspended) checkWish(world, life, { wish, runs });
+    for (const settling of life.missed.values()) checkSettling(world, life, { settling, runs });
+    checkCount(world, life);
   }
 }
 
+type Settling = ManagerLife['missed'] extends ReadonlyMap<string, infer T> ? T : never;
+
+/** A settling names its first and last slot and counts those between that were not run. */
+function checkSettling(
+  world: World,
+  { name }: ManagerLife,
+  { settling, runs }: { settling: Settling; runs: readonly SlotRun[] },
+): void {
+  const { count, first, last } = settling;
+  const between = runs.filter(({ slot }) => slot > first && slot < last);
+  if (between.some(({ uid }) => world.truth.forgiven.has(uid))) return;
+  const wanted = (last - first) / day + 1 - between.length;
+  if (count !== wanted) world.violated(1, `${name}: ${count} missed slots are recorded of ${wanted}`);
+}
+
+/** The sum in status is that of all settlings that were ever recorded. */
+function checkCount(world: World, { missed, name, uid }: ManagerLife): void {
+  const manager = world.api.all('pgmanagers').find(({ metadata }) => metadata.uid === uid);
+  if (manager === undefined) return;
+  const told = PgManager.parse(manager).status.schedule?.missed?.count ?? 0;
+  const recorded = [...missed.values()].reduce((sum, { count }) => sum + count, 0);
+  if (told !== recorded) world.violated(1, `${name}: missed.count is ${told}, recorded were ${recorded}`);
+}
+
 function wishesOf(life: ManagerLife, now: number): Wish[] {
-  return life.wishes.map((wish, at) => {
-    const next = life.wishes[at + 1];
-    const end = next === undefined ? 'delete' : next.suspended ? 'suspend' : 'change';
-    const to = next?.from ?? life.deleted ?? now;
-    return { ...wish, to, then: next === undefined && life.deleted === undefined ? 'nothing' : end };
-  });
+  return life.wishes.map((wish, at) => ({ ...wish, to: life.wishes[at + 1]?.from ?? life.deleted ?? now }));
 }
 
 /** Slots are sure to belong to this wish from when the schedule function has taken it over. */
@@ -48,13 +70,13 @@ function takenOver({ created, cursors }: ManagerLife, wish: Wish): number | unde
 function checkWish(world: World, life: ManagerLife, { wish, runs }: { wish: Wish; runs: readonly SlotRun[] }): void {
   const since = takenOver(life, wish);
   if (since === undefined) return;
-  const until = Math.min(wish.to - 10, world.scheduler.now() / 1000 - settlingTime, settledUntil(life, wish, runs));
+  const until = Math.min(wish.to, world.scheduler.now() / 1000 - settlingTime, settledUntil(life, wish, runs));
   for (let slot = firstSlot(wish.at, since + 1); slot < until; slot += day) checkSlot(world, life, { slot, runs });
 }
 
-/** Nobody knows when a manager was suspended: whatever was not settled by then counts as suspended, and a deleted one has no slots. */
-function settledUntil({ missed }: ManagerLife, { then }: Wish, runs: readonly SlotRun[]): number {
-  if (then === 'nothing' || then === 'change') return Number.POSITIVE_INFINITY;
+/** A manager that is deleted leaves open what was not settled by then; otherwise every slot is, suspended or not. */
+function settledUntil({ cursors, deleted, missed }: ManagerLife, { to }: Wish, runs: readonly SlotRun[]): number {
+  if (deleted === undefined || cursors.some(({ time }) => time >= to)) return Number.POSITIVE_INFINITY;
   return Math.max(0, ...runs.map(({ slot }) => slot), ...[...missed.values()].map(({ last }) => last));
 }
 
@@ -75,9 +97,9 @@ function checkRun(world: World, life: ManagerLife, { run, wishes }: { run: SlotR
   const name = `slot ${rfc3339(run.slot)} of ${life.name}`;
   const deadline = Math.max(...wishes.map((each) => each.deadline));
   const late = run.created - run.slot;
-  if (late < -7) world.violated(1, `${name} was run too early`);
-  if (late > deadline + 120) world.violated(1, `${name} was run after its deadline`);
-  const present = wishes.findLast(({ from }) => from <= run.created - 60);
+  if (late < 0) world.violated(1, `${name} was run too early`);
+  if (late > deadline + inFlight) world.violated(1, `${name} was run after its deadline`);
+  const present = wishes.findLast(({ from }) => from <= run.created - inFlight);
   if (present?.suspended === true && run.created < present.to)
     world.violated(1, `${name} was run although its manager was suspended`);
   if (!isWished(life, run, wishes)) world.violated(1, `${name} was run but never wished`);

@@ -64,9 +64,21 @@ export interface Truth {
   began(database: Database, run: Alive): void;
   deletes(database: Database, doomed: readonly Entry[]): void;
   stops(database: Database, run: Alive): void;
+  ended(database: Database, run: Alive): void;
   posted(event: OwnEvent): void;
   logged(fields: object): void;
 }
+
+/** Ends of PgBackups that show a hard case. */
+const sayings: readonly (readonly [string, RegExp])[] = [
+  ['not restorable', /NOT restorable/],
+  ['not proved', /could not be proved/],
+  ['log lost', /log lost with the container/],
+  ['listed only', /is listed but was not finished/],
+  ['no replicas', /has 0 replicas/],
+  ['pod not ready', /was not ready within/],
+  ['orphan not stopped', /could not be stopped/],
+];
 
 /** How far back a plan may have been made (seconds): a rotation's deadline and what comes before and after. */
 const planAge = 2 * 3600;
@@ -112,6 +124,11 @@ export function createTruth(world: World): Truth {
       if (owner !== undefined && state === 'running' && !restarted && !overdue)
         world.violated(7, `the run of PgBackup ${owner.metadata.name} was stopped although it is not finished`);
     },
+    ended: ({ bucket }, { files, id }) => {
+      const code = files.exit?.code;
+      if (code !== 0 && bucket.entries.some(({ owner }) => owner?.uid === id)) truth.seen.add('listed, yet it failed');
+      if (files.exit?.hit === true) truth.seen.add('stopped at its deadline');
+    },
     posted: (event) => {
       if (event.type.includes('.page.') || event.type.includes('.look.')) return;
       const fact = `${event.type} ${JSON.stringify({ ...event.data, message: '' })}`;
@@ -133,12 +150,13 @@ export function createTruth(world: World): Truth {
       world.violated(4, `PgBackup ${object.metadata.name} went from ${before.state} to ${after.state ?? 'nothing'}`);
     if (before.state === after.state) return;
     truth.seen.add(`state ${after.state} ${after.reason ?? ''}`);
-    if (isFinal(after)) ended(object, after);
+    if (isFinal(after)) finished(object, after);
   }
 
-  function ended(object: Stored, { message = '', state }: PgBackupStatus): void {
+  function finished(object: Stored, { message = '', state }: PgBackupStatus): void {
     const { uid } = object.metadata;
     truth.owed.set(`${uid}/${state === 'success' ? 'succeeded' : 'failed'}`, { since: now(), uid });
+    for (const [saying] of sayings.filter(([, pattern]) => pattern.test(message))) truth.seen.add(`said: ${saying}`);
     if (message.includes(plantedSecret)) world.violated(9, 'a secret is in the status of a PgBackup');
     if (state !== 'success') return;
     truth.successes.set(uid, undefined);
@@ -192,15 +210,20 @@ function isServedAgain({ forgiven, told }: Truth, event: OwnEvent): boolean {
 /** Two probes and a second signal (milliseconds). */
 const orphanTime = 35 * 60_000;
 
-/** A run whose PgBackup was deleted is stopped: by the delete event, or, when that was lost, after a probe. */
-function watchOrphan(world: World, uid: string): void {
-  const { scheduler } = world;
+/** A run whose PgBackup is gone is stopped: by the delete event, or, when that was lost, after a probe. */
+export function watchOrphan(world: World, uid: string): void {
+  const { scheduler, truth } = world;
   const since = scheduler.now();
   scheduler.at(since + orphanTime, () => {
     if (world.disturbed >= since || Object.values(world.noise).some((chance) => chance > 0)) return;
-    for (const { lock, pod, up } of world.databases.values())
-      if (up && lock !== undefined && lock !== 'unknown' && lock.id === uid && lock.files.exit === undefined)
-        world.violated(5, `the run of a deleted PgBackup is alive in ${pod} half an hour later`);
+    for (const { lock, namespace, pod, statefulSet, up } of world.databases.values()) {
+      if (!up || lock === undefined || lock === 'unknown' || lock.id !== uid || lock.files.exit !== undefined) continue;
+      // Only databases that have a manager are probed.
+      const probed = [...truth.managers.values()].some(
+        (life) => life.namespace === namespace && life.statefulSet === statefulSet && life.deleted === undefined,
+      );
+      if (probed) world.violated(5, `run ${uid}, whose PgBackup is gone, is alive in ${pod} half an hour later`);
+    }
   });
 }
 
@@ -290,6 +313,9 @@ function checkSuccess(world: World, object: Stored): void {
   for (const database of world.databases.values()) {
     if (database.namespace !== namespace) continue;
     const { bucket, systemIdentifier } = database;
+    const files = [...database.files.values()].find(({ id }) => id === uid);
+    if (files?.exit !== undefined && files.exit.code !== 0)
+      world.violated(3, `PgBackup ${name} is in success although wal-g ended with ${files.exit.code}`);
     const entry = bucket.entries.find(({ owner }) => owner?.uid === uid);
     if (entry === undefined) {
       if (bucket.deleted.some(({ owner }) => owner?.uid === uid)) return;

@@ -13,6 +13,8 @@ export interface Witness {
   deletes(database: Database, doomed: readonly Entry[]): void;
   /** Somebody asks this live run to end. */
   stops(database: Database, run: Alive): void;
+  /** A run has ended and says so in its exit file. */
+  ended(database: Database, run: Alive): void;
   note(text: string): void;
 }
 
@@ -74,7 +76,8 @@ export function launch(walG: WalG, database: Database, request: StartRequest): R
 /** Without archiving PostgreSQL ≤ 14 waits for ever. */
 function pushSeconds({ random, slow }: WalG, database: Database): number {
   if (database.exclusive && !database.archiving) return Number.POSITIVE_INFINITY;
-  const long = random.chance(slow);
+  const long = random.chance(slow) || database.nextIsLong;
+  database.nextIsLong = false;
   return long ? random.between(600, 20_000) : random.between(2, random.pick([5, 20, 120]));
 }
 
@@ -90,6 +93,7 @@ function end(
   alive.files.exit = { code, at, hit };
   if (code !== 0) alive.files.log += `ERROR: ended with ${code}: password=${plantedSecret}\n`;
   witness.note(`${alive.kind} ${alive.id} ends with ${code} in ${database.namespace}/${database.pod}`);
+  witness.ended(database, alive);
   const free = (): void => void (database.lock === alive && (database.lock = undefined));
   if (random.chance(0.5)) free();
   else scheduler.at(scheduler.now() + 900, free);

@@ -59,7 +59,7 @@ export interface World {
   brokerEpoch: number;
   /** Rises with everything outside of the API server that a function could notice. */
   changes: number;
-  /** When the newest action or end of one was. */
+  /** When the newest action that can hold up a stop was, or the end of one. */
   disturbed: number;
   /** Crash the function at this effect: called before and after each. */
   saboteur: (moment: 'before' | 'after', effect: string) => boolean;
@@ -84,7 +84,7 @@ export interface WorldOptions {
 
 export function createWorld({ seed, start, traced }: WorldOptions): World {
   const scheduler = createScheduler(start * 1000);
-  const api = createApiServer(scheduler, createRandom(seed, 'api'));
+  const api = createApiServer(scheduler, createRandom(seed, 'api'), (text) => world.truth.seen.add(text));
   const trace: string[] = [];
   const violations: Violation[] = [];
   const note = (text: string, detail?: unknown): void => {
@@ -106,6 +106,7 @@ export function createWorld({ seed, start, traced }: WorldOptions): World {
         began: (database, run) => world.truth.began(database, run),
         deletes: (database, doomed) => world.truth.deletes(database, doomed),
         stops: (database, run) => world.truth.stops(database, run),
+        ended: (database, run) => world.truth.ended(database, run),
         note,
       },
     },
