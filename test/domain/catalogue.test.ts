@@ -162,3 +162,145 @@ test('whatever a storage gives, reading it never throws', () => {
     }),
   );
 });
+
+const uint64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
+const seconds = fc.integer({ min: 946_684_800, max: 4_102_444_800 });
+const segments = fc.stringMatching(/^[0-9A-F]{24}$/);
+
+/** Everything that wal-g says of one stored backup. */
+const stored = fc.record({
+  segment: segments,
+  base: fc.option(segments, { nil: undefined, freq: 3 }),
+  finish: seconds,
+  lasted: fc.integer({ min: 0, max: 86_400 }),
+  startLSN: uint64,
+  finishLSN: uint64,
+  permanent: fc.boolean(),
+  systemIdentifier: uint64,
+  size: fc.maxSafeNat(),
+  owner: fc.option(
+    fc.record(
+      { uid: fc.uuid(), namespace: fc.string({ unit: 'grapheme' }), statefulSet: fc.string({ unit: 'grapheme' }) },
+      { noNullPrototype: true },
+    ),
+  ),
+});
+type Stored = typeof stored extends fc.Arbitrary<infer T> ? T : never;
+
+/** As 1.1 prints it, without a newline; 3.0 names the storage and ends the line. Both write 64-bit numbers as digits. */
+function printed(backups: readonly Stored[], version: '1.1' | '3.0'): string {
+  const entries = backups.map((each) => {
+    const time = (at: number): string => JSON.stringify(new Date(at * 1000).toISOString().replace('.000Z', '.5Z'));
+    const storage = version === '3.0' ? '"storage_name":"default",' : '';
+    const user = each.owner === null ? 'null' : JSON.stringify({ aidboxops: each.owner });
+    return (
+      `{"backup_name":"${nameOf(each)}","time":${time(each.finish + 1)},"wal_file_name":"${each.segment}",${storage}` +
+      `"start_time":${time(each.finish - each.lasted)},"finish_time":${time(each.finish)},"date_fmt":"%Y-%m-%dT%H:%M:%S.%fZ",` +
+      `"hostname":"vm","data_dir":"/data","pg_version":140023,"start_lsn":${each.startLSN},"finish_lsn":${each.finishLSN},` +
+      `"is_permanent":${each.permanent},"system_identifier":${each.systemIdentifier},"uncompressed_size":${each.size},` +
+      `"compressed_size":${each.size},"user_data":${user}}`
+    );
+  });
+  return version === '3.0' ? `[${entries.join(',')}]\n` : `[${entries.join(',')}]`;
+}
+
+function nameOf({ base, segment }: Stored): string {
+  return base === undefined ? `base_${segment}` : `base_${segment}_D_${base}`;
+}
+
+test('whatever is stored, the lists of 1.1 and 3.0 say the same, to the last digit of 64 bits', () => {
+  fc.assert(
+    fc.property(fc.array(stored, { maxLength: 8 }), (backups) => {
+      const want = backups.map((each) => ({
+        name: nameOf(each),
+        finishedAt: each.finish,
+        startedAt: each.finish - each.lasted,
+        startLSN: String(each.startLSN),
+        finishLSN: String(each.finishLSN),
+        permanent: each.permanent,
+        systemIdentifier: String(each.systemIdentifier),
+        uncompressedSize: each.size,
+        compressedSize: each.size,
+        owner: each.owner ?? undefined,
+      }));
+      for (const version of ['1.1', '3.0'] as const) {
+        const read = readCatalogue(answer({ backups: printed(backups, version) }));
+        assert.deepEqual(read, { known: true, entries: want });
+      }
+    }),
+  );
+});
+
+test('a list that is cut anywhere is unknown, never shorter', () => {
+  const cuts = fc.tuple(fc.array(stored, { minLength: 1, maxLength: 3 }), fc.double({ min: 0, max: 1, noNaN: true }));
+  fc.assert(
+    fc.property(cuts, ([backups, part]) => {
+      const whole = printed(backups, '1.1');
+      const cut = whole.slice(0, Math.floor((whole.length - 1) * part));
+      assert.equal(readCatalogue(answer({ backups: cut })).known, false);
+    }),
+  );
+});
+
+test('a position as text is the number in hexadecimal, two halves', () => {
+  fc.assert(
+    fc.property(uint64, (lsn) => {
+      const [high = '', low = ''] = lsnText(String(lsn))?.split('/') ?? [];
+      assert.equal((BigInt(`0x${high}`) << 32n) + BigInt(`0x${low}`), lsn);
+      assert.match(`${high}/${low}`, /^(0|[1-9A-F][0-9A-F]{0,7})\/(0|[1-9A-F][0-9A-F]{0,7})$/);
+    }),
+  );
+});
+
+/** A backup is restorable when, and only when, each segment from its first to its last is there: counted one by one. */
+test('proved is what has each of its segments stored, in every segment size that fits its name', () => {
+  const situations = fc.record({
+    first: fc.integer({ min: 1, max: 600 }),
+    length: fc.integer({ min: 1, max: 600 }),
+    offset: fc.integer({ min: 1, max: 1_000 }),
+    storedFrom: fc.integer({ min: 0, max: 700 }),
+    storedTo: fc.integer({ min: 0, max: 1_300 }),
+    holes: fc.array(fc.integer({ min: 0, max: 1_300 }), { maxLength: 3 }),
+    waiting: fc.array(fc.integer({ min: 0, max: 1_300 }), { maxLength: 3 }),
+  });
+  const segment = (at: number): string => {
+    const hex = (value: number): string => value.toString(16).toUpperCase().padStart(8, '0');
+    return `00000001${hex(Math.floor(at / 256))}${hex(at % 256)}`;
+  };
+  fc.assert(
+    fc.property(situations, ({ first, length, offset, storedFrom, storedTo, holes, waiting }) => {
+      const size = 16n * 1024n * 1024n;
+      const [startLSN, finishLSN] = [BigInt(first) * size + 40n, BigInt(first + length) * size + BigInt(offset)];
+      const backups = printed(
+        [
+          {
+            segment: segment(first),
+            base: undefined,
+            finish: 1_640_995_200,
+            lasted: 1,
+            startLSN,
+            finishLSN,
+            permanent: false,
+            systemIdentifier: 7711259327716174705n,
+            size: 1,
+            owner: claim,
+          },
+        ],
+        '3.0',
+      );
+      const timeline = {
+        id: 1,
+        start_segment: segment(storedFrom),
+        end_segment: segment(storedTo),
+        missing_segments: holes.map(segment),
+      };
+      const ready = waiting.map(segment).toSorted();
+      const proof = prove(answer({ backups, wal: JSON.stringify([timeline]), ready, readyTotal: ready.length }), claim);
+      const needed = Array.from({ length: length + 1 }, (_, at) => first + at);
+      const isThere = (at: number): boolean =>
+        at >= storedFrom && at <= storedTo && !holes.includes(at) && !waiting.includes(at);
+      assert.equal(proof.verdict, needed.every(isThere) ? 'proved' : 'walMissing');
+      if (proof.verdict === 'walMissing') assert.ok(needed.map(segment).includes(proof.segment));
+    }),
+  );
+});

@@ -328,3 +328,33 @@ test('settling twice in the same second settles nothing more', () => {
     }),
   );
 });
+
+test('several API servers whose clocks differ: no slot twice, none lost, the cursor never goes back', () => {
+  const walk = fc.array(
+    fc.record({ pause: fc.integer({ min: 0, max: 100_000 }), skew: fc.integer({ min: -25, max: 25 }) }),
+    { minLength: 2, maxLength: 30 },
+  );
+  fc.assert(
+    fc.property(walk, (steps) => {
+      const created = at('2024-02-20T05:59:55Z');
+      let cursor: Cursor = { at: '06:00:00', suspended: false, since: created };
+      let time = created;
+      let latest = created;
+      const fates: number[] = [];
+      for (const { pause, skew } of steps) {
+        time += pause;
+        const now = time + skew;
+        latest = Math.max(latest, now);
+        const { run, missed, cursor: after, cursorWasAhead } = settle(wish, cursor, now);
+        assert.equal(cursorWasAhead, false);
+        fates.push(...missed, ...(run === undefined ? [] : [run]));
+        assert.ok((after.lastSlot ?? 0) >= (cursor.lastSlot ?? 0));
+        cursor = after;
+      }
+      const calendar = calendarSlots('06:00:00', created, latest + earlyTolerance).filter(
+        (slot) => slot > created && slot <= latest + earlyTolerance,
+      );
+      assert.deepEqual(fates, calendar);
+    }),
+  );
+});

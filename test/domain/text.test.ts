@@ -117,3 +117,45 @@ for (const [size, want] of [
 ] as const) {
   test(`${size} bytes are shown as ${want}`, () => assert.equal(byteSize(size), want));
 }
+
+/** A log with secrets in it, as settings, in URLs and in JSON, between lines of any characters. */
+const planted = 'Qm9vLWZhci1iYXo';
+const lines = fc.oneof(
+  { weight: 6, arbitrary: fc.string({ unit: 'grapheme', maxLength: 400 }) },
+  fc.constantFrom(
+    `AWS_SECRET_ACCESS_KEY=${planted}`,
+    `PUT https://user:${planted}@minio:9000/bucket failed`,
+    `{"password":"${planted}","x":1}`,
+    `Authorization: Bearer ${planted}`,
+    `sslpassword='${planted}' host=db`,
+  ),
+);
+
+test('whatever surrounds a secret, it is not in what is shown, however short that is cut', () => {
+  fc.assert(
+    fc.property(fc.array(lines, { maxLength: 60 }), fc.integer({ min: 200, max: 4_000 }), (log, limit) => {
+      const shown = bounded(redact(log.join('\n')), limit);
+      assert.ok(!shown.includes(planted));
+      assert.ok(bytes(shown) <= limit);
+      assert.ok(!oneLine(log.join(' ')).includes(planted));
+    }),
+  );
+});
+
+test('a cut never halves a character of one to four bytes', () => {
+  const characters = fc.string({ unit: fc.constantFrom('a', 'ä', '€', '😀', '\n'), minLength: 100, maxLength: 3_000 });
+  fc.assert(
+    fc.property(characters, fc.integer({ min: 128, max: 2_000 }), (text, limit) => {
+      const shown = [bounded(text, limit), oneLine(text)];
+      for (const each of shown) assert.equal(Buffer.from(each, 'utf8').toString('utf8').includes('\ufffd'), false);
+      assert.ok(bytes(shown[0]!) <= limit);
+    }),
+  );
+});
+
+test('a stream of a hundred mebibytes is bounded without a copy for each line', () => {
+  const text = `${'x'.repeat(1023)}\n`.repeat(100 * 1024);
+  const shown = bounded(text);
+  assert.ok(bytes(shown) <= 32 * 1024);
+  assert.match(shown, /… \d{9} bytes left out …/);
+});
