@@ -72,6 +72,14 @@ const kinds = {
     const chosen = all[all.length - 1 - (action.number % Math.max(1, Math.min(3, all.length)))];
     if (chosen !== undefined) removeBackup(world, chosen);
   },
+  /** A person deletes the newest success. */
+  forget: ({ world, database }: Call) => {
+    const newest = world.api.all('pgbackups').findLast(({ metadata, ...rest }) => {
+      const { state } = (rest['status'] ?? {}) as { state?: string };
+      return metadata.namespace === database.namespace && state === 'success';
+    });
+    if (newest !== undefined) removeBackup(world, newest);
+  },
   /** One that takes hours, and mostly is deleted in mid-run; every other time nobody is told. */
   abandon: (call: Call) => {
     const { world, database, action } = call;
@@ -175,6 +183,7 @@ const harmless: readonly ActionKind[] = [
   'expireTokens',
   'forge',
   'foreignEntry',
+  'forget',
   'lockBucket',
   'permanentEntry',
   'retain',

@@ -14,6 +14,8 @@ export interface PlantedBug {
   readonly breaks: readonly number[];
   /** It is found within so many seeds. */
   readonly within: number;
+  /** Found it last: tried first. */
+  readonly seed: number;
 }
 
 export const plantedBugs: readonly PlantedBug[] = [
@@ -30,6 +32,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [1],
     within: 300,
+    seed: 61,
   },
   {
     name: 'announced before it is told',
@@ -50,6 +53,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [10],
     within: 300,
+    seed: 7,
   },
   {
     name: 'a failed PgBackup is taken for unfinished',
@@ -62,6 +66,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [1, 4, 5, 7, 10],
     within: 50,
+    seed: 2,
   },
   {
     name: 'a stale write is accepted',
@@ -75,6 +80,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [1, 3, 4, 5, 10],
     within: 300,
+    seed: 27,
   },
   {
     name: 'the lock is not released',
@@ -87,6 +93,40 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [5, 7],
     within: 50,
+    seed: 1,
+  },
+  {
+    name: 'an orphan is not stopped',
+    patches: [
+      {
+        file: 'functions/backup/starting.ts',
+        from: `if (holder === undefined || holder === 'unknown' || holder.kind === 'rotation') return [];
+  if`,
+        to: `if (open.length >= 0) return [];
+  if`,
+      },
+    ],
+    breaks: [5],
+    within: 400,
+    seed: 2,
+  },
+  {
+    name: 'a start that arrives late is not refused',
+    patches: [
+      {
+        file: 'test/simulation/runner-model.ts',
+        from: `return now > notAfter ? 'not-after' : undefined;`,
+        to: `return now < 0 ? 'not-after' : undefined;`,
+      },
+      {
+        file: 'test/simulation/runner-model.ts',
+        from: `const own = files?.startedAt;`,
+        to: `const own = now < 0 ? files?.startedAt : undefined;`,
+      },
+    ],
+    breaks: [1, 2],
+    within: 400,
+    seed: 6,
   },
   {
     name: 'success on exit code 0 alone',
@@ -100,6 +140,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [3],
     within: 300,
+    seed: 7,
   },
   {
     name: 'success without WAL',
@@ -112,6 +153,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [3],
     within: 300,
+    seed: 7,
   },
   {
     name: 'unproven backups count',
@@ -124,6 +166,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [6],
     within: 300,
+    seed: 7,
   },
   {
     name: 'one too few is kept',
@@ -132,6 +175,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [6],
     within: 50,
+    seed: 2,
   },
   {
     name: 'what is not ours is deleted unasked',
@@ -140,6 +184,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [6],
     within: 400,
+    seed: 22,
   },
   {
     name: 'a forged delete event stops a live run',
@@ -155,6 +200,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [7],
     within: 400,
+    seed: 7,
   },
   {
     name: 'AlreadyExists is taken for created',
@@ -174,6 +220,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [1],
     within: 400,
+    seed: 55,
   },
   {
     name: 'no timers, no hints',
@@ -191,6 +238,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [5, 10],
     within: 50,
+    seed: 1,
   },
   {
     name: 'the sweep stops after its first page',
@@ -203,6 +251,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [1, 5, 10],
     within: 400,
+    seed: 84,
   },
   {
     name: 'missed slots are not recorded',
@@ -215,6 +264,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [1],
     within: 100,
+    seed: 1,
   },
   {
     name: 'a name that is taken counts as run',
@@ -227,6 +277,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [1],
     within: 400,
+    seed: 55,
   },
   {
     name: 'suspend is ignored',
@@ -239,6 +290,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [1],
     within: 400,
+    seed: 22,
   },
   {
     name: 'PgBackups are pruned before the delete is verified',
@@ -252,6 +304,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [6],
     within: 400,
+    seed: 98,
   },
   {
     name: 'timers are left behind',
@@ -269,6 +322,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [7],
     within: 50,
+    seed: 1,
   },
   {
     name: 'each probe writes',
@@ -281,6 +335,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [7],
     within: 50,
+    seed: 1,
   },
   {
     name: 'secrets are not hidden',
@@ -293,6 +348,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [9],
     within: 50,
+    seed: 1,
   },
   {
     name: 'an id means two rotations',
@@ -305,5 +361,6 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
     breaks: [10],
     within: 400,
+    seed: 266,
   },
 ];

@@ -44,9 +44,12 @@ export function createScenario(seed: number): Scenario {
     gap === 0
       ? []
       : [createGap(random, { at: from * 86_400 + random.between(0, 80_000), seconds: gap * 86_400 - 90_000 })];
-  const actions = [...managers, ...quiet, ...others.flatMap((action) => clustered(random, action))].toSorted(
-    (a, b) => a.at - b.at,
-  );
+  const actions = [
+    ...managers,
+    ...quiet,
+    ...others.flatMap((action) => clustered(random, action)),
+    ...createTail(seed, days),
+  ].toSorted((a, b) => a.at - b.at);
   return { seed, days, databases, noise: createNoise(random), pageCap: random.pick([500, 500, 1, 2, 5]), actions };
 }
 
@@ -65,6 +68,14 @@ function createOptions(random: Random, at: number): DatabaseOptions {
 function createGap(random: Random, time: Pick<Action, 'at' | 'seconds'>): Action {
   const kind = random.pick(['pingsDown', 'brokerDown', 'suspend'] as const);
   return { ...time, kind, target: 0, number: random.between(0, 1_000) };
+}
+
+/** Sometimes a run is abandoned just before the faults end: in the peace that follows somebody has to stop it. */
+function createTail(seed: number, days: number): Action[] {
+  const random = createRandom(seed, 'tail');
+  if (!random.chance(0.15)) return [];
+  const at = days * 86_400 - random.between(200, 900);
+  return [{ at, kind: 'abandon', target: 0, seconds: 0, number: random.between(0, 1_000) }];
 }
 
 /** Busy days, and a gap after the first `from` of them. */
@@ -126,6 +137,7 @@ const episodes: readonly (readonly [ActionKind, ActionKind])[] = [
   ['changeAtSoon', 'suspend'],
   ['suspend', 'recreateManager'],
   ['abandon', 'backup'],
+  ['backup', 'forget'],
   ['abandon', 'forge'],
 ];
 
