@@ -1,0 +1,36 @@
+/** `npm run bench [NAME …]`: runs all benches, or those named; writes `results.json` and prints tables. */
+import { availableParallelism, totalmem } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { benchActivation } from './activation.ts';
+import { textOf, type Table } from './table.ts';
+
+const benches: Readonly<Record<string, () => Promise<Table>>> = {
+  activation: benchActivation,
+};
+
+interface Result extends Table {
+  readonly machine: string;
+  readonly node: string;
+  readonly date: string;
+}
+
+const file = join(import.meta.dirname, 'results.json');
+
+/** Results of benches that are not run now stay as they were. */
+function save(name: string, table: Table): void {
+  const stored = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, Result>) : {};
+  const machine = `${availableParallelism()} cores, ${Math.round(totalmem() / 1024 ** 3)} GiB`;
+  const result: Result = { ...table, machine, node: process.version, date: new Date().toISOString().slice(0, 10) };
+  const merged = Object.entries({ ...stored, [name]: result }).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  writeFileSync(file, `${JSON.stringify(Object.fromEntries(merged), undefined, 2)}\n`);
+}
+
+const named = process.argv.slice(2);
+const unknown = named.filter((name) => !(name in benches));
+if (unknown.length > 0) throw new Error(`no bench ${unknown.join(', ')}; there are ${Object.keys(benches).join(', ')}`);
+for (const name of named.length > 0 ? named : Object.keys(benches)) {
+  const table = await benches[name]!();
+  save(name, table);
+  process.stdout.write(textOf(table));
+}
