@@ -55,7 +55,9 @@ export function announceCommands(observation: Observation, backup: PgBackup): Co
   const told = transitionsToTell(observation, backup);
   return [
     ...told.flatMap((transition) => kubernetesEvents(observation, backup, transition)),
-    ...(backup.status.state === 'success' ? observation.managers.map(rotationTimer) : []),
+    ...(backup.status.state === 'success'
+      ? observation.managers.map((manager) => rotationTimer(manager, backup.status.finishTime))
+      : []),
     {
       type: 'post',
       events: told.map((transition) => cloudEvent(backup, transition)),

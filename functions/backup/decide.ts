@@ -8,7 +8,16 @@ import { timerName } from '../domain/timer.ts';
 import { announceCommands, conditionCommands, owedAnnouncements } from './announce.ts';
 import type { Observation } from './observation.ts';
 import { judgeRunning } from './running.ts';
-import { alreadyRunning, end, judgeStart, orphanStop, pendBehind, relaunch, stepCommands } from './starting.ts';
+import {
+  alreadyRunning,
+  end,
+  judgeStart,
+  looksAfterTimers,
+  orphanStop,
+  pendBehind,
+  relaunch,
+  stepCommands,
+} from './starting.ts';
 import type { Step } from './step.ts';
 
 /** The unfinished PgBackups in the order they are served: a running one always beats those not started, then age decides. */
@@ -22,7 +31,7 @@ export function decide(observation: Observation): Decision {
   if (subject === undefined) return tell(observation, afterLast(observation));
   const judged = isRunning(subject) ? judgeRunning(observation, subject) : judgeStart(observation, subject);
   const step = judged.kind === 'unlaunched' ? relaunch(observation, subject) : judged;
-  const timers = observation.firstRound ? [subject, ...others].map(backupTimer) : [];
+  const timers = looksAfterTimers(observation) ? [subject, ...others].map(backupTimer) : [];
   switch (step.kind) {
     case 'write':
       return {
@@ -63,7 +72,12 @@ function settleOthers(observation: Observation, waiting: Waiting): Decision {
       message: `${others.length} behind ${subject.metadata.name}`,
     };
   }
-  return tell(observation, { commands, next: step.kind, reason: step.reason, message: step.message });
+  return tell(observation, { commands, next: patience(observation, step), reason: step.reason, message: step.message });
+}
+
+/** What this activation has brought about is waited for; what was under way before it came has a timer for the next look. */
+function patience({ firstRound }: Observation, { kind }: Waiting['step']): Decision['next'] {
+  return kind === 'wait' && firstRound ? 'settled' : kind;
 }
 
 /** While the first only waits the others wait too; once it is started they are too late. */

@@ -1,11 +1,13 @@
 /** Reads exactly what a look at one StatefulSet's backups is decided from. */
-import { isFinished, isRunning } from '../domain/backups.ts';
+import { isFinished, isRunning, isTold } from '../domain/backups.ts';
 import { path } from '../domain/names.ts';
 import { parseEach, PgBackup, PgManager } from '../domain/resources.ts';
+import { backupsAfter, managersAfter } from '../platform/earlier.ts';
 import { listHistory } from '../platform/history.ts';
 import { serverNow } from '../platform/kube.ts';
 import { listAll } from '../platform/list.ts';
 import type { Moment } from '../platform/look.ts';
+import type { Earlier } from '../platform/reconcile.ts';
 import { locatePods, lookIntoPrimary, podRef, skip, type Look, type PodReader } from '../platform/pods.ts';
 import { inTurn } from './decide.ts';
 import type { Observation } from './observation.ts';
@@ -16,29 +18,50 @@ import { settingsFor } from './starting.ts';
 export interface Target {
   readonly namespace: string;
   readonly statefulSet: string;
-  /** A PgBackup was deleted: its run may have to be stopped and the history has changed. */
+  /** A PgBackup was deleted: the history has changed. */
   readonly deleted: boolean;
+  /** And its run may have to be stopped: it was not the PgBackup of a success. */
+  readonly mayRun: boolean;
+  /** An observe timer woke us. */
+  readonly ticked: boolean;
 }
 
 /** The catalogue exec may take 45 s and the activation 55 s: later than this (ms) it is left to the next activation. */
 const catalogueLatestMs = 10_000;
 
-type Base = Pick<Observation, 'now' | 'firstRound' | 'namespace' | 'statefulSet' | 'open' | 'managers' | 'history'>;
+type Known = Pick<Observation, 'open' | 'managers' | 'history'>;
+type Base = Pick<Observation, 'now' | 'firstRound' | 'ticked' | 'namespace' | 'statefulSet'> & Known;
 
-export async function gather(reader: PodReader, target: Target, moment: Moment): Promise<Observation> {
-  const { namespace, statefulSet, deleted } = target;
+export async function gather(reader: PodReader, target: Target, moment: Moment<Observation>): Promise<Observation> {
+  const { namespace, statefulSet, deleted, ticked } = target;
+  const known = moment.earlier === undefined ? await readObjects(reader, target) : afterWrites(moment.earlier);
+  const { open } = known;
+  const history = deleted || open.some(isFinished) ? (known.history ?? (await listHistory(reader, target))) : undefined;
+  const now = serverNow(reader.kube);
+  const base: Base = { ...known, now, firstRound: moment.firstRound, ticked, namespace, statefulSet, history };
+  const subject = inTurn(open)[0];
+  if (subject === undefined) return target.mayRun ? lookAround(reader, base, undefined) : base;
+  return isRunning(subject) ? lookAtRun(reader, base, subject, moment) : lookAround(reader, base, subject);
+}
+
+async function readObjects(reader: PodReader, target: Target): Promise<Known> {
   const open = await openBackups(reader, target);
   const managers = parseEach(
     PgManager,
-    await listAll(reader.kube, path.managers(namespace), ofStatefulSet(target)),
+    await listAll(reader.kube, path.managers(target.namespace), ofStatefulSet(target)),
     skip(reader.log),
   );
-  const history = deleted || open.some(isFinished) ? await listHistory(reader, target) : undefined;
-  const now = serverNow(reader.kube);
-  const base: Base = { now, firstRound: moment.firstRound, namespace, statefulSet, open, managers, history };
-  const subject = inTurn(open)[0];
-  if (subject === undefined) return deleted ? lookAround(reader, base, undefined) : base;
-  return isRunning(subject) ? lookAtRun(reader, base, subject, moment) : lookAround(reader, base, subject);
+  return { open, managers };
+}
+
+/** A PgBackup that was added or deleted meanwhile wakes this function by itself. */
+function afterWrites(earlier: Earlier<Observation>): Known {
+  const { managers, open, history } = earlier.observation;
+  return {
+    open: backupsAfter(open, earlier).filter((backup) => !isTold(backup)),
+    managers: managersAfter(managers, earlier),
+    history: history === undefined ? undefined : backupsAfter(history, earlier),
+  };
 }
 
 function ofStatefulSet({ statefulSet }: Pick<Observation, 'statefulSet'>): { fieldSelector: string } {
@@ -56,7 +79,12 @@ async function openBackups(reader: PodReader, of: Pick<Observation, 'namespace' 
 }
 
 /** A run is looked for where it was started, whichever pod is the primary now. */
-async function lookAtRun(reader: PodReader, base: Base, backup: PgBackup, moment: Moment): Promise<Observation> {
+async function lookAtRun(
+  reader: PodReader,
+  base: Base,
+  backup: PgBackup,
+  moment: Moment<Observation>,
+): Promise<Observation> {
   const { executor } = backup.status;
   if (executor === undefined) return base;
   const pod = podRef(base.namespace, executor.pod);

@@ -1,8 +1,9 @@
 /** Settles what an event hints at: a look at all unfinished PgBackups of one StatefulSet. */
-import { isFinished } from '../domain/backups.ts';
+import { isTold } from '../domain/backups.ts';
 import { objectHint, type ObjectHint } from '../domain/hints.ts';
 import { path } from '../domain/names.ts';
 import { PgBackup } from '../domain/resources.ts';
+import { tickType } from '../domain/timer.ts';
 import { apply, type Effects } from '../platform/apply.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { EventHandler, ReceivedEvent } from '../platform/http.ts';
@@ -36,13 +37,16 @@ export function createBackupHandler(effects: Effects, clock: Clock, scope: strin
 async function targetOf(effects: Effects, event: ReceivedEvent, hint: ObjectHint): Promise<Target | undefined> {
   const { namespace, statefulSet } = hint;
   if (event.type.startsWith(resourceEvents) && statefulSet !== undefined) {
-    return { namespace, statefulSet, deleted: event.type === `${resourceEvents}delete` };
+    const deleted = event.type === `${resourceEvents}delete`;
+    return { namespace, statefulSet, deleted, mayRun: deleted && hint.state !== 'success', ticked: false };
   }
+  const ticked = event.type === tickType;
   const found = PgBackup.safeParse(await effects.kube.get(path.backup(namespace, hint.name)));
-  if (!found.success) return statefulSet === undefined ? undefined : { namespace, statefulSet, deleted: true };
-  const { metadata, spec, status } = found.data;
-  if (isFinished(found.data) && status.announced === status.state) {
+  if (!found.success)
+    return statefulSet === undefined ? undefined : { namespace, statefulSet, deleted: true, mayRun: true, ticked };
+  const { metadata, spec } = found.data;
+  if (isTold(found.data)) {
     await apply(effects, [leftoverTimer(namespace, metadata.uid)]);
   }
-  return { namespace, statefulSet: spec.selector.name, deleted: false };
+  return { namespace, statefulSet: spec.selector.name, deleted: false, mayRun: false, ticked };
 }

@@ -19,6 +19,8 @@ export interface Observation {
   readonly now: UnixSeconds;
   /** First round of this activation: timers are looked after. */
   readonly firstRound: boolean;
+  /** An observe timer woke us. */
+  readonly ticked: boolean;
   readonly namespace: string;
   /** Name of the StatefulSet, from the selector; it need not exist. */
   readonly statefulSet: string;

@@ -152,7 +152,7 @@ export function alreadyRunning(observation: Observation, live: PgBackup): Proble
   };
 }
 
-/** Observe timer (made for all in the first round) → running, with everything pinned → start. */
+/** Observe timer (of all, in the first round) → running, with everything pinned → start. */
 function launch(observation: Observation, backup: PgBackup, at: { place: Place; inspection: Inspection }): Step {
   const { place, inspection } = at;
   const { directory, timeoutSeconds } = settingsFor(observation.managers);
@@ -161,7 +161,7 @@ function launch(observation: Observation, backup: PgBackup, at: { place: Place; 
   const message = `starting wal-g in ${place.pod}`;
   return {
     kind: 'write',
-    before: observation.firstRound ? [] : [backupTimer(backup)],
+    before: looksAfterTimers(observation) ? [] : [backupTimer(backup)],
     status: defined({
       state: 'running' as const,
       message,
@@ -207,6 +207,11 @@ export function relaunch(observation: Observation, backup: PgBackup): Extract<St
     announced: backup.status.announced,
   });
   return { kind: 'write', status, reason: 'StartLost', message: startLost };
+}
+
+/** In the first round, unless one of them has just shown that it works. */
+export function looksAfterTimers({ firstRound, ticked }: Observation): boolean {
+  return firstRound && !ticked;
 }
 
 function waitForPod(observation: Observation, backup: PgBackup, pod: { pod: string; state: string }): Step {

@@ -6,6 +6,11 @@ export function isFinished(backup: PgBackup): boolean {
   return backup.status.state === 'success' || backup.status.state === 'error';
 }
 
+/** Finished and announced: nothing is left to do for it. */
+export function isTold(backup: PgBackup): boolean {
+  return isFinished(backup) && backup.status.announced === backup.status.state;
+}
+
 /** Executor pinned and not finished: a run of it may be alive. */
 export function isRunning(backup: PgBackup): boolean {
   return backup.status.state === 'running' && backup.status.executor !== undefined;

@@ -15,6 +15,7 @@ const ObjectData = z.object({
   kind: z.enum(['PgManager', 'PgBackup']),
   metadata: z.object({ name: Name, namespace: Name }),
   spec: z.object({ selector: z.object({ name: Name }) }),
+  status: z.object({ state: z.string() }).optional().catch(undefined),
 });
 
 /** A timer's or another function's pointer. */
@@ -35,6 +36,8 @@ export interface ObjectHint {
   readonly namespace: string;
   readonly name: string;
   readonly statefulSet?: string | undefined;
+  /** Of a PgBackup that the event carried. */
+  readonly state?: string | undefined;
 }
 
 /** The parts of a CloudEvent that may hold a hint. */
@@ -48,8 +51,8 @@ export interface EventLike {
 export function objectHint(event: EventLike): ObjectHint | undefined {
   const object = ObjectData.safeParse(event.data);
   if (object.success) {
-    const { metadata, spec } = object.data;
-    return { ...metadata, statefulSet: spec.selector.name };
+    const { metadata, spec, status } = object.data;
+    return { ...metadata, statefulSet: spec.selector.name, state: status?.state };
   }
   return PointerData.safeParse(event.data).data;
 }

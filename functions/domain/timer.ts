@@ -1,5 +1,7 @@
 /** Timers: PingSources that wake a function while something is unfinished. Desired state only; build/ping-source.ts makes the object. */
 
+import type { UnixSeconds } from './time.ts';
+
 /** What a timer is for; the event attribute `pgpurpose` that Triggers filter on. */
 export type TimerPurpose = 'slot' | 'backup' | 'rotation';
 
@@ -29,9 +31,19 @@ export function dailySchedule(at: string): string {
   return `${seconds} ${minutes} ${hours} * * *`;
 }
 
-/** Every 30 s; the second comes from the owner's uid, so that many owners do not fire together. */
-export function halfMinuteSchedule(ownerUid: string): string {
+/** Type of the events that timers send. */
+export const tickType = 'dev.knative.sources.ping';
+
+/** Nothing is left to a timer so soon (seconds): whatever made it is looking itself, and would meet a look beside it. */
+const headStart = 15;
+
+/**
+ * Every 30 s, for the first time 15 to 30 s after `since`; the second comes from the owner's uid, so that many owners do
+ * not fire together.
+ */
+export function halfMinuteSchedule(ownerUid: string, since: UnixSeconds): string {
   let hash = 0;
-  for (const character of ownerUid) hash = (hash * 31 + character.charCodeAt(0)) % 30;
-  return `${hash},${hash + 30} * * * * *`;
+  for (const character of ownerUid) hash = (hash * 31 + character.charCodeAt(0)) % (30 - headStart);
+  const second = (since + headStart + hash) % 30;
+  return `${second},${second + 30} * * * * *`;
 }

@@ -25,10 +25,32 @@ export interface Applied {
   readonly outcome: 'applied' | 'conflict';
   /** An event was not accepted by the sink: it stays owed. */
   readonly undelivered: boolean;
+  readonly writes: Writes;
+}
+
+/** What became of our objects. */
+export interface Writes {
+  /** As the API server answered them after a write of their status, unparsed; the newest last. */
+  readonly written: readonly unknown[];
+  /** UIDs of PgBackups. */
+  readonly removed: readonly string[];
 }
 
 /** Applies in order. Throws a `Failure` when the API server cannot be used; what was applied until then stays and does no harm. */
 export async function apply(effects: Effects, commands: readonly Command[]): Promise<Applied> {
+  const book: Book = { written: [], removed: [] };
+  return { ...(await applyAll({ ...effects, book }, commands)), writes: book };
+}
+
+/** Where writes are entered as they are made. */
+interface Book extends Writes {
+  readonly written: unknown[];
+  readonly removed: string[];
+}
+
+type BookedEffects = Effects & { readonly book: Book };
+
+async function applyAll(effects: BookedEffects, commands: readonly Command[]): Promise<Omit<Applied, 'writes'>> {
   let undelivered = false;
   for (const command of commands) {
     const done = await applyOne(effects, command);
@@ -40,14 +62,14 @@ export async function apply(effects: Effects, commands: readonly Command[]): Pro
 
 type Done = 'applied' | 'conflict' | 'undelivered';
 
-function applyOne(effects: Effects, command: Command): Promise<Done> {
+function applyOne(effects: BookedEffects, command: Command): Promise<Done> {
   switch (command.type) {
     case 'applyStatus':
       return applyStatus(effects, command);
     case 'createBackup':
       return createBackup(effects.kube, command.backup);
     case 'removeBackup':
-      return removeObject(effects.kube, path.backup(command.target.namespace, command.target.name), command.target.uid);
+      return removeBackup(effects, command.target);
     case 'applyTimer':
       return applyTimer(effects.kube, command.timer);
     case 'removeTimer':
@@ -66,7 +88,10 @@ function applyOne(effects: Effects, command: Command): Promise<Done> {
  * CEL (422) means the same, a final state is there already; said in the log, because a schema that refuses us would look
  * the same.
  */
-async function applyStatus({ kube, log }: Effects, command: Extract<Command, { type: 'applyStatus' }>): Promise<Done> {
+async function applyStatus(
+  { book, kube, log }: BookedEffects,
+  command: Extract<Command, { type: 'applyStatus' }>,
+): Promise<Done> {
   const { namespace, name } = command.target;
   const object = {
     apiVersion,
@@ -76,7 +101,8 @@ async function applyStatus({ kube, log }: Effects, command: Extract<Command, { t
   };
   const at = command.kind === 'PgManager' ? path.manager(namespace, name) : path.backup(namespace, name);
   try {
-    await kube.apply(at, object, { fieldManager: command.fieldManager, subresource: 'status', force: true });
+    const options = { fieldManager: command.fieldManager, subresource: 'status', force: true } as const;
+    book.written.push(await kube.apply(at, object, options));
     return 'applied';
   } catch (error) {
     if (failure.isInvalid(error))
@@ -96,6 +122,14 @@ async function createBackup(kube: Kube, backup: Manifest): Promise<Done> {
   return done === 'created' ? 'applied' : 'conflict';
 }
 
+async function removeBackup(
+  { book, kube }: BookedEffects,
+  { name, namespace, uid }: Omit<Incarnation, 'resourceVersion'>,
+): Promise<Done> {
+  book.removed.push(uid);
+  return removeObject(kube, path.backup(namespace, name), uid);
+}
+
 async function removeObject(kube: Kube, at: string, uid?: string): Promise<Done> {
   await kube.remove(at, uid);
   return 'applied';
@@ -106,7 +140,7 @@ async function recordEvent(effects: Effects, event: Manifest): Promise<Done> {
   return 'applied';
 }
 
-async function post(effects: Effects, command: Extract<Command, { type: 'post' }>): Promise<Done> {
+async function post(effects: BookedEffects, command: Extract<Command, { type: 'post' }>): Promise<Done> {
   try {
     for (const event of command.events) await effects.sink.post(event);
   } catch (error) {
@@ -117,24 +151,27 @@ async function post(effects: Effects, command: Extract<Command, { type: 'post' }
     });
     return 'undelivered';
   }
-  const { outcome, undelivered } = await apply(effects, command.then);
+  const { outcome, undelivered } = await applyAll(effects, command.then);
   return outcome === 'applied' && undelivered ? 'undelivered' : outcome;
 }
 
-/** Desired → what is there by name → apply only what differs. */
+/**
+ * A slot timer is looked after by every sweep and is nearly always there as it should be: it is read, and applied only
+ * where it differs. The others are nearly always new, and an apply that changes nothing is no write.
+ */
 async function applyTimer(kube: Kube, timer: Timer): Promise<Done> {
   const desired = buildPingSource(timer);
   const at = path.timer(desired.metadata.namespace, desired.metadata.name);
-  const existing = (await kube.get(at)) as Manifest | undefined;
-  if (existing?.metadata['deletionTimestamp'] !== undefined) {
+  const existing = timer.purpose === 'slot' ? await kube.get(at) : undefined;
+  const isThere = existing !== undefined && contains(existing, desired);
+  const found = isThere ? existing : await kube.apply(at, desired, { fieldManager: fieldManager.timer, force: true });
+  if ((found as Manifest).metadata['deletionTimestamp'] !== undefined) {
     throw failure.of(
       503,
       'TimerTerminating',
       `PingSource ${desired.metadata.name} is being deleted: it is made again after that`,
     );
   }
-  if (existing !== undefined && contains(existing, desired)) return 'applied';
-  await kube.apply(at, desired, { fieldManager: fieldManager.timer, force: true });
   return 'applied';
 }
 

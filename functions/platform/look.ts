@@ -2,20 +2,22 @@
 import type { Decision } from '../domain/commands.ts';
 import { apply, type Effects } from './apply.ts';
 import type { Clock } from './clock.ts';
-import { reconcile, type Outcome } from './reconcile.ts';
+import { reconcile, type Earlier, type Outcome } from './reconcile.ts';
 
 /** How far an activation has come. */
-export interface Moment {
+export interface Moment<O> {
   /** Milliseconds since it began. */
   readonly elapsed: number;
   readonly firstRound: boolean;
+  /** What need not be read again. */
+  readonly earlier?: Earlier<O> | undefined;
 }
 
 export interface LookSteps<O> {
   /** `<namespace>/<name>` of what is looked at, for the log. */
   readonly object: string;
   /** What is true; undefined when there is nothing to look at. */
-  gather(moment: Moment): Promise<O | undefined>;
+  gather(moment: Moment<O>): Promise<O | undefined>;
   /** Pure. */
   decide(observation: O): Decision;
 }
@@ -24,7 +26,7 @@ export function look<O>(effects: Effects, clock: Clock, steps: LookSteps<O>): Pr
   let rounds = 0;
   return reconcile<O>(
     {
-      gather: (elapsed) => steps.gather({ elapsed, firstRound: rounds++ === 0 }),
+      gather: (elapsed, earlier) => steps.gather({ elapsed, firstRound: rounds++ === 0, earlier }),
       decide: (observation) => steps.decide(observation),
       apply: ({ commands, reason, message }) => {
         if (commands.length > 0) {

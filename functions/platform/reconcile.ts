@@ -1,6 +1,6 @@
 /** Gather → decide → apply until nothing is left to do now: the loop that every function runs. */
 import type { Decision } from '../domain/commands.ts';
-import type { Applied } from './apply.ts';
+import type { Applied, Writes } from './apply.ts';
 import type { Clock } from './clock.ts';
 
 /** `done` answers 204. `retry` answers 503: the sender tries again with backoff. */
@@ -10,10 +10,18 @@ export interface Outcome {
   readonly message: string;
 }
 
+/**
+ * The round before, as the next one may go on from it: what it saw, and what its writes made of it. What others have
+ * written since is met as a conflict, and after a conflict everything is read anew.
+ */
+export interface Earlier<O> extends Writes {
+  readonly observation: O;
+}
+
 /** One round's three steps. `elapsed` is the age of this activation in milliseconds. */
 export interface Steps<O> {
-  /** What is true; undefined when there is nothing to look at. */
-  gather(elapsed: number): Promise<O | undefined>;
+  /** What is true; undefined when there is nothing to look at. `earlier` is absent in the first round and after a conflict. */
+  gather(elapsed: number, earlier?: Earlier<O>): Promise<O | undefined>;
   /** Pure. */
   decide(observation: O): Decision;
   apply(decision: Decision): Promise<Applied>;
@@ -45,13 +53,15 @@ export async function reconcile<O>(steps: Steps<O>, clock: Clock): Promise<Outco
   const elapsed = (): number => clock.monotonic() - begin;
   let conflicts = 0;
   let undelivered = false;
+  let earlier: Earlier<O> | undefined;
   for (let round = 0; mayBegin(round, elapsed()); round += 1) {
-    const observation = await steps.gather(elapsed());
+    const observation = await steps.gather(elapsed(), earlier);
     if (observation === undefined) return nothingThere;
     const decision = steps.decide(observation);
     const applied = await steps.apply(decision);
     undelivered ||= applied.undelivered;
     conflicts = applied.outcome === 'conflict' ? conflicts + 1 : 0;
+    earlier = follow(observation, applied);
     if (conflicts > maxConflicts) return conflicting;
     switch (conflicts > 0 ? 'again' : nextStep(decision, applied, elapsed())) {
       case 'again':
@@ -64,6 +74,10 @@ export async function reconcile<O>(steps: Steps<O>, clock: Clock): Promise<Outco
     }
   }
   return outOfTime;
+}
+
+function follow<O>(observation: O, { outcome, writes }: Applied): Earlier<O> | undefined {
+  return outcome === 'conflict' ? undefined : { observation, ...writes };
 }
 
 function mayBegin(round: number, elapsed: number): boolean {

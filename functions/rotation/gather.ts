@@ -4,11 +4,13 @@ import { databaseDown } from '../domain/pod-problems.ts';
 import { parseEach, PgManager } from '../domain/resources.ts';
 import { rotationOf } from '../domain/rotation.ts';
 import { rotationOwed } from '../domain/rotation-owed.ts';
+import { backupsAfter, managersAfter } from '../platform/earlier.ts';
 import { listHistory } from '../platform/history.ts';
 import { serverNow } from '../platform/kube.ts';
 import { listAll } from '../platform/list.ts';
 import type { Moment } from '../platform/look.ts';
 import { readManager } from '../platform/managers.ts';
+import type { Earlier } from '../platform/reconcile.ts';
 import { locatePods, lookIntoPrimary, podRef, skip, type Look, type PodReader } from '../platform/pods.ts';
 import { stanceOf } from './decide.ts';
 import type { Observation } from './observation.ts';
@@ -18,6 +20,10 @@ import { isAlive, needsCatalogue } from './running.ts';
 export interface Target {
   readonly namespace: string;
   readonly name: string;
+  /** All with its selector, where they had to be read to find it. */
+  readonly managers?: readonly PgManager[];
+  /** The rotation timer woke us. */
+  readonly ticked: boolean;
 }
 
 /** The catalogue exec may take 45 s and the activation 55 s: later than this (ms) it is left to the next activation. */
@@ -28,38 +34,82 @@ const patienceMs = 8_000;
 type Base = Omit<Observation, 'location' | 'look' | 'catalogue'>;
 
 /** Undefined when the manager is gone or going. */
-export async function gather(reader: PodReader, target: Target, moment: Moment): Promise<Observation | undefined> {
-  const manager = await readManager(reader, target.namespace, target.name);
-  if (manager === undefined || manager.metadata.deletionTimestamp !== undefined) return undefined;
+export async function gather(
+  reader: PodReader,
+  target: Target,
+  moment: Moment<Observation>,
+): Promise<Observation | undefined> {
+  // What brought us here is as fresh as a look; after a conflict it is what was wrong.
+  const seen = moment.firstRound ? target.managers : undefined;
+  const known = moment.earlier === undefined ? await readTarget(reader, target, seen) : afterWrites(moment.earlier);
+  if (known === undefined || known.manager.metadata.deletionTimestamp !== undefined) return undefined;
+  const { firstRound, elapsed } = moment;
   const base: Base = {
+    ...known,
     now: serverNow(reader.kube),
-    firstRound: moment.firstRound,
-    patient: moment.elapsed < patienceMs,
-    manager,
-    managers: [manager],
-    backups: [],
+    firstRound,
+    ticked: target.ticked,
+    patient: elapsed < patienceMs,
   };
+  const { manager } = base;
   if (!rotationOwed(manager)) return base;
   if (rotationOf(manager).running !== undefined) return lookAtRun(reader, base, moment);
-  const around = await readAround(reader, base);
+  const around = await readAround(reader, base, seen);
   const due = stanceOf(around).kind === 'due' && around.managers.length === 1;
-  return due && !moment.firstRound ? lookForStart(reader, around, moment) : around;
+  return due ? lookForStart(reader, around, moment) : around;
 }
 
-async function readAround(reader: PodReader, base: Base): Promise<Base> {
+type Known = Pick<Observation, 'manager' | 'managers' | 'backups' | 'complete'>;
+
+async function readTarget(
+  reader: PodReader,
+  { namespace, name }: Target,
+  seen: readonly PgManager[] | undefined,
+): Promise<Known | undefined> {
+  const manager = seen?.find(({ metadata }) => metadata.name === name) ?? (await readManager(reader, namespace, name));
+  return manager && { manager, managers: [manager], backups: [], complete: false };
+}
+
+/**
+ * A list from before the catalogue was read: a backup that came after it cannot look like one that has vanished. One
+ * that begins meanwhile meets the lock.
+ */
+function afterWrites(earlier: Earlier<Observation>): Known {
+  const { manager, managers, backups, complete } = earlier.observation;
+  return {
+    manager: managersAfter([manager], earlier)[0] ?? manager,
+    managers: managersAfter(managers, earlier),
+    backups: backupsAfter(backups, earlier),
+    complete,
+  };
+}
+
+/** Once an activation. */
+async function readAround(reader: PodReader, base: Base, seen?: readonly PgManager[]): Promise<Base> {
+  if (base.complete) return base;
   const { namespace } = base.manager.metadata;
-  const selection = { fieldSelector: `spec.selector.name=${base.manager.spec.selector.name}` };
-  const managers = parseEach(
-    PgManager,
-    await listAll(reader.kube, path.managers(namespace), selection),
-    skip(reader.log),
-  ).filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-  const backups = await listHistory(reader, { namespace, statefulSet: base.manager.spec.selector.name });
-  return { ...base, now: serverNow(reader.kube), managers, backups };
+  const statefulSet = base.manager.spec.selector.name;
+  const managers = seen ?? (await managersOf(reader, namespace, statefulSet));
+  const backups = await listHistory(reader, { namespace, statefulSet });
+  return { ...base, now: serverNow(reader.kube), managers: managers.filter(isLive), backups, complete: true };
+}
+
+/** All with this selector. */
+export async function managersOf(
+  { kube, log }: Pick<PodReader, 'kube' | 'log'>,
+  namespace: string,
+  statefulSet: string,
+): Promise<PgManager[]> {
+  const selection = { fieldSelector: `spec.selector.name=${statefulSet}` };
+  return parseEach(PgManager, await listAll(kube, path.managers(namespace), selection), skip(log));
+}
+
+function isLive({ metadata }: PgManager): boolean {
+  return metadata.deletionTimestamp === undefined;
 }
 
 /** A run is looked for where it was started, whichever pod is the primary now. */
-async function lookAtRun(reader: PodReader, base: Base, moment: Moment): Promise<Observation> {
+async function lookAtRun(reader: PodReader, base: Base, moment: Moment<Observation>): Promise<Observation> {
   const { running } = rotationOf(base.manager);
   if (running === undefined) return base;
   const { directory, pod: name } = running.executor;
@@ -76,7 +126,7 @@ async function lookAtRun(reader: PodReader, base: Base, moment: Moment): Promise
  * The place is looked into again after the catalogue, which may take longer than a start stays valid. Between the two
  * nothing is lost: the run compares the catalogue under the lock.
  */
-async function lookForStart(reader: PodReader, base: Base, moment: Moment): Promise<Observation> {
+async function lookForStart(reader: PodReader, base: Base, moment: Moment<Observation>): Promise<Observation> {
   const { manager } = base;
   const subject = { namespace: manager.metadata.namespace, statefulSet: manager.spec.selector.name };
   const location = await locatePods(reader, subject);

@@ -1,17 +1,14 @@
 /** Settles what an event hints at: a look at the rotation of one PgManager, or of all with a StatefulSet's selector. */
 import { eventType } from '../domain/events.ts';
 import { objectHint, type ObjectHint } from '../domain/hints.ts';
-import { path } from '../domain/names.ts';
-import { parseEach, PgManager } from '../domain/resources.ts';
+import { tickType } from '../domain/timer.ts';
 import type { Effects } from '../platform/apply.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { EventHandler, ReceivedEvent } from '../platform/http.ts';
-import { listAll } from '../platform/list.ts';
 import { look } from '../platform/look.ts';
-import { skip } from '../platform/pods.ts';
 import type { Outcome } from '../platform/reconcile.ts';
 import { decide } from './decide.ts';
-import { gather, type Target } from './gather.ts';
+import { gather, managersOf, type Target } from './gather.ts';
 import type { Observation } from './observation.ts';
 
 const nowhere: Outcome = { outcome: 'done', reason: 'PointsNowhere', message: 'the event names no object' };
@@ -38,9 +35,8 @@ export function createRotationHandler(effects: Effects, clock: Clock, scope: str
 /** A successful backup concerns every manager of its StatefulSet; anything else names one manager. */
 async function targetsOf(effects: Effects, event: ReceivedEvent, hint: ObjectHint): Promise<Target[]> {
   const { namespace, name, statefulSet } = hint;
-  if (event.type !== eventType.backupSucceeded) return [{ namespace, name }];
+  if (event.type !== eventType.backupSucceeded) return [{ namespace, name, ticked: event.type === tickType }];
   if (statefulSet === undefined) return [];
-  const selection = { fieldSelector: `spec.selector.name=${statefulSet}` };
-  const items = await listAll(effects.kube, path.managers(namespace), selection);
-  return parseEach(PgManager, items, skip(effects.log)).map(({ metadata }) => metadata);
+  const managers = await managersOf(effects, namespace, statefulSet);
+  return managers.map(({ metadata }) => ({ namespace, name: metadata.name, managers, ticked: false }));
 }

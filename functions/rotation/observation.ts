@@ -18,8 +18,10 @@ import type { RunnerResult } from '../platform/runner.ts';
 export interface Observation {
   /** API server's clock. */
   readonly now: UnixSeconds;
-  /** First round of this activation: the timer is looked after, and nothing is planned yet. */
+  /** First round of this activation: the timer is looked after. */
   readonly firstRound: boolean;
+  /** The rotation timer woke us. */
+  readonly ticked: boolean;
   /** There is time left to wait within this activation. */
   readonly patient: boolean;
   readonly manager: PgManager;
@@ -27,6 +29,8 @@ export interface Observation {
   readonly managers: readonly PgManager[];
   /** All PgBackups of the StatefulSet; not read when nothing is owed and while the run is alive. */
   readonly backups: readonly PgBackup[];
+  /** `managers` and `backups` have been read in this activation. */
+  readonly complete: boolean;
   /** Read before a run is planned. */
   readonly location?: Location | undefined;
   /** The run's pod, or the one to start a run in, and what it said last. */

@@ -8,12 +8,12 @@ import { containerName } from '../domain/names.ts';
 import { databaseDown } from '../domain/pod-problems.ts';
 import type { PgBackup, RotationCondition } from '../domain/resources.ts';
 import { attemptOf, attemptsFor, goneOf, rotationOf, runId, type Ending } from '../domain/rotation.ts';
-import { rotationTimer } from '../domain/observe-timer.ts';
 import { oneLine } from '../domain/text.ts';
 import { rfc3339 } from '../domain/time.ts';
 import { dryRunMessage, someNames, storedMessage } from './messages.ts';
 import type { Observation } from './observation.ts';
 import { applyRotation, fail, settle } from './settle.ts';
+import { runTimer, timerCommands } from './timer.ts';
 
 /** Hard deadline of a run (seconds). */
 export const rotationTimeout = 3600;
@@ -25,8 +25,15 @@ interface Serving {
   readonly id: string;
 }
 
-/** First hit wins; when nothing is in the way, the catalogue decides. */
+/** What is left unfinished has a timer: a run from before it begins, anything else from the first look. */
 export function judgeDue(observation: Observation, success: PgBackup): Decision {
+  const decision = judge(observation, success);
+  if (decision.next === 'again') return decision;
+  return { ...decision, commands: [...timerCommands(observation), ...decision.commands] };
+}
+
+/** First hit wins; when nothing is in the way, the catalogue decides. */
+function judge(observation: Observation, success: PgBackup): Decision {
   const { uid } = success.metadata;
   const id = runId(uid, attemptsFor(rotationOf(observation.manager), uid) + 1);
   const serving: Serving = { observation, success, id };
@@ -39,7 +46,6 @@ export function judgeDue(observation: Observation, success: PgBackup): Decision 
 
 const obstacles: readonly ((serving: Serving) => Decision | undefined)[] = [
   severalManagers,
-  timerFirst,
   noPod,
   noAnswer,
   unfitPod,
@@ -56,17 +62,6 @@ function severalManagers({ observation, id }: Serving): Decision | undefined {
     `ScheduleConflict: ${names.length} PgManagers have the selector "${manager.spec.selector.name}" (${someNames(names)}). Delete all but one; takes effect after the next successful backup.`,
   );
   return settle(observation, atOnce(observation, { id, outcome: 'refused', message, deleted: [] }));
-}
-
-/** Nothing unfinished without a timer. */
-function timerFirst({ observation, success }: Serving): Decision | undefined {
-  if (!observation.firstRound) return undefined;
-  return {
-    commands: [rotationTimer(observation.manager)],
-    next: 'again',
-    reason: 'RotationDue',
-    message: `rotation after ${success.metadata.name}`,
-  };
 }
 
 function noPod({ observation, id }: Serving): Decision | undefined {
@@ -176,7 +171,7 @@ function atOnce({ now }: Observation, ending: Omit<Ending, 'startTime' | 'finish
   return { ...ending, startTime: rfc3339(now), finishTime: rfc3339(now) };
 }
 
-/** Running, with plan and place pinned → start. The timer is there since the first round. */
+/** Timer → running, with plan and place pinned → start. */
 function launch(observation: Observation, id: string, plan: Extract<Plan, { verdict: 'delete' }>): Decision {
   const { look, manager, now } = observation;
   if (look?.answer.ok !== true)
@@ -190,6 +185,7 @@ function launch(observation: Observation, id: string, plan: Extract<Plan, { verd
   const rotation = rotationOf(manager);
   return {
     commands: [
+      runTimer(manager),
       applyRotation(
         manager,
         defined({

@@ -8,13 +8,13 @@ import { containerName } from '../domain/names.ts';
 import type { Inspection, RunReport } from '../domain/remote-run.ts';
 import type { RotationCondition } from '../domain/resources.ts';
 import { attemptOf, goneOf, maxAttempts, rotationOf, type Ending } from '../domain/rotation.ts';
-import { rotationTimer } from '../domain/observe-timer.ts';
 import { errorLines, fullLog } from '../domain/run-texts.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
 import { someNames, storedMessage } from './messages.ts';
 import type { Observation } from './observation.ts';
 import { rotationTimeout } from './planning.ts';
 import { applyRotation, fail, settle } from './settle.ts';
+import { timerCommands } from './timer.ts';
 
 /** After the pod-side deadline: 60 s until KILL, and as much again before we stop it ourselves (seconds). */
 const stopGrace = 120;
@@ -41,11 +41,15 @@ export function isAlive({ run }: Inspection): boolean {
   return run?.state === 'starting' || run?.state === 'running';
 }
 
-/** The timer is looked after once an activation, before anything else. */
+/**
+ * The timer is looked after once an activation, before anything else. It brings the next look at a run that was under way
+ * before this activation came; one that was begun in it is waited for.
+ */
 export function judgeRunning(observation: Observation, running: Running): Decision {
   const decision = judgeLook(observation, running);
   if (!observation.firstRound) return decision;
-  return { ...decision, commands: [rotationTimer(observation.manager), ...decision.commands] };
+  const next = decision.next === 'wait' ? 'settled' : decision.next;
+  return { ...decision, next, commands: [...timerCommands(observation), ...decision.commands] };
 }
 
 function judgeLook(observation: Observation, running: Running): Decision {

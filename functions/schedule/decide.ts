@@ -19,7 +19,7 @@ export interface Observation {
   readonly manager: PgManager;
   /** All managers of the namespace with the same selector, this one among them; only read when a slot is due. */
   readonly rivals: readonly PgManager[];
-  /** Who has the name of the slot that could run now. */
+  /** Who has the name of the slot that could run now; only read when its creation has met a conflict. */
   readonly slotBackup?: PgBackup | undefined;
   /** Names of this manager's own PgBackups; only read when slots are about to be recorded as missed. */
   readonly ownBackups: ReadonlySet<string>;
@@ -31,6 +31,17 @@ const keptSettlings = 5;
 /** Settlement of the manager as it is stored and wished now: the question that gather needs answered to know what to read. */
 export function settlementOf(manager: PgManager, now: UnixSeconds): Settlement {
   return settle(wishOf(manager), cursorOf(manager, now), now);
+}
+
+/**
+ * True when all that an event shows of a manager is settled, up to its own cursor: then nothing has to be read for that
+ * event. What came due since has its timer, and what an event hides is found by the sweep.
+ */
+export function isSettled(manager: PgManager): boolean {
+  const { schedule } = manager.status;
+  if (schedule === undefined) return false;
+  const until = Math.max(parseTime(schedule.since) ?? 0, parseTime(schedule.lastSlot) ?? 0);
+  return decide({ now: until, manager, rivals: [], ownBackups: new Set() }).next === 'settled';
 }
 
 /** Runs the due slot, moves the cursor, records what was missed, mends the timer, announces. */

@@ -11,8 +11,11 @@ export interface Reader {
   readonly log: Log;
 }
 
-/** What is true around this manager; the common case, nothing due, needs no further reading. */
-export async function gather(reader: Reader, manager: PgManager): Promise<Observation> {
+/**
+ * What is true around this manager; the common case, nothing due, needs no further reading. Whether the slot's name is
+ * taken is told by its creation: it is looked at after a conflict only.
+ */
+export async function gather(reader: Reader, manager: PgManager, afterConflict: boolean): Promise<Observation> {
   const now = serverNow(reader.kube);
   const { name, namespace } = manager.metadata;
   const { run, missed } = settlementOf(manager, now);
@@ -21,7 +24,7 @@ export async function gather(reader: Reader, manager: PgManager): Promise<Observ
   const selection = { fieldSelector: `spec.selector.name=${manager.spec.selector.name}` };
   const rivals = parseEach(PgManager, await listAll(reader.kube, path.managers(namespace), selection), () => undefined);
   const slotBackup =
-    run === undefined
+    run === undefined || !afterConflict
       ? undefined
       : PgBackup.safeParse(await reader.kube.get(path.backup(namespace, slotBackupName(name, run)))).data;
   const ownBackups = missed.length === 0 ? nothing.ownBackups : await ownBackupNames(reader, manager);

@@ -1,5 +1,5 @@
 /** The sweep: whatever an event, a timer or a crash has lost is found here within one interval. */
-import { isFinished } from '../domain/backups.ts';
+import { isTold } from '../domain/backups.ts';
 import { eventType, type OwnEvent } from '../domain/events.ts';
 import { failure } from '../domain/failures.ts';
 import type { PageHint } from '../domain/hints.ts';
@@ -73,9 +73,7 @@ async function settleOne(effects: Effects, settle: Settle, manager: PgManager): 
 async function hintBackups(effects: Effects, { items, hint }: SweepPage): Promise<number> {
   const backups = parseEach(PgBackup, items, skip(effects.log));
   const seen = new Set<string>();
-  for (const backup of backups.filter(
-    (candidate) => !(isFinished(candidate) && candidate.status.announced === candidate.status.state),
-  )) {
+  for (const backup of backups.filter((candidate) => !isTold(candidate))) {
     const key = `${backup.metadata.namespace}/${backup.spec.selector.name}`;
     if (!seen.has(key)) await postHint(effects, hint, lookHint('backup', backup, hint.tick));
     seen.add(key);

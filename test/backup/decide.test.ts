@@ -75,6 +75,12 @@ const cases: readonly Case[] = [
     wantMessage: /^starting wal-g in postgres-0$/,
   },
   {
+    name: "a tick may be another one's: the launch brings its timer along",
+    given: { firstRound: true, ticked: true, open: [backup()], look: saw() },
+    wantCommands: ['timer backup daily', 'status daily running', 'start uid-daily'],
+    wantNext: 'again',
+  },
+  {
     name: 'in a later round the launch brings its timer along',
     given: { open: [backup()], look: saw() },
     wantCommands: ['timer backup daily', 'status daily running', 'start uid-daily'],
@@ -565,6 +571,18 @@ const cases: readonly Case[] = [
     },
     wantCommands: [],
     wantNext: 'wait',
+  },
+  {
+    name: 'one that was running when this activation came is looked at once: the timer brings the next look',
+    given: {
+      firstRound: true,
+      ticked: true,
+      open: [started()],
+      look: saw({ holder: { id: 'uid-daily', kind: 'backup' }, run: report({ startedAt: slot + 2 }) }),
+      managers: [],
+    },
+    wantCommands: [],
+    wantNext: 'settled',
   },
   {
     name: 'lock held by something unknown: waits, never steals',

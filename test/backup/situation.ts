@@ -169,6 +169,7 @@ export function observe(shape: Partial<Observation> = {}): Observation {
   return {
     now: slot + 60,
     firstRound: false,
+    ticked: false,
     namespace: 'shop',
     statefulSet: 'postgres',
     open: [],

@@ -69,8 +69,8 @@ describe('every object is as Knative defines its kind', () => {
 
   const schedules: Record<TimerPurpose, string> = {
     slot: dailySchedule('06:00:00'),
-    backup: halfMinuteSchedule('0b7c9a3e-0000-4000-8000-000000000000'),
-    rotation: halfMinuteSchedule('0b7c9a3e-0000-4000-8000-000000000001'),
+    backup: halfMinuteSchedule('0b7c9a3e-0000-4000-8000-000000000000', 0),
+    rotation: halfMinuteSchedule('0b7c9a3e-0000-4000-8000-000000000001', 29),
   };
   for (const purpose of Object.keys(schedules) as TimerPurpose[]) {
     test(`the timer of a ${purpose}, made while the functions run`, async () => {

@@ -61,6 +61,7 @@ test('everything that the functions do', async () => {
   await shop.manager({ at: timeOfDay(12), keep: 1 });
   const slot = await eventually('the backup of the slot', async () => (await shop.pgbs())[0]?.metadata.name);
   assert.equal((await shop.finished(slot, 90)).status.state, 'success');
+  await forgetTheSlot();
   await shop.backup('failing', 'nothing');
   assert.equal((await shop.finished('failing')).status.reason, 'NoPodAccess');
   await missASlot();
@@ -102,16 +103,27 @@ test('nothing was refused, and every grant was used but for the exceptions', asy
   assert.deepEqual(unused.toSorted(), Object.keys(exceptions).toSorted());
 });
 
+/** As if the cursor had not moved when the slot's PgBackup was made: whose its name is has to be looked at. */
+async function forgetTheSlot(): Promise<void> {
+  await setCursor(Date.now() - 60 * 60_000);
+  await sweep(shop);
+  await untilUsed('schedule get aidbox.pg/pgbackups');
+}
+
 /** An outage of three days, as an administrator can feign it: too late for all slots but the last. */
 async function missASlot(): Promise<void> {
-  const since = `${new Date(Date.now() - 3 * 86_400_000).toISOString().slice(0, 19)}Z`;
+  await setCursor(Date.now() - 3 * 86_400_000);
+  await sweep(shop);
+  await told(shop, (await shop.pgm()).metadata.uid, 'SlotMissed');
+}
+
+async function setCursor(time: number): Promise<void> {
+  const since = `${new Date(time).toISOString().slice(0, 19)}Z`;
   const status = JSON.stringify({ status: { schedule: { since, lastSlot: since } } });
   await shop.kubectl(
     ...['patch', 'pgm', '-n', 'shop', 'pg-manager', '--subresource=status', '--type=merge'],
     ...['--field-manager=aidboxops-schedule', '-p', status],
   );
-  await sweep(shop);
-  await told(shop, (await shop.pgm()).metadata.uid, 'SlotMissed');
 }
 
 /** Whoever probes meanwhile finds the lock held and asks what answers for it. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { objectHint, pageHint } from '../../functions/domain/hints.ts';
-import { aBackup, aManager } from '../support/builders.ts';
+import { aBackup, aManager, slot } from '../support/builders.ts';
 
 function event(data: unknown): { type: string; id: string; data: unknown } {
   return { type: 'test', id: 'e-1', data };
@@ -14,8 +14,11 @@ test('an object that the event carries', () => {
     namespace: 'shop',
     name: 'pg-manager',
     statefulSet: 'postgres',
+    state: undefined,
   });
   assert.deepEqual(objectHint(event(aBackup().of('other').object()))?.statefulSet, 'other');
+  assert.deepEqual(objectHint(event(aBackup().succeeded(slot).object()))?.state, 'success');
+  assert.deepEqual(objectHint(event({ ...aBackup().object(), status: 'forged' }))?.name, 'manual-1');
 });
 
 test('a pointer, with the StatefulSet or without', () => {

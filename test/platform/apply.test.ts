@@ -6,7 +6,7 @@ import type { OwnEvent } from '../../functions/domain/events.ts';
 import { failure } from '../../functions/domain/failures.ts';
 import type { StartRequest } from '../../functions/domain/remote-run.ts';
 import type { Timer } from '../../functions/domain/timer.ts';
-import { apply } from '../../functions/platform/apply.ts';
+import { apply, type Applied, type Effects } from '../../functions/platform/apply.ts';
 import type { Runner } from '../../functions/platform/runner.ts';
 import { aBackup, aManager, slot } from '../support/builders.ts';
 import { createFakeEffects, type FakeEffects } from '../support/effects.ts';
@@ -58,11 +58,26 @@ const recorded: Command = {
 
 const done = { outcome: 'applied', undelivered: false };
 
+/** How it went, without what was written. */
+async function howItWent(effects: Effects, commands: readonly Command[]): Promise<Omit<Applied, 'writes'>> {
+  const { outcome, undelivered } = await apply(effects, commands);
+  return { outcome, undelivered };
+}
+
 test('a status is applied whole: fields left out go', async () => {
   const effects = effectsWith([aManager().object()]);
-  assert.deepEqual(await apply(effects, [applyStatus(effects, { schedule: { at: 'a', message: 'b' } })]), done);
-  assert.deepEqual(await apply(effects, [applyStatus(effects, { schedule: { at: 'c' } })]), done);
+  assert.deepEqual(await howItWent(effects, [applyStatus(effects, { schedule: { at: 'a', message: 'b' } })]), done);
+  assert.deepEqual(await howItWent(effects, [applyStatus(effects, { schedule: { at: 'c' } })]), done);
   assert.deepEqual((effects.kube.read(managerPath) as { status: object }).status, { schedule: { at: 'c' } });
+});
+
+test('statuses are answered as they are after the write, PgBackups that went by their UID', async () => {
+  const effects = effectsWith([aManager().object(), aBackup().object()]);
+  const told = applyStatus(effects, { schedule: { at: 'a' } });
+  const posted: Command = { type: 'post', events: [event('1')], then: [told] };
+  const { metadata: target } = aBackup().build();
+  const { writes } = await apply(effects, [{ type: 'removeBackup', target }, posted]);
+  assert.deepEqual(writes, { written: [effects.kube.read(managerPath)], removed: ['uid-manual-1'] });
 });
 
 for (const { name, change } of [
@@ -116,7 +131,7 @@ test('#3 a taken name is a conflict: whose it is has to be looked at', async () 
 
 test('an Event that is there already is done', async () => {
   const effects = effectsWith([]);
-  assert.deepEqual(await apply(effects, [recorded, recorded]), done);
+  assert.deepEqual(await howItWent(effects, [recorded, recorded]), done);
   assert.equal(effects.kube.all('/api/v1/namespaces/shop/events').length, 1);
 });
 
@@ -158,7 +173,7 @@ test('removing what is gone is done', async () => {
     { type: 'removeTimer', namespace: 'shop', name: 'gone' },
     { type: 'removeBackup', target: { ...target, uid: 'uid-namesake' } },
   ];
-  assert.deepEqual(await apply(effects, commands), done);
+  assert.deepEqual(await howItWent(effects, commands), done);
   assert.notEqual(effects.kube.read(backupPath), undefined, '#31 a namesake stays');
   await apply(effects, [{ type: 'removeBackup', target }]);
   assert.equal(effects.kube.read(backupPath), undefined);
@@ -168,7 +183,7 @@ test('#50 a sink that is down stops only what follows from telling', async () =>
   const effects = effectsWith([aManager().object()]);
   effects.sink.down = true;
   const told = applyStatus(effects, { schedule: { announced: 'x' } });
-  const answer = await apply(effects, [{ type: 'post', events: [event('1')], then: [told] }, recorded]);
+  const answer = await howItWent(effects, [{ type: 'post', events: [event('1')], then: [told] }, recorded]);
   assert.deepEqual(answer, { outcome: 'applied', undelivered: true });
   assert.equal((effects.kube.read(managerPath) as { status?: object }).status, undefined);
   assert.equal(effects.kube.all('/api/v1/namespaces/shop/events').length, 1);
@@ -177,7 +192,7 @@ test('#50 a sink that is down stops only what follows from telling', async () =>
 test('what follows from telling is done once all is told', async () => {
   const effects = effectsWith([aManager().object()]);
   const told = applyStatus(effects, { schedule: { announced: 'x' } });
-  assert.deepEqual(await apply(effects, [{ type: 'post', events: [event('1'), event('2')], then: [told] }]), done);
+  assert.deepEqual(await howItWent(effects, [{ type: 'post', events: [event('1'), event('2')], then: [told] }]), done);
   assert.deepEqual(
     effects.sink.posted.map(({ id }) => id),
     ['1', '2'],
@@ -188,7 +203,7 @@ test('what follows from telling is done once all is told', async () => {
 test('a conflict in what follows from telling is a conflict', async () => {
   const effects = effectsWith([aManager().object()]);
   const told = applyStatus(effects, { schedule: {} }, { resourceVersion: '1' });
-  const answer = await apply(effects, [{ type: 'post', events: [event('1')], then: [told] }, recorded]);
+  const answer = await howItWent(effects, [{ type: 'post', events: [event('1')], then: [told] }, recorded]);
   assert.equal(answer.outcome, 'conflict');
 });
 
@@ -217,7 +232,7 @@ test('commands in the pod are sent as they are; no answer is left to the next lo
     { type: 'stop', pod, kind: 'backup', id: 'uid-1', directory: dir },
     { type: 'prune', pod, directory: dir, runs: [{ id: 'uid-1', name: 'manual-1' }] },
   ];
-  assert.deepEqual(await apply(effects, commands), done);
+  assert.deepEqual(await howItWent(effects, commands), done);
   assert.deepEqual(calls, [
     [pod, request],
     [pod, { id: 'uid-1', kind: 'backup', dir }],

@@ -7,9 +7,10 @@ import type { Applied } from '../../functions/platform/apply.ts';
 import { reconcile, type Outcome } from '../../functions/platform/reconcile.ts';
 import { createFakeClock } from '../support/effects.ts';
 
-const applied: Applied = { outcome: 'applied', undelivered: false };
-const conflict: Applied = { outcome: 'conflict', undelivered: false };
-const undelivered: Applied = { outcome: 'applied', undelivered: true };
+const writes = { written: [], removed: [] };
+const applied: Applied = { outcome: 'applied', undelivered: false, writes };
+const conflict: Applied = { outcome: 'conflict', undelivered: false, writes };
+const undelivered: Applied = { outcome: 'applied', undelivered: true, writes };
 
 interface Round {
   readonly next: Decision['next'];

@@ -90,15 +90,21 @@ const brokenAt = (at: number): RotationCondition['log'] => [
 
 const planning: readonly Case[] = [
   {
-    name: 'the timer comes before anything else',
-    given: { firstRound: true, location: undefined, look: undefined, catalogue: undefined },
+    name: 'what is left to a later activation has a timer',
+    given: { firstRound: true, catalogue: undefined },
     wantCommands: ['timer rotation'],
-    wantNext: 'again',
+    wantNext: 'retry',
+  },
+  {
+    name: 'its own tick shows that the timer is there',
+    given: { firstRound: true, ticked: true, catalogue: undefined },
+    wantCommands: [],
+    wantNext: 'retry',
   },
   {
     name: 'one too many: plan and place are pinned, then the run is started',
     given: { manager: manager({ condition: servedBefore() }) },
-    wantCommands: ['status pending', `start uid-day-10-1 ${stored(9)}`],
+    wantCommands: ['timer rotation', 'status pending', `start uid-day-10-1 ${stored(9)}`],
     wantNext: 'again',
     wantCondition: {
       attempt: 1,
@@ -110,7 +116,7 @@ const planning: readonly Case[] = [
   {
     name: '#38 owed since the event was lost: any hint starts it',
     given: { manager: manager({ condition: servedBefore() }), now: now + 5000 },
-    wantCommands: ['status pending', `start uid-day-10-1 ${stored(9)}`],
+    wantCommands: ['timer rotation', 'status pending', `start uid-day-10-1 ${stored(9)}`],
     wantNext: 'again',
   },
   {
@@ -248,7 +254,7 @@ const planning: readonly Case[] = [
       manager: manager({ condition: { planned: { id: 'uid-day-9-1', cut: stored(8), names: [stored(7)] } } }),
       backups: [success(7), success(8), success(9), success(10)],
     },
-    wantCommands: ['status pending', `start uid-day-10-1 ${stored(9)}`],
+    wantCommands: ['timer rotation', 'status pending', `start uid-day-10-1 ${stored(9)}`],
     wantNext: 'again',
     wantCondition: { planned: { id: 'uid-day-10-1', cut: stored(9), names: [stored(7), stored(8)] } },
   },
@@ -312,7 +318,7 @@ const planning: readonly Case[] = [
   {
     name: '#47 the sweep comes later and tries again',
     given: { manager: manager({ condition: { status: 'error', log: brokenAt(now - 600) } }) },
-    wantCommands: ['status pending', `start uid-day-10-2 ${stored(9)}`],
+    wantCommands: ['timer rotation', 'status pending', `start uid-day-10-2 ${stored(9)}`],
     wantNext: 'again',
     wantCondition: { attempt: 2 },
   },
@@ -325,7 +331,7 @@ const planning: readonly Case[] = [
         },
       }),
     },
-    wantCommands: ['status pending', `start uid-day-10-1 ${stored(9)}`],
+    wantCommands: ['timer rotation', 'status pending', `start uid-day-10-1 ${stored(9)}`],
     wantNext: 'again',
   },
   {
@@ -380,10 +386,22 @@ const planning: readonly Case[] = [
 
 const looking: readonly Case[] = [
   {
-    name: 'alive: wait, with a timer',
+    name: 'alive since this activation began it: wait',
+    given: { ...runs(), look: saw({ run: report({ state: 'running' }) }) },
+    wantCommands: [],
+    wantNext: 'wait',
+  },
+  {
+    name: 'alive when this activation came: left to the timer',
     given: { ...runs(), firstRound: true, look: saw({ run: report({ state: 'running' }) }) },
     wantCommands: ['timer rotation'],
-    wantNext: 'wait',
+    wantNext: 'settled',
+  },
+  {
+    name: 'a tick that finds it alive asks for nothing',
+    given: { ...runs(), firstRound: true, ticked: true, look: saw({ run: report({ state: 'running' }) }) },
+    wantCommands: [],
+    wantNext: 'settled',
   },
   {
     name: 'alive two minutes after the deadline: it is stopped',
@@ -461,7 +479,7 @@ const looking: readonly Case[] = [
   {
     name: '#37 the next attempt has an id of its own',
     given: { manager: manager({ condition: { ...running(1), running: undefined } }) },
-    wantCommands: ['status pending', `start uid-day-10-2 ${stored(9)}`],
+    wantCommands: ['timer rotation', 'status pending', `start uid-day-10-2 ${stored(9)}`],
     wantNext: 'again',
   },
   {
@@ -605,7 +623,7 @@ const telling: readonly Case[] = [
     given: {
       manager: manager({ condition: servedBefore({ outbox: [{ ...untold, id: 'uid-day-9-1', deleted: [] }] }) }),
     },
-    wantCommands: ['status pending', `start uid-day-10-1 ${stored(9)}`],
+    wantCommands: ['timer rotation', 'status pending', `start uid-day-10-1 ${stored(9)}`],
     wantNext: 'again',
   },
 ];

@@ -202,10 +202,12 @@ export function observe(shape: Partial<Observation> = {}): Observation {
   return {
     now,
     firstRound: false,
+    ticked: false,
     patient: true,
     manager: subject,
     managers: [subject],
     backups: [success(8), success(9), success(10)],
+    complete: true,
     location: { found: 'ready', places: [place] },
     look: saw(),
     catalogue: catalogue(listed(8), listed(9), listed(10)),

@@ -83,6 +83,26 @@ test('a new manager gets its status and its timer, and after that a look writes 
   assert.deepEqual(at.kube.writes, []);
 });
 
+test('#58 an update that shows nothing to settle is not looked into; one that does is', async () => {
+  const manager = aManager().schedule(settled).object();
+  const at = world(slot - 50, [manager]);
+  let reads = 0;
+  at.kube.refuse = (verb) => {
+    reads += Number(verb === 'get');
+    return undefined;
+  };
+  const updated = (object: object): Record<string, unknown> => ({
+    ...added(object),
+    type: 'dev.knative.apiserver.resource.update',
+  });
+  assert.equal(await send(at.app, updated(manager)), 204);
+  assert.equal(reads, 0);
+  const changed = aManager().schedule(settled).at('07:00:00').object();
+  at.kube.put(changed);
+  assert.equal(await send(at.app, updated(changed)), 204);
+  assert.equal(scheduleOf(at)?.at, '07:00:00');
+});
+
 test('#9 the slot tick, four seconds early and then twice, makes one PgBackup, on its second', async () => {
   const at = world(slot - 4, [aManager().schedule(settled).object()]);
   assert.equal(await send(at.app, slotTick), 204);

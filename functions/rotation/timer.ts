@@ -1,0 +1,15 @@
+/** The timer of a rotation that is due or runs. No side effects. */
+import type { Command } from '../domain/commands.ts';
+import type { PgManager } from '../domain/resources.ts';
+import { rotationTimer } from '../domain/observe-timer.ts';
+import type { Observation } from './observation.ts';
+
+/** Made or mended before anything is begun. */
+export function runTimer(manager: PgManager): Command {
+  return rotationTimer(manager, manager.status.conditions.backup?.lastSuccess?.finishTime);
+}
+
+/** Once an activation, unless it has just shown that it works. */
+export function timerCommands({ firstRound, manager, ticked }: Observation): Command[] {
+  return firstRound && !ticked ? [runTimer(manager)] : [];
+}
