@@ -31,7 +31,8 @@ export async function priceOf({ from, to, seconds, seed = 1 }: Period): Promise<
     prepare(world, eventing) {
       effects = keepLedger(world);
       Object.assign(world.walG, { random: steady(seconds), slow: seconds >= 600 ? 1 : 0 });
-      eventing.quiet.watchful = true;
+      const watch = (): void => void (eventing.quiet.watchful = true);
+      world.scheduler.at((third + from) * 1000, watch);
       const count = (sign: 1 | -1): void => void (wakeUps += sign * eventing.quiet.wakeUps());
       world.scheduler.at((third + from) * 1000, () => count(-1));
       world.scheduler.at((third + to) * 1000, () => count(1));
