@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { globSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import { getAssets, getTool, type Assets } from './assets/index.ts';
-import { getAdapter } from './assets/knative.ts';
+import { getProgram } from './assets/programs.ts';
 import { buildFunctions } from './build.ts';
 import { createProgress, type Progress } from './progress.ts';
 
@@ -56,8 +56,8 @@ async function setUp(progress: Progress): Promise<NodeJS.ProcessEnv> {
     busybox: await getTool('busybox'),
   }));
   // What contract tests need, made here so that a first build is seen and no hook of a test waits for it.
-  await getAdapter(progress, 'apiserver_receive_adapter');
-  await getAdapter(progress, 'mtping');
+  await getProgram(progress, 'apiserver_receive_adapter');
+  await getProgram(progress, 'mtping');
   await timed(progress, 'bundles', buildFunctions);
   const bin = linkAll({ ...binariesOf(assets), ...tools });
   return {

@@ -7,9 +7,10 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import type { Part } from '../progress.ts';
 import { onPath } from './path.ts';
-import { goRecipes, type AdapterName, type BinaryName, type GoRecipe } from './recipes.ts';
+import type { GoRecipe } from './go-recipe.ts';
+import { goRecipes, type BinaryName, type ProgramName } from './recipes.ts';
 
-type Name = BinaryName | AdapterName;
+type Name = BinaryName | ProgramName;
 
 /** What is missing to build this binary here; undefined when nothing is. */
 function missingToBuild(name: Name): string | undefined {

@@ -1,28 +1,9 @@
-/** Knative itself, for the tests that hold the stand-ins against it: its adapters, and the definitions of its kinds. */
+/** The sources of Knative: the definitions of its kinds, and the manifests that install it. */
 import { execFile } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { promisify } from 'node:util';
-import type { Progress } from '../progress.ts';
-import { cacheDirectory, cachedPath, intoCache } from './cache.ts';
-import { goBuild } from './go-build.ts';
-import { isExecutable, onPath } from './path.ts';
-import { goRecipes, knativeVersion, type AdapterName } from './recipes.ts';
-
-/** Path of an adapter: from the cache, else built into it. */
-export async function getAdapter(progress: Progress, name: AdapterName): Promise<string> {
-  const path = cachedPath(cacheDirectory(), name, goRecipes[name].version, 'go');
-  const part = progress.part(name);
-  if (!isExecutable(path)) {
-    try {
-      await intoCache(path, (temporary) => goBuild(name, temporary, part));
-    } catch (error) {
-      part.failed(error instanceof Error ? error.message : String(error));
-      throw error;
-    }
-  }
-  part.done('ready');
-  return path;
-}
+import { onPath } from './path.ts';
+import { knativeVersion } from './versions.ts';
 
 /** What `go mod download` has to bring: a module proxy could serve anything. */
 const sums = {

@@ -1,15 +1,7 @@
 /** What the local environment is made of, and where each part comes from. */
-
-/** How to build a part from its Go module; go.mod and go.sum are in the folder of the part's name, or in `folder`. */
-export interface GoRecipe {
-  readonly version: string;
-  readonly folder?: string;
-  readonly package: string;
-  readonly cgo: boolean;
-  readonly linkerFlags: readonly string[];
-  /** How long it took on two cores with an empty build cache. */
-  readonly usual: string;
-}
+import type { GoRecipe } from './go-recipe.ts';
+import { clusterRecipes, type ClusterProgramName } from './cluster-recipes.ts';
+import { kubernetesFlags, kubernetesVersion, knativeVersion } from './versions.ts';
 
 /** A file on a release site; its checksum is pinned here, not fetched from the same site. */
 export interface Release {
@@ -27,16 +19,8 @@ export type BinaryName = 'kube-apiserver' | 'etcd' | 'kubectl' | 'wal-g';
 /** Name of an adapter of Knative: tests hold the stand-ins against it. There are no releases but images. */
 export type AdapterName = 'apiserver_receive_adapter' | 'mtping';
 
-const kubernetesVersion = 'v1.34.4';
-
-const kubernetesFlags = [
-  `-X k8s.io/component-base/version.gitVersion=${kubernetesVersion}`,
-  '-X k8s.io/component-base/version.gitMajor=1',
-  '-X k8s.io/component-base/version.gitMinor=34',
-];
-
-/** The release of Knative that tests compare with, eventing and serving alike. */
-export const knativeVersion = 'v0.48.2';
+/** Name of a program that is built and of which no download is tried. */
+export type ProgramName = AdapterName | ClusterProgramName;
 
 function adapterRecipe(name: AdapterName): GoRecipe {
   return {
@@ -50,7 +34,7 @@ function adapterRecipe(name: AdapterName): GoRecipe {
 }
 
 /** Builds from the Go module proxy. wal-g 1.1 is the newest that the proxy serves complete. */
-export const goRecipes: Readonly<Record<BinaryName | AdapterName, GoRecipe>> = {
+export const goRecipes: Readonly<Record<BinaryName | ProgramName, GoRecipe>> = {
   'kube-apiserver': {
     version: kubernetesVersion,
     package: 'k8s.io/kubernetes/cmd/kube-apiserver',
@@ -75,6 +59,7 @@ export const goRecipes: Readonly<Record<BinaryName | AdapterName, GoRecipe>> = {
   },
   apiserver_receive_adapter: adapterRecipe('apiserver_receive_adapter'),
   mtping: adapterRecipe('mtping'),
+  ...clusterRecipes,
 };
 
 /** The newest 1.34 for which there is an envtest release. */

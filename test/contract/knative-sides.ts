@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { getAdapter } from '../../local/assets/knative.ts';
+import { getProgram } from '../../local/assets/programs.ts';
 import { openApiServer } from '../../local/eventing/api-server.ts';
 import { collectionPath, selectorText, type ApiServerSource } from '../../local/eventing/objects.ts';
 import { createProgress } from '../../local/progress.ts';
@@ -54,8 +54,8 @@ const utcTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 export async function openSides(name: string, answerTo: (attempt: Attempt) => number): Promise<Sides> {
   const progress = createProgress();
   const programs = {
-    ping: await getAdapter(progress, 'mtping'),
-    apiServer: await getAdapter(progress, 'apiserver_receive_adapter'),
+    ping: await getProgram(progress, 'mtping'),
+    apiServer: await getProgram(progress, 'apiserver_receive_adapter'),
   };
   const undo: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {

@@ -1,0 +1,31 @@
+/** The network of the node: one link to this machine, so that kubectl reaches the API server, and none beyond it. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { network } from '../layout.ts';
+import type { Inside } from './inside.ts';
+
+const run = promisify(execFile);
+
+/** Makes the link. It goes by itself when the namespace of its other end does. */
+export async function linkNode(inside: Inside): Promise<void> {
+  const { hostInterface, hostAddress, nodeAddress, linkBits } = network;
+  const peer = ['peer', 'name', 'eth0', 'netns', String(inside.pid)];
+  await run('ip', ['link', 'add', hostInterface, 'type', 'veth', ...peer]);
+  await run('ip', ['address', 'add', `${hostAddress}/${linkBits}`, 'dev', hostInterface]);
+  await run('ip', ['link', 'set', hostInterface, 'up']);
+  await inside.sh(`
+    ip link set lo up
+    ip address add ${nodeAddress}/${linkBits} dev eth0
+    ip link set eth0 up
+    ip route add default via ${hostAddress}
+    echo 1 > /proc/sys/net/ipv4/ip_forward
+    if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then
+      echo 1 > /proc/sys/net/bridge/bridge-nf-call-iptables
+    fi
+  `);
+}
+
+/** Removes what a link would collide with: one whose other end did not go in time. */
+export async function unlinkNode(): Promise<void> {
+  await run('ip', ['link', 'delete', network.hostInterface]).catch(() => undefined);
+}
