@@ -5,12 +5,14 @@ import { execFile } from 'node:child_process';
 import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { PgBackup, PgManager } from '../../functions/domain/resources.ts';
 import { startEnvironment, type Database, type Environment, type EnvironmentOptions } from '../../local/environment.ts';
 import { toMessage } from '../../local/eventing/events.ts';
 import type { Observation } from '../../local/eventing/index.ts';
 import type { PingSource } from '../../local/eventing/objects.ts';
 import { pingEvent } from '../../local/eventing/ping-source.ts';
+import { objectsIn, type Objects, type Place } from './objects.ts';
+
+export { timeOfDay } from './objects.ts';
 
 const repository = join(import.meta.dirname, '../..');
 
@@ -25,37 +27,14 @@ export interface DatabaseShape {
   readonly env?: readonly object[];
 }
 
-/** A PgManager to be. */
-export interface ManagerShape {
-  readonly name?: string;
-  readonly statefulSet?: string;
-  /** `HH:MM:SS`; a time that is hours away unless told otherwise. */
-  readonly at?: string;
-  readonly keep?: number;
-  readonly rotation?: object;
-  readonly backup?: object;
-}
-
-export interface Shop {
-  readonly namespace: string;
+export interface Shop extends Place, Objects {
   readonly environment: Environment;
   /** Everything that the stand-ins have reported so far. */
   readonly observations: readonly Observation[];
-  kubectl(...args: string[]): Promise<string>;
-  apply(...objects: object[]): Promise<void>;
   /** Makes a StatefulSet with storage for it; its pod may never become ready. */
   statefulSet(shape?: DatabaseShape): Promise<void>;
   /** Makes a StatefulSet and waits until its database answers. */
   database(shape?: DatabaseShape): Promise<Database>;
-  manager(shape?: ManagerShape): Promise<void>;
-  /** A person's PgBackup, and its end. */
-  backup(name: string, statefulSet?: string): Promise<void>;
-  pgb(name: string): Promise<PgBackup | undefined>;
-  pgbs(): Promise<PgBackup[]>;
-  pgm(name?: string): Promise<PgManager>;
-  finished(name: string, seconds?: number): Promise<PgBackup>;
-  /** Types and reasons of the Kubernetes Events about an object, such as `Warning NoPodAccess`, sorted. */
-  events(uid: string): Promise<string[]>;
   /** Lets a PingSource tick now, beside its schedule: the same event through the same Broker. */
   tick(name: string, inNamespace?: string): Promise<void>;
   /** Names of stored backups, oldest first, as wal-g itself lists them. */
@@ -101,6 +80,7 @@ export async function openShop(name: string, options: ShopOptions = {}): Promise
     throw error;
   }
   const shop: Shop = {
+    ...objectsIn({ namespace, kubectl, apply }),
     namespace,
     environment,
     observations,
@@ -127,42 +107,6 @@ export async function openShop(name: string, options: ShopOptions = {}): Promise
         return ready === 'true' ? database : undefined;
       });
     },
-    manager: (shape = {}) => apply(manager(namespace, shape)),
-    backup: (backupName, statefulSetName = 'postgres') =>
-      apply({
-        apiVersion: 'aidbox.pg/v01',
-        kind: 'PgBackup',
-        metadata: { name: backupName, namespace },
-        spec: { selector: { name: statefulSetName } },
-      }),
-    async pgb(backupName) {
-      const text = await kubectl('get', 'pgb', '-n', namespace, backupName, '-o', 'json', '--ignore-not-found');
-      return text === '' ? undefined : PgBackup.parse(JSON.parse(text));
-    },
-    async pgbs() {
-      const list = JSON.parse(await kubectl('get', 'pgb', '-n', namespace, '-o', 'json')) as { items: unknown[] };
-      return list.items.map((item) => PgBackup.parse(item));
-    },
-    async pgm(managerName = 'pg-manager') {
-      return PgManager.parse(JSON.parse(await kubectl('get', 'pgm', '-n', namespace, managerName, '-o', 'json')));
-    },
-    finished: (backupName, seconds = 60) =>
-      eventually(
-        `end of PgBackup ${backupName}`,
-        async () => {
-          const backup = await shop.pgb(backupName);
-          return backup?.status.announced === backup?.status.state && backup?.status.finishTime !== undefined
-            ? backup
-            : undefined;
-        },
-        seconds,
-      ),
-    async events(uid) {
-      const of = `involvedObject.uid=${uid}`;
-      const text = await kubectl('get', 'events', '-n', namespace, '--field-selector', of, '-o', 'json');
-      const { items } = JSON.parse(text) as { items: { type: string; reason: string }[] };
-      return items.map(({ type, reason }) => `${type} ${reason}`).sort();
-    },
     async tick(name, inNamespace = 'aidboxops') {
       const text = await kubectl('get', 'pingsource', '-n', inNamespace, name, '-o', 'json');
       const { headers, body } = toMessage(pingEvent(JSON.parse(text) as PingSource));
@@ -178,25 +122,6 @@ export async function openShop(name: string, options: ShopOptions = {}): Promise
     close: () => environment.stop(),
   };
   return shop;
-}
-
-/** A time of day so many seconds from now, `HH:MM:SS` UTC. */
-export function timeOfDay(secondsFromNow: number): string {
-  return new Date(Date.now() + secondsFromNow * 1000).toISOString().slice(11, 19);
-}
-
-function manager(namespace: string, shape: ManagerShape): object {
-  const { name = 'pg-manager', statefulSet: selected = 'postgres', at = timeOfDay(12 * 3600), keep = 30 } = shape;
-  return {
-    apiVersion: 'aidbox.pg/v01',
-    kind: 'PgManager',
-    metadata: { name, namespace },
-    spec: {
-      selector: { name: selected },
-      backup: { numberToRetain: keep, at, ...shape.backup },
-      ...(shape.rotation === undefined ? {} : { rotation: shape.rotation }),
-    },
-  };
 }
 
 function statefulSet(
