@@ -36,6 +36,8 @@ export function controllerManagerArguments(dir: string, access: Access, kubeConf
     '--use-service-account-credentials=true',
     `--service-account-private-key-file=${access.serviceAccountKey}`,
     `--root-ca-file=${join(dir, 'apiserver.crt')}`,
+    // It would make its default directory.
+    `--flex-volume-plugin-dir=${join(dir, 'volume-plugins')}`,
     `--cert-dir=${dir}`,
   ];
 }

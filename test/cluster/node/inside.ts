@@ -14,7 +14,7 @@ export interface Inside {
   readonly pid: number;
   /** Runs a shell text inside and gives its output. */
   sh(script: string): Promise<string>;
-  /** Starts a program inside. */
+  /** Starts a program inside, and again whenever it ends, as the service manager of a machine does. */
   launch(program: Program): Launched;
 }
 
@@ -45,9 +45,15 @@ function enter(book: ProcessBook, pid: number): Inside {
     pid,
     sh: (script) => shInside(pid, script),
     launch: (program) =>
-      book.launch({ ...program, command: 'nsenter', args: [...nsenter(pid), program.command, ...program.args] }),
+      book.launch({
+        ...program,
+        command: 'nsenter',
+        args: [...nsenter(pid), 'sh', '-c', keepRunning, 'sh', program.command, ...program.args],
+      }),
   };
 }
+
+const keepRunning = 'while :; do "$@" || true; sleep 1; done';
 
 /** The working directory is kept: it is one in the mount namespace outside. */
 function nsenter(pid: number): string[] {
