@@ -11,7 +11,7 @@ import { kubectl, openNamespace, target } from './target.ts';
 describe('upgrade', () => {
   test('the run ends with success, once, and timers are there after one sweep', async () => {
     const shop = await openNamespace('upgrade');
-    const database = await startDatabase(shop, { env: { WALG_DISK_RATE_LIMIT: String(512 * 1024) } });
+    const database = await startDatabase(shop, { env: { WALG_DISK_RATE_LIMIT: String(1024 * 1024) } });
     await shop.manager();
     await shop.backup('across');
     const { metadata } = await eventually('start', async () => {
