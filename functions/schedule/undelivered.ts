@@ -6,11 +6,13 @@ import type { Effects } from '../platform/apply.ts';
 import type { EventHandler } from '../platform/http.ts';
 import { serverNow } from '../platform/kube.ts';
 
+const maxDestination = 200;
+
 /** Always done: a dead letter that is sent again would only be dead again. The sweep does the work that it hinted at. */
 export function createUndeliveredHandler(effects: Effects): EventHandler {
   return async (event) => {
-    const code = text(event['knativeerrorcode']) ?? 'no answer';
-    const destination = text(event['knativeerrordest']) ?? 'unknown';
+    const code = text(event['knativeerrorcode']);
+    const destination = text(event['knativeerrordest'])?.slice(0, maxDestination);
     effects.log.error('Event undelivered', {
       type: event.type,
       subject: event.subject,
@@ -30,13 +32,20 @@ export function createUndeliveredHandler(effects: Effects): EventHandler {
       transition: `undelivered-${event.id.replace(/[^a-zA-Z0-9]+/g, '-').slice(0, 80)}x`,
       type: 'Warning',
       reason: 'Undelivered',
-      message: `event ${event.type} could not be delivered (${code}); the next sweep looks again`,
+      message: `event ${event.type} could not be delivered${whereTo(destination, code)}; the next sweep looks again`,
       time: serverNow(effects.kube),
       reporter: 'schedule',
     });
     await effects.kube.create(path.events(namespace), record);
     return { outcome: 'done', reason: 'Undelivered', message: `${kind} ${namespace}/${name}` };
   };
+}
+
+/** Who did not answer at all is not told: the Broker knows it only of an answer. It may be a Trigger of a user's own. */
+function whereTo(destination: string | undefined, code: string | undefined): string {
+  return destination === undefined
+    ? ': a subscriber gave no answer in time'
+    : ` to ${destination} (${code ?? 'no code'})`;
 }
 
 /** Extension attributes are strings, numbers or booleans; anything else was forged. */

@@ -190,7 +190,9 @@ test('a dead letter becomes a Warning on the object that it names, once', async 
     {
       type: 'Warning',
       reason: 'Undelivered',
-      message: 'event dev.knative.apiserver.resource.update could not be delivered (503); the next sweep looks again',
+      message:
+        'event dev.knative.apiserver.resource.update could not be delivered to ' +
+        'http://schedule.aidboxops.svc.cluster.local/ (503); the next sweep looks again',
     },
   ]);
 });

@@ -413,12 +413,24 @@ test('a dead letter leaves a line in the log and a Warning on the object that it
     {
       type: 'Warning',
       reason: 'Undelivered',
-      message: 'event dev.knative.sources.ping could not be delivered (503); the next sweep looks again',
+      message:
+        'event dev.knative.sources.ping could not be delivered to http://backup.aidboxops (503); the next sweep looks again',
     },
   );
   assert.deepEqual(at.effects.log.lines[0]?.fields['destination'], 'http://backup.aidboxops');
   assert.equal(await send(at.app, event, '/undelivered'), 204);
   assert.equal(at.kube.all('/api/v1/namespaces/shop/events').length, 1);
+});
+
+test('a dead letter of a subscriber that never answered says so: Knative tells no more', async () => {
+  const at = world(slot, [aBackup().object()]);
+  const event = { type: 'pg.aidbox.backup.succeeded.v1', id: 'Told-1', subject: 'pgbackup/shop/manual-1' };
+  assert.equal(await send(at.app, event, '/undelivered'), 204);
+  const [record] = at.kube.all('/api/v1/namespaces/shop/events') as Record<string, unknown>[];
+  assert.equal(
+    record?.['message'],
+    'event pg.aidbox.backup.succeeded.v1 could not be delivered: a subscriber gave no answer in time; the next sweep looks again',
+  );
 });
 
 for (const { name: title, event } of [
