@@ -133,6 +133,15 @@ interface Failed {
   readonly failed: { readonly url: string; readonly answer: Answer };
 }
 
+/** What went wrong is known from an answer only: the dispatcher of a Broker's channel sees nothing behind its filter. */
+function errorAttributes(url: string, { status, body }: Answer): Record<string, string> {
+  return {
+    knativeerrordest: url,
+    knativeerrorcode: String(status),
+    knativeerrordata: body.toString('base64').slice(0, maxErrorData),
+  };
+}
+
 async function giveUp(context: Context, { delivery, policy, failed }: Failed): Promise<boolean> {
   const { broker, trigger, event } = delivery;
   const { url, answer } = failed;
@@ -140,11 +149,6 @@ async function giveUp(context: Context, { delivery, policy, failed }: Failed): P
   const code = answer.status === 0 ? dispatchErrorCode : answer.status;
   context.observe({ kind: 'dead-letter', event: summaryOf(event), trigger: keyOf(trigger), to: target?.url, code });
   if (target === undefined) return false;
-  const data = answer.status === 0 ? Buffer.from(`dispatch error: ${answer.error ?? ''}`) : answer.body;
-  const letter = withAttributes(event, {
-    knativeerrordest: url,
-    knativeerrorcode: String(code),
-    knativeerrordata: data.toString('base64').slice(0, maxErrorData),
-  });
+  const letter = answer.status === 0 ? event : withAttributes(event, errorAttributes(url, answer));
   return isSuccess(await attempts(context, { policy, target, trigger, event: letter }));
 }

@@ -221,6 +221,20 @@ test('the dead letter is the original event with what went wrong', async () => {
   assert.equal(Buffer.from(String(letter['ce-knativeerrordata']), 'base64').toString(), 'no such thing');
 });
 
+test('the dead letter of a subscriber that never answered does not say what went wrong', async () => {
+  const [never, sink] = [await subscriber(new Promise<Response>(() => undefined)), await subscriber({ status: 204 })];
+  const broker = await running(storedBroker({ deadLetterSink: { uri: sink.url } }, false), [
+    storedTrigger('t', to(never.url, { timeout: 'PT0.05S' })),
+  ]);
+  assert.equal((await broker.send(ping({ pgname: 'm' }))).status, 202);
+  const letter = sink.got[0] ?? {};
+  assert.equal(letter['ce-pgname'], 'm');
+  assert.deepEqual(
+    Object.keys(letter).filter((name) => name.startsWith('ce-knativeerror')),
+    [],
+  );
+});
+
 const replaced: readonly { name: string; broker?: DeliverySpec; trigger?: DeliverySpec; attempts: number }[] = [
   { name: 'only the Broker has one', broker: twice, attempts: 3 },
   { name: 'the Trigger has retries of its own', broker: twice, trigger: { retry: 1 }, attempts: 2 },
