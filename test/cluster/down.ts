@@ -4,17 +4,20 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { endLeftovers } from '../../local/processes.ts';
 import type { Progress } from '../../local/progress.ts';
+import { eventually } from '../support/eventually.ts';
 import { clusterDir } from './layout.ts';
 import { podCgroups, removeCgroup, restoreSettings } from './node/kernel.ts';
-import { unlinkNode } from './node/network.ts';
+import { isLinked } from './node/network.ts';
 
 /** Nothing to do is fine. Processes, mounts, interfaces and packet filter rules end with the namespaces. */
 export async function bringDown(progress: Progress): Promise<void> {
   const part = progress.part('cluster');
   part.update('ending');
   const ended = await endLeftovers(clusterDir);
-  await removeCgroups();
-  await unlinkNode();
+  if (ended.length > 0) {
+    await eventually('the end of its network', () => (isLinked() ? undefined : true), 20);
+    await removeCgroups();
+  }
   restoreSettings(settingsPath);
   rmSync(clusterDir, { recursive: true, force: true });
   part.done(ended.length > 0 ? `down; ended ${ended.length} programs` : 'was not up');

@@ -8,6 +8,7 @@ import { getImageParts, importImages } from './images/import.ts';
 import { installKnative } from './knative/install.ts';
 import { clusterDir, kubeConfigPath, storageDir } from './layout.ts';
 import { installPackages, obstacles } from './machine.ts';
+import { isLinked } from './node/network.ts';
 import { rememberSettings } from './node/kernel.ts';
 import { startNode, untilNodeReady } from './node/start.ts';
 import { getPrograms } from './programs.ts';
@@ -25,6 +26,7 @@ export async function bringUp(progress: Progress): Promise<void> {
   }
   const parts = await getImageParts(progress, built);
   await bringDown(progress);
+  if (isLinked()) throw new Error('the cluster of another clone is up on this machine: end it there first');
 
   mkdirSync(clusterDir, { recursive: true });
   mkdirSync(storageDir);

@@ -1,5 +1,7 @@
 /** The network of the node: one link to this machine, so that kubectl reaches the API server, and none beyond it. */
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { network } from '../layout.ts';
 import type { Inside } from './inside.ts';
@@ -25,7 +27,7 @@ export async function linkNode(inside: Inside): Promise<void> {
   `);
 }
 
-/** Removes what a link would collide with: one whose other end did not go in time. */
-export async function unlinkNode(): Promise<void> {
-  await run('ip', ['link', 'delete', network.hostInterface]).catch(() => undefined);
+/** Whether a link is there: ours, or that of a cluster of another clone. */
+export function isLinked(): boolean {
+  return existsSync(join('/sys/class/net', network.hostInterface));
 }

@@ -11,7 +11,7 @@ import { makeAccess, writeAccess, type Access } from './access.ts';
 import * as args from './arguments.ts';
 import { prepareFiles } from './filesystem.ts';
 import { makeInside, type Inside } from './inside.ts';
-import { linkNode, unlinkNode } from './network.ts';
+import { linkNode } from './network.ts';
 
 /** A node without anything on it. */
 export interface Node {
@@ -27,7 +27,6 @@ export async function startNode(book: ProcessBook, programs: Programs, progress:
   const start = launcher(programs, dir);
 
   const inside = await makeInside(book, programs['pause'], join(dir, 'node.log'));
-  await unlinkNode();
   await linkNode(inside);
   const files = await prepareFiles(inside, dir);
   for (const plugin of ['bridge', 'host-local', 'loopback', 'portmap'] as const) {
