@@ -67,6 +67,8 @@ export interface Decision {
    * come again when it is not over within this activation. `retry`: cannot be settled now, the event should come again (503).
    */
   readonly next: 'settled' | 'again' | 'wait' | 'pursue' | 'retry';
+  /** With `wait`: in how many seconds a look is worth it; 1 unless told otherwise. */
+  readonly waitSeconds?: number;
   readonly reason: string;
   readonly message: string;
 }

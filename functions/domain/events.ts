@@ -14,6 +14,7 @@ export const eventType = {
   storageAvailable: 'pg.aidbox.storage.available.v1',
   storageUnavailable: 'pg.aidbox.storage.unavailable.v1',
   look: 'pg.aidbox.look.v1',
+  wake: 'pg.aidbox.wake.v1',
   sweepPage: 'pg.aidbox.sweep.page.v1',
   probePage: 'pg.aidbox.probe.page.v1',
 } as const;

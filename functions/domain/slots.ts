@@ -6,8 +6,8 @@ import type { UnixSeconds } from './time.ts';
 
 const day = 86_400;
 
-/** A timer that fires this much early still serves its slot: whoever looks then waits for it (seconds). */
-export const earlyTolerance = 5;
+/** Whoever looks so shortly before a slot stays for it: its timer is ahead of it, and may be ahead of time (seconds). */
+export const earlyTolerance = 9;
 
 /** A cursor further ahead than this cannot come from an early timer (seconds). */
 const cursorTolerance = 60;

@@ -25,10 +25,14 @@ export function timerName(purpose: TimerPurpose, ownerUid: string): string {
   return `aidboxops-${purpose}-${ownerUid}`;
 }
 
-/** Daily at `HH:MM:SS`. */
+/** Seconds by which a slot's timer is ahead of its slot: two functions may have to start from zero meanwhile. */
+export const slotLead = 4;
+
+/** Daily, `slotLead` before `HH:MM:SS`. */
 export function dailySchedule(at: string): string {
-  const [hours, minutes, seconds] = at.split(':').map(Number);
-  return `${seconds} ${minutes} ${hours} * * *`;
+  const [hours = 0, minutes = 0, seconds = 0] = at.split(':').map(Number);
+  const second = (hours * 3600 + minutes * 60 + seconds - slotLead + 86_400) % 86_400;
+  return `${second % 60} ${Math.floor(second / 60) % 60} ${Math.floor(second / 3600)} * * *`;
 }
 
 /** Type of the events that timers send. */

@@ -29,7 +29,7 @@ export interface Steps<O> {
 
 /** A decision that waits is looked at again each second, this long, so that a short run ends within its activation. */
 const waitBudgetMs = 10_000;
-const pollMs = 1_000;
+const pollSeconds = 1;
 
 /** No round begins later than this: the Trigger's timeout is 60 s and one exec may take 20 s. */
 const lastRoundMs = 35_000;
@@ -67,7 +67,7 @@ export async function reconcile<O>(steps: Steps<O>, clock: Clock): Promise<Outco
       case 'again':
         break;
       case 'wait':
-        await clock.sleep(pollMs);
+        await pause(clock, decision);
         break;
       case 'finish':
         return finish(decision, undelivered);
@@ -78,6 +78,10 @@ export async function reconcile<O>(steps: Steps<O>, clock: Clock): Promise<Outco
 
 function follow<O>(observation: O, { outcome, writes }: Applied): Earlier<O> | undefined {
   return outcome === 'conflict' ? undefined : { observation, ...writes };
+}
+
+function pause(clock: Clock, { waitSeconds = pollSeconds }: Decision): Promise<void> {
+  return clock.sleep(waitSeconds * 1_000);
 }
 
 function mayBegin(round: number, elapsed: number): boolean {

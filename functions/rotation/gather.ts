@@ -1,7 +1,7 @@
 /** Reads exactly what a look at the rotation of one PgManager is decided from. */
 import { path } from '../domain/names.ts';
 import { databaseDown } from '../domain/pod-problems.ts';
-import { parseEach, PgManager } from '../domain/resources.ts';
+import { parseEach, PgManager, type PgBackup } from '../domain/resources.ts';
 import { rotationOf } from '../domain/rotation.ts';
 import { rotationOwed } from '../domain/rotation-owed.ts';
 import { backupsAfter, managersAfter } from '../platform/earlier.ts';
@@ -11,7 +11,15 @@ import { listAll } from '../platform/list.ts';
 import type { Moment } from '../platform/look.ts';
 import { readManager } from '../platform/managers.ts';
 import type { Earlier } from '../platform/reconcile.ts';
-import { locatePods, lookIntoPrimary, podRef, skip, type Look, type PodReader } from '../platform/pods.ts';
+import {
+  locatePods,
+  lookIntoPrimary,
+  podRef,
+  skip,
+  type Look,
+  type PodReader,
+  type Subject,
+} from '../platform/pods.ts';
 import { stanceOf } from './decide.ts';
 import type { Observation } from './observation.ts';
 import { isAlive, needsCatalogue } from './running.ts';
@@ -55,8 +63,9 @@ export async function gather(
   if (!rotationOwed(manager)) return base;
   if (rotationOf(manager).running !== undefined) return lookAtRun(reader, base, moment);
   const around = await readAround(reader, base, seen);
-  const due = stanceOf(around).kind === 'due' && around.managers.length === 1;
-  return due ? lookForStart(reader, around, moment) : around;
+  const stance = stanceOf(around);
+  if (stance.kind !== 'due' || around.managers.length > 1) return around;
+  return lookForStart({ reader, base: around, moment }, stance.success);
 }
 
 type Known = Pick<Observation, 'manager' | 'managers' | 'backups' | 'complete'>;
@@ -126,18 +135,48 @@ async function lookAtRun(reader: PodReader, base: Base, moment: Moment<Observati
  * The place is looked into again after the catalogue, which may take longer than a start stays valid. Between the two
  * nothing is lost: the run compares the catalogue under the lock.
  */
-async function lookForStart(reader: PodReader, base: Base, moment: Moment<Observation>): Promise<Observation> {
+async function lookForStart({ reader, base, moment }: Search, success: PgBackup): Promise<Observation> {
   const { manager } = base;
   const subject = { namespace: manager.metadata.namespace, statefulSet: manager.spec.selector.name };
-  const location = await locatePods(reader, subject);
-  if (location.found !== 'ready') return { ...base, location };
   const question = { dir: manager.spec.backup.directory };
-  const look = await lookIntoPrimary(reader, subject, location.places, question);
+  const { location, look } =
+    (await lookWhereItRan(reader, success, question)) ?? (await lookAround(reader, subject, question));
   if (look === undefined || !isFit(look) || moment.elapsed > catalogueLatestMs) return { ...base, location, look };
   const pod = podRef(subject.namespace, look.place.pod);
   const catalogue = await reader.runner.catalogue(pod);
   const answer = await reader.runner.inspect(pod, question);
   return { ...base, now: serverNow(reader.kube), location, look: { place: look.place, answer }, catalogue };
+}
+
+interface Search {
+  readonly reader: PodReader;
+  readonly base: Base;
+  readonly moment: Moment<Observation>;
+}
+
+type Found = Pick<Observation, 'location' | 'look'>;
+
+async function lookAround(reader: PodReader, subject: Subject, question: { dir: string }): Promise<Found> {
+  const location = await locatePods(reader, subject);
+  if (location.found !== 'ready') return { location };
+  return { location, look: await lookIntoPrimary(reader, subject, location.places, question) };
+}
+
+/** A moment ago the primary was where the backup ran: while it is the same container still, nothing has to be searched. */
+async function lookWhereItRan(
+  reader: PodReader,
+  { metadata, status }: PgBackup,
+  question: { dir: string },
+): Promise<Found | undefined> {
+  const { executor } = status;
+  if (executor === undefined) return undefined;
+  const { pod, podUID, containerID, ...pinned } = executor;
+  const answer = await reader.runner.inspect(podRef(metadata.namespace, pod), question);
+  if (!answer.ok || answer.value.role !== 'primary') return undefined;
+  const { host, ticks, boot } = answer.value.identity;
+  if (host !== pinned.host || ticks !== pinned.ticks || boot !== pinned.boot) return undefined;
+  const place = { pod, podUID, containerID };
+  return { location: { found: 'ready', places: [place] }, look: { place, answer } };
 }
 
 function isFit({ answer }: Look): boolean {

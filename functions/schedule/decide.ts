@@ -17,6 +17,8 @@ export interface Observation {
   /** API server's clock. */
   readonly now: UnixSeconds;
   readonly manager: PgManager;
+  /** The slot timer woke us: it is there. Whether it is as it should be is the sweep's to see. */
+  readonly ticked: boolean;
   /** All managers of the namespace with the same selector, this one among them; only read when a slot is due. */
   readonly rivals: readonly PgManager[];
   /** Who has the name of the slot that could run now; only read when its creation has met a conflict. */
@@ -41,14 +43,14 @@ export function isSettled(manager: PgManager): boolean {
   const { schedule } = manager.status;
   if (schedule === undefined) return false;
   const until = Math.max(parseTime(schedule.since) ?? 0, parseTime(schedule.lastSlot) ?? 0);
-  return decide({ now: until, manager, rivals: [], ownBackups: new Set() }).next === 'settled';
+  return decide({ now: until, manager, ticked: false, rivals: [], ownBackups: new Set() }).next === 'settled';
 }
 
 /** Runs the due slot, moves the cursor, records what was missed, mends the timer, announces. */
 export function decide(observation: Observation): Decision {
   const { manager, now } = observation;
   const settlement = settlementOf(manager, now);
-  if (settlement.run !== undefined && settlement.run > now) return awaitSlot(settlement.run, now);
+  if (settlement.run !== undefined && settlement.run > now) return awaitSlot(manager, settlement.run, now);
   const verdict = judge(observation, settlement);
   const schedule = nextStatus(observation, settlement, verdict);
   const stored = manager.status.schedule;
@@ -67,9 +69,31 @@ export function decide(observation: Observation): Decision {
   return announce(observation, schedule);
 }
 
-/** A timer or another event came a moment early: this activation stays for the slot, so that it starts on its second and not before. */
-function awaitSlot(slot: UnixSeconds, now: UnixSeconds): Decision {
-  return { commands: [], next: 'wait', reason: 'SlotNear', message: `slot ${rfc3339(slot)} is ${slot - now} s away` };
+/**
+ * The timer or another event came a moment early: this activation stays for the slot, so that it starts on its second
+ * and not before. Meanwhile the backup function may get up: whoever hears of the PgBackup then is there already.
+ */
+function awaitSlot(manager: PgManager, slot: UnixSeconds, now: UnixSeconds): Decision {
+  const waitSeconds = slot - now;
+  return {
+    commands: [{ type: 'post', events: [wakeEvent(manager, slot)], then: [] }],
+    next: 'wait',
+    waitSeconds,
+    reason: 'SlotNear',
+    message: `slot ${rfc3339(slot)} is ${waitSeconds} s away`,
+  };
+}
+
+/** Names no object: there is nothing to look at yet. */
+function wakeEvent({ metadata }: PgManager, slot: UnixSeconds): OwnEvent {
+  const { name, namespace, uid } = metadata;
+  return {
+    type: eventType.wake,
+    source: path.manager(namespace, name),
+    id: `${uid}/wake/${rfc3339(slot)}`,
+    subject: `pgmanager/${namespace}/${name}`,
+    data: { slot: rfc3339(slot) },
+  };
 }
 
 interface Verdict {
@@ -165,15 +189,15 @@ function missedMessage(manager: PgManager, missed: MissedSettling): string {
 /** Status is as it should be: keep the timer so, then tell what has not been told yet. */
 function announce(observation: Observation, schedule: ScheduleStatus): Decision {
   const { manager } = observation;
-  const timer = timerCommand(manager);
+  const timer = observation.ticked ? [] : [timerCommand(manager)];
   const pending = schedule.missed?.last.filter((entry) => isUnannounced(entry, schedule.missed?.announced)) ?? [];
   const last = pending.at(-1);
   if (schedule.missed === undefined || last === undefined) {
-    return { commands: [timer], next: 'settled', reason: 'UpToDate', message: schedule.message ?? '' };
+    return { commands: timer, next: 'settled', reason: 'UpToDate', message: schedule.message ?? '' };
   }
   return {
     commands: [
-      timer,
+      ...timer,
       ...pending.map((entry) => recordMissed(observation, entry)),
       {
         type: 'post',

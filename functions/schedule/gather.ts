@@ -11,24 +11,40 @@ export interface Reader {
   readonly log: Log;
 }
 
+/** What the activation knows already. */
+export interface Known {
+  /** The slot timer woke us. */
+  readonly ticked: boolean;
+  readonly afterConflict: boolean;
+  /** As `rivalsOf` answers. */
+  readonly rivals?: readonly PgManager[] | undefined;
+}
+
 /**
  * What is true around this manager; the common case, nothing due, needs no further reading. Whether the slot's name is
  * taken is told by its creation: it is looked at after a conflict only.
  */
-export async function gather(reader: Reader, manager: PgManager, afterConflict: boolean): Promise<Observation> {
+export async function gather(reader: Reader, manager: PgManager, known: Known): Promise<Observation> {
+  const { afterConflict, ticked } = known;
   const now = serverNow(reader.kube);
   const { name, namespace } = manager.metadata;
   const { run, missed } = settlementOf(manager, now);
-  const nothing = { now, manager, rivals: [], ownBackups: new Set<string>() };
-  if (run === undefined && missed.length === 0) return nothing;
-  const selection = { fieldSelector: `spec.selector.name=${manager.spec.selector.name}` };
-  const rivals = parseEach(PgManager, await listAll(reader.kube, path.managers(namespace), selection), () => undefined);
+  const nothing = { now, manager, ticked, rivals: [], ownBackups: new Set<string>() };
+  const isAhead = run !== undefined && run > now;
+  if (isAhead || (run === undefined && missed.length === 0)) return nothing;
+  const rivals = known.rivals ?? (await rivalsOf(reader, manager));
   const slotBackup =
     run === undefined || !afterConflict
       ? undefined
       : PgBackup.safeParse(await reader.kube.get(path.backup(namespace, slotBackupName(name, run)))).data;
   const ownBackups = missed.length === 0 ? nothing.ownBackups : await ownBackupNames(reader, manager);
-  return { now, manager, rivals, slotBackup, ownBackups };
+  return { ...nothing, rivals, slotBackup, ownBackups };
+}
+
+/** All managers with its selector, itself among them. */
+export async function rivalsOf({ kube }: Reader, { metadata, spec }: PgManager): Promise<PgManager[]> {
+  const selection = { fieldSelector: `spec.selector.name=${spec.selector.name}` };
+  return parseEach(PgManager, await listAll(kube, path.managers(metadata.namespace), selection), () => undefined);
 }
 
 async function ownBackupNames(reader: Reader, manager: PgManager): Promise<Set<string>> {

@@ -10,7 +10,7 @@ import { beginWalk, goOn } from '../platform/pages.ts';
 import { look } from '../platform/look.ts';
 import type { Earlier, Outcome } from '../platform/reconcile.ts';
 import { decide, isSettled, type Observation } from './decide.ts';
-import { gather } from './gather.ts';
+import { gather, rivalsOf } from './gather.ts';
 import { sweepWalk } from './sweep.ts';
 
 const nowhere: Outcome = { outcome: 'done', reason: 'PointsNowhere', message: 'the event names no object' };
@@ -31,8 +31,9 @@ function showsSettled(data: unknown): boolean {
 
 /** Handler of PgManager add and update, slot ticks, sweep ticks and sweep pages. `scope` is the only namespace, or empty for all. */
 export function createScheduleHandler(effects: Effects, clock: Clock, scope: string): EventHandler {
-  const settle = (manager: PgManager): Promise<Outcome> => settleManager(effects, clock, manager);
-  const sweep = sweepWalk(effects, scope, settle);
+  const settle = (manager: PgManager, ticked: boolean): Promise<Outcome> =>
+    settleManager({ effects, clock, ticked }, manager);
+  const sweep = sweepWalk(effects, scope, (manager) => settle(manager, false));
   return async (event) => {
     if (event['pgpurpose'] === 'sweep') return beginWalk(sweep, event.id);
     const page = pageHint(event);
@@ -41,28 +42,41 @@ export function createScheduleHandler(effects: Effects, clock: Clock, scope: str
     const hint = objectHint(event);
     if (hint === undefined || (scope !== '' && hint.namespace !== scope)) return nowhere;
     const manager = await readManager(effects, hint.namespace, hint.name);
-    return manager === undefined ? nowhere : settle(manager);
+    return manager === undefined ? nowhere : settle(manager, event['pgpurpose'] === 'slot');
   };
 }
 
+interface Activation {
+  readonly effects: Effects;
+  readonly clock: Clock;
+  /** The slot timer woke us. */
+  readonly ticked: boolean;
+}
+
 /** Looks until nothing is left to do. The first round takes the manager as it was just read. */
-async function settleManager(effects: Effects, clock: Clock, read: PgManager): Promise<Outcome> {
+async function settleManager({ effects, clock, ticked }: Activation, read: PgManager): Promise<Outcome> {
   const { name, namespace } = read.metadata;
-  let fresh: PgManager | undefined = read;
   return look<Observation>(effects, clock, {
     object: `${namespace}/${name}`,
     async gather({ earlier, firstRound }) {
-      const manager = fresh ?? written(earlier) ?? (await readManager(effects, namespace, name));
-      fresh = undefined;
+      const { manager, rivals } = firstRound ? { manager: read } : await readAgain(effects, read, earlier);
       if (manager === undefined || manager.metadata.deletionTimestamp !== undefined) return undefined;
-      return gather(effects, manager, !firstRound && earlier === undefined);
+      return gather(effects, manager, { ticked, rivals, afterConflict: !firstRound && earlier === undefined });
     },
     decide,
   });
 }
 
-/** As the round before left it. After a round that only waited it is read, and with it what time it is. */
-function written(earlier: Earlier<Observation> | undefined): PgManager | undefined {
-  if (earlier === undefined || earlier.written.length === 0) return undefined;
-  return managersAfter([earlier.observation.manager], earlier)[0];
+interface Again {
+  readonly manager: PgManager | undefined;
+  readonly rivals?: readonly PgManager[];
+}
+
+/** As the round before left it. After one that only waited it is read, with what it needs when the slot has come. */
+async function readAgain(effects: Effects, read: PgManager, earlier?: Earlier<Observation>): Promise<Again> {
+  const { name, namespace, uid } = read.metadata;
+  if (earlier === undefined) return { manager: await readManager(effects, namespace, name) };
+  if (earlier.written.length > 0) return { manager: managersAfter([earlier.observation.manager], earlier)[0] };
+  const rivals = await rivalsOf(effects, read);
+  return { manager: rivals.find(({ metadata }) => metadata.uid === uid), rivals };
 }

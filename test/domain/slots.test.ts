@@ -123,9 +123,9 @@ const traces: readonly Trace[] = [
     ],
   },
   {
-    name: '#9 a tick six seconds early is too early',
+    name: '#9 a tick ten seconds early is too early',
     created: '01 12:00:00',
-    activations: [{ now: '02 05:59:54' }, { now: '02 06:00:00', wantRun: '02 06:00:00' }],
+    activations: [{ now: '02 05:59:50' }, { now: '02 06:00:00', wantRun: '02 06:00:00' }],
   },
   {
     name: '#10 an outage of days: one late run, the rest missed',

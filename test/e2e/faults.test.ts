@@ -119,11 +119,11 @@ function announced(uid: string): string[] {
 }
 
 /**
- * Moves the manager's slot to some seconds from now; the PgBackup of that slot has this name. Any look within 5 s before
+ * Moves the manager's slot to some seconds from now; the PgBackup of that slot has this name. Any look within 9 s before
  * a slot starts it, so that the events of the change itself must be over by then.
  */
 async function slotSoon(): Promise<string> {
-  const slot = new Date(Date.now() + 12_000).toISOString();
+  const slot = new Date(Date.now() + 16_000).toISOString();
   const [day = '', at = ''] = slot.slice(0, 19).split('T');
   await shop.manager({ at });
   return `pg-manager-backup-at-${day}t${at.replaceAll(':', '-')}z`;

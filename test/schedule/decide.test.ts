@@ -29,7 +29,7 @@ const missedOne = {
 
 function observe(manager: ManagerBuilder, shape: Partial<Observation> = {}): Observation {
   const read = manager.build();
-  return { now: slot, manager: read, rivals: [read], ownBackups: new Set(), ...shape };
+  return { now: slot, manager: read, ticked: false, rivals: [read], ownBackups: new Set(), ...shape };
 }
 
 function brief(command: Command): string {
@@ -80,7 +80,7 @@ const cases: readonly Case[] = [
   {
     name: 'settled: only the timer is looked after',
     given: observe(aManager().schedule(settled), { now: slot - 60 }),
-    wantCommands: ['timer 0 0 6 * * *'],
+    wantCommands: ['timer 56 59 5 * * *'],
     wantNext: 'settled',
   },
   {
@@ -174,7 +174,7 @@ const cases: readonly Case[] = [
     name: 'a missed slot is told by Event and CloudEvent, then recorded as told',
     given: observe(aManager().schedule(missedOne), { now: slot + 21_601 }),
     wantCommands: [
-      'timer 0 0 6 * * *',
+      'timer 56 59 5 * * *',
       'Warning SlotMissed: 1 slot missed: nothing could start within 6h of it (last 2022-01-02T06:00:00Z)',
       'post uid-pg-manager/missed/2022-01-02T06:00:00Z then status',
     ],
@@ -186,7 +186,7 @@ const cases: readonly Case[] = [
       aManager().schedule({ ...missedOne, missed: { ...missedOne.missed, announced: '2022-01-02T06:00:00Z' } }),
       { now: slot + 21_601 },
     ),
-    wantCommands: ['timer 0 0 6 * * *'],
+    wantCommands: ['timer 56 59 5 * * *'],
     wantNext: 'settled',
   },
   {
@@ -207,13 +207,19 @@ const cases: readonly Case[] = [
   {
     name: '#9 a tick four seconds early waits for its slot',
     given: observe(aManager().schedule(settled), { now: slot - 4 }),
-    wantCommands: [],
+    wantCommands: ['post uid-pg-manager/wake/2022-01-02T06:00:00Z then '],
     wantNext: 'wait',
+  },
+  {
+    name: 'its own tick shows that the timer is there',
+    given: observe(aManager().schedule(ran), { ticked: true }),
+    wantCommands: [],
+    wantNext: 'settled',
   },
   {
     name: '#9 after an early tick the slot itself brings nothing',
     given: observe(aManager().schedule(ran)),
-    wantCommands: ['timer 0 0 6 * * *'],
+    wantCommands: ['timer 56 59 5 * * *'],
     wantNext: 'settled',
   },
   {
