@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { endLeftovers } from '../../local/processes.ts';
 import type { Progress } from '../../local/progress.ts';
-import { eventually } from '../support/eventually.ts';
 import { clusterDir } from './layout.ts';
 import { podCgroups, removeCgroup, restoreSettings } from './node/kernel.ts';
-import { isLinked } from './node/network.ts';
+import { unlinkNode } from './node/network.ts';
 
 /** Nothing to do is fine. Processes, mounts, interfaces and packet filter rules end with the namespaces. */
 export async function bringDown(progress: Progress): Promise<void> {
@@ -15,7 +14,7 @@ export async function bringDown(progress: Progress): Promise<void> {
   part.update('ending');
   const ended = await endLeftovers(clusterDir);
   if (ended.length > 0) {
-    await eventually('the end of its network', () => (isLinked() ? undefined : true), 20);
+    await unlinkNode();
     await removeCgroups();
   }
   restoreSettings(settingsPath);

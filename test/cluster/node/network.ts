@@ -27,6 +27,11 @@ export async function linkNode(inside: Inside): Promise<void> {
   `);
 }
 
+/** The link would go by itself with the namespace; that takes a minute when connections are open. */
+export async function unlinkNode(): Promise<void> {
+  if (isLinked()) await run('ip', ['link', 'delete', network.hostInterface]);
+}
+
 /** Whether a link is there: ours, or that of a cluster of another clone. */
 export function isLinked(): boolean {
   return existsSync(join('/sys/class/net', network.hostInterface));
