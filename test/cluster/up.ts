@@ -50,7 +50,15 @@ export async function bringUp(progress: Progress): Promise<void> {
 async function isUp(kubectlPath: string): Promise<boolean> {
   if (!existsSync(kubeConfigPath)) return false;
   const kubectl = kubectlRunner(kubectlPath, kubeConfigPath, clusterDir);
-  const wait = ['--request-timeout=5s', 'wait', 'deployment', '-A', '--all', '--for=condition=Available', '--timeout=5s'];
+  const wait = [
+    '--request-timeout=5s',
+    'wait',
+    'deployment',
+    '-A',
+    '--all',
+    '--for=condition=Available',
+    '--timeout=5s',
+  ];
   return kubectl(wait).then(
     () => true,
     () => false,
