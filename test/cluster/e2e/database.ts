@@ -99,6 +99,9 @@ function statefulSet(namespace: string, shape: DatabaseShape): object {
               readinessProbe: {
                 exec: { command: ['psql', '-XAtq', '-h', '127.0.0.1', '-c', 'select 1'] },
                 periodSeconds: 1,
+                // On a busy machine a second is short for a program to start; a pod that is not ready is not probed.
+                timeoutSeconds: 10,
+                failureThreshold: 3,
               },
             },
           ],
