@@ -411,10 +411,10 @@ describe('rights', () => {
 
     // `verb resource`; everything that is not listed for a function is refused to it.
     const shared = ['list pgmanagers', 'patch pgmanagers/status', 'list pgbackups', 'create events'];
-    const timers = ['get', 'create', 'patch', 'delete'].map((verb) => `${verb} pingsources`);
+    const timers = ['create', 'patch', 'delete'].map((verb) => `${verb} pingsources`);
     const database = ['get statefulsets', 'list statefulsets', 'list pods', 'get pods/exec', 'create pods/exec'];
     const granted: Readonly<Record<string, readonly string[]>> = {
-      schedule: [...shared, ...timers, 'get pgmanagers', 'get pgbackups', 'create pgbackups'],
+      schedule: [...shared, ...timers, 'get pingsources', 'get pgmanagers', 'get pgbackups', 'create pgbackups'],
       backup: [...shared, ...timers, ...database, 'get pgbackups', 'patch pgbackups/status'],
       rotation: [...shared, ...timers, ...database, 'get pgmanagers', 'delete pgbackups'],
       storage: [...shared, ...database, 'get pgmanagers'],
