@@ -8,8 +8,8 @@ const target = join(root, 'dist');
 
 /**
  * What no function uses: proxies, OIDC login and `cp` of the Kubernetes client; character sets other than UTF-8 of the
- * body parser (bodies are read as bytes). These cost more start time than all the rest; whoever does call one gets an
- * error that says so.
+ * body parser (bodies are read as bytes); files, forms and negotiation of express. These cost more start time than all
+ * the rest; whoever does call one gets an error that says so.
  */
 const unused = [
   'undici',
@@ -20,7 +20,15 @@ const unused = [
   'jsonpath-plus',
   'tar-fs',
   'iconv-lite',
+  'send',
+  'serve-static',
+  'qs',
+  'accepts',
+  'content-disposition',
 ];
+
+/** Tables by file extension: answers here name their type or have none. */
+const emptied = ['mime-db'];
 
 const clientName = '@kubernetes/client-node';
 
@@ -120,6 +128,8 @@ const throwingStubs: Plugin = {
   name: 'throwing-stubs',
   setup(esbuild) {
     esbuild.onResolve({ filter: new RegExp(`^(${unused.join('|')})$`) }, ({ path }) => ({ path, namespace: 'stub' }));
+    esbuild.onResolve({ filter: new RegExp(`^(${emptied.join('|')})$`) }, ({ path }) => ({ path, namespace: 'empty' }));
+    esbuild.onLoad({ filter: /.*/, namespace: 'empty' }, () => ({ contents: 'module.exports = {};', loader: 'js' }));
     esbuild.onLoad({ filter: /.*/, namespace: 'stub' }, ({ path }) => ({ contents: stubOf(path), loader: 'js' }));
   },
 };
@@ -130,7 +140,7 @@ function stubOf(name: string): string {
       get(_, property) {
         if (property === '__esModule') return false;
         return function () {
-          throw new Error(${JSON.stringify(`${name} is not part of this bundle: proxies, OIDC login and cp are not supported`)});
+          throw new Error(${JSON.stringify(`${name} is not part of this bundle: no function needs it`)});
         };
       },
     });`;
