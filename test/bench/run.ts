@@ -3,10 +3,13 @@ import { availableParallelism, totalmem } from 'node:os';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { benchActivation } from './activation.ts';
+import { benchColdStart, benchColdStartLimited } from './cold-start.ts';
 import { textOf, type Table } from './table.ts';
 
 const benches: Readonly<Record<string, () => Promise<Table>>> = {
   activation: benchActivation,
+  'cold-start': benchColdStart,
+  'cold-start-250m': benchColdStartLimited,
 };
 
 interface Result extends Table {

@@ -1,0 +1,110 @@
+/** From the start of a process to its first answers, and what it weighs: paired and interleaved, every variant in every round. */
+import { setTimeout as pause } from 'node:timers/promises';
+import { aManager } from '../support/builders.ts';
+import { startFakeApi, type FakeApi } from './fake-api.ts';
+import { cpuOf, memoryOf, startProgram, type Program } from './program.ts';
+import { limited } from './quota.ts';
+import { median, pairedRatio, quantile, rounded } from './statistics.ts';
+import type { Row, Table, Target } from './table.ts';
+import { bare, buildVariants, bundled, functionNames, naive, shipped, warm } from './variants.ts';
+
+const rounds = 15;
+
+interface Sample {
+  readonly ready: number;
+  /** From the start to the answer to the first CloudEvent, which needs the API server. */
+  readonly event: number;
+  readonly cpu: number;
+  readonly rss: number;
+  readonly private: number;
+}
+
+export async function benchColdStart(): Promise<Table> {
+  return compare('Cold start', (program) => program, { toBare: 2.2, toNaive: 0.2, rss: 75 });
+}
+
+/** As a container with `limits.cpu: 250m`. */
+export async function benchColdStartLimited(): Promise<Table> {
+  return compare('Cold start with a quarter of a CPU', (program) => limited(program, 0.25), { toBare: 4 });
+}
+
+interface Wanted {
+  readonly toBare: number;
+  readonly toNaive?: number;
+  readonly rss?: number;
+}
+
+async function compare(title: string, under: (program: Program) => Program, wanted: Wanted): Promise<Table> {
+  await buildVariants();
+  const api = await startFakeApi([aManager().object()]);
+  await warm(api.kubeConfig);
+  const variants = variantsOf(api);
+  const samples = new Map<string, Sample[]>([...variants.keys()].map((name) => [name, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [name, program] of shuffled([...variants])) samples.get(name)!.push(await sampleOf(under(program)));
+  }
+  await api.close();
+  const rows = [...samples].map(([name, some]) => rowOf(name, some, samples));
+  const method = `Medians of ${rounds} rounds, all variants in each, in random order; ratios are medians of pairs. Milliseconds from the start of the process; MB when idle.`;
+  return { title, method, rows, targets: functionNames.flatMap((name) => targetsOf(name, samples, wanted)) };
+}
+
+function variantsOf({ kubeConfig }: FakeApi): Map<string, Program> {
+  const named = functionNames.flatMap((name): [string, Program][] => [
+    [`${name}, as shipped`, shipped(name, kubeConfig)],
+    [`${name}, without cache`, bundled(name, kubeConfig)],
+    [`${name}, naive`, naive(name, kubeConfig)],
+  ]);
+  return new Map([['bare node:http', bare()], ...named]);
+}
+
+async function sampleOf(program: Program): Promise<Sample> {
+  const begun = performance.now();
+  const running = await startProgram(program);
+  await running.send({ id: '1', type: 'bench', data: { namespace: 'shop', name: 'pg-manager' } });
+  const event = performance.now() - begun;
+  await pause(300);
+  const sample = { ready: running.readyMs, event, cpu: cpuOf(running.pid), ...memoryOf(running.pid) };
+  await running.stop();
+  return sample;
+}
+
+function rowOf(name: string, samples: readonly Sample[], all: ReadonlyMap<string, readonly Sample[]>): Row {
+  const middle = (key: keyof Sample): number => rounded(median(samples.map((sample) => sample[key])));
+  const ready = samples.map((sample) => sample.ready);
+  const ratio = (key: 'ready' | 'event', other: string): number => ratioOf(samples, all.get(other)!, key);
+  return {
+    variant: name,
+    ready: middle('ready'),
+    'p10–p90': `${rounded(quantile(ready, 0.1))}–${rounded(quantile(ready, 0.9))}`,
+    '× bare': ratio('ready', 'bare node:http'),
+    'first event': middle('event'),
+    '× bare, event': ratio('event', 'bare node:http'),
+    CPU: middle('cpu'),
+    RSS: middle('rss'),
+    private: middle('private'),
+  };
+}
+
+function ratioOf(samples: readonly Sample[], others: readonly Sample[], key: 'ready' | 'event'): number {
+  const [left, right] = [samples, others].map((some) => some.map((sample) => sample[key]));
+  return rounded(pairedRatio(left!, right!));
+}
+
+function targetsOf(name: string, all: ReadonlyMap<string, readonly Sample[]>, wanted: Wanted): Target[] {
+  const own = all.get(`${name}, as shipped`)!;
+  const limit = (what: string, found: number, at: number | undefined, unit: string): Target[] =>
+    at === undefined ? [] : [{ what: `${name}: ${what}`, wanted: `≤ ${at}${unit}`, found, met: found <= at }];
+  return [
+    ...limit('ready against bare', ratioOf(own, all.get('bare node:http')!, 'ready'), wanted.toBare, '×'),
+    ...limit('ready against naive', ratioOf(own, all.get(`${name}, naive`)!, 'ready'), wanted.toNaive, '×'),
+    ...limit('RSS idle', rounded(median(own.map(({ rss }) => rss))), wanted.rss, ' MB'),
+  ];
+}
+
+function shuffled<T>(items: readonly T[]): T[] {
+  return items
+    .map((item) => ({ item, key: Math.random() }))
+    .toSorted((a, b) => a.key - b.key)
+    .map(({ item }) => item);
+}

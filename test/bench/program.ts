@@ -1,0 +1,92 @@
+/** A program under measurement: started, asked, looked at from outside, ended. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+import { freePort } from '../../local/ports.ts';
+
+export interface Program {
+  readonly argv: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface RunningProgram {
+  readonly pid: number;
+  readonly url: string;
+  /** Milliseconds from the start to the first 200 of `/healthz`. */
+  readonly readyMs: number;
+  /** Sends a CloudEvent; answers the status. */
+  send(event: object): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** Starts it and asks every millisecond whether it is ready. */
+export async function startProgram({ argv, env = {} }: Program): Promise<RunningProgram> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}/`;
+  const [file = '', ...args] = argv;
+  const begun = performance.now();
+  const child = spawn(file, args, {
+    env: { PATH: process.env['PATH'], PORT: String(port), ...env },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  while ((await statusOf(`${url}healthz`)) !== 200) {
+    if (child.exitCode !== null) throw new Error(`${argv.join(' ')} ended with ${child.exitCode}`);
+    await pause(1);
+  }
+  const readyMs = performance.now() - begun;
+  return { pid: child.pid ?? 0, url, readyMs, send: (event) => post(url, event), stop: () => stop(child) };
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  await ended;
+}
+
+/** 0 while nobody listens. */
+function statusOf(url: string): Promise<number> {
+  return new Promise((resolve) => {
+    const asked = request(url, { agent: false }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode ?? 0);
+    });
+    asked.on('error', () => resolve(0));
+    asked.end();
+  });
+}
+
+function post(url: string, event: object): Promise<number> {
+  const body = JSON.stringify({ specversion: '1.0', source: '/bench', ...event });
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/cloudevents+json', 'content-length': Buffer.byteLength(body) };
+    const asked = request(url, { method: 'POST', headers }, (answer) => {
+      answer.resume();
+      answer.on('end', () => resolve(answer.statusCode ?? 0));
+    });
+    asked.on('error', reject);
+    asked.end(body);
+  });
+}
+
+/** Memory of a process in MB: all that is resident, and what only it has written. */
+export function memoryOf(pid: number): { rss: number; private: number } {
+  const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]) / 1024;
+  return { rss: field('Rss'), private: field('Private_Dirty') };
+}
+
+/** Milliseconds of CPU that a process has used. */
+export function cpuOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
+  // Clock ticks of 10 ms; utime and stime are the 12th and 13th after the name.
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+export function descriptorsOf(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
+}

@@ -1,0 +1,79 @@
+/** Programs that are compared: nothing but `node:http`, a function as it is shipped, and the same function built naively. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build, type Plugin } from 'esbuild';
+import { buildFunctions } from '../../local/build.ts';
+import { startProgram, type Program } from './program.ts';
+
+const root = resolve(import.meta.dirname, '../..');
+/** Below the repository, so that packages are found. */
+const directory = join(root, '.local', 'bench');
+
+export const functionNames = ['schedule', 'backup', 'rotation', 'storage'] as const;
+export type FunctionName = (typeof functionNames)[number];
+
+/** Builds everything once. */
+export async function buildVariants(): Promise<void> {
+  mkdirSync(directory, { recursive: true });
+  await buildFunctions();
+  await Promise.all(functionNames.map(buildNaively));
+  writeFileSync(
+    join(directory, 'bare.cjs'),
+    `require('node:http').createServer((_, response) => response.end()).listen(Number(process.env.PORT));`,
+  );
+}
+
+export function bare(): Program {
+  return { argv: [process.execPath, join(directory, 'bare.cjs')] };
+}
+
+export function naive(name: FunctionName, kubeConfig: string): Program {
+  return { argv: [process.execPath, join(directory, `${name}.mjs`)], env: environment(kubeConfig) };
+}
+
+/** As in the image, but for its compile cache. */
+export function bundled(name: FunctionName, kubeConfig: string): Program {
+  return { argv: [process.execPath, join(root, 'dist', `${name}.cjs`)], env: environment(kubeConfig) };
+}
+
+/** As in the image. */
+export function shipped(name: FunctionName, kubeConfig: string): Program {
+  const program = bundled(name, kubeConfig);
+  return { ...program, env: { ...program.env, NODE_COMPILE_CACHE: join(directory, 'cache') } };
+}
+
+/** Fills the compile cache, as the build of the image does. */
+export async function warm(kubeConfig: string): Promise<void> {
+  for (const name of functionNames) await (await startProgram(shipped(name, kubeConfig))).stop();
+}
+
+function environment(kubeConfig: string): Record<string, string> {
+  const path = join(directory, 'kubeconfig');
+  writeFileSync(path, kubeConfig);
+  return { KUBECONFIG: path, NODE_ENV: 'production' };
+}
+
+/** Every package from `node_modules`, the Kubernetes client by its index. */
+async function buildNaively(name: FunctionName): Promise<void> {
+  await build({
+    absWorkingDir: root,
+    entryPoints: [join('functions', name, 'main.ts')],
+    outfile: join(directory, `${name}.mjs`),
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    loader: { '.sh': 'text' },
+    logLevel: 'warning',
+    plugins: [wholeClient],
+  });
+}
+
+const wholeClient: Plugin = {
+  name: 'whole-client',
+  setup(esbuild) {
+    const path = '@kubernetes/client-node';
+    esbuild.onResolve({ filter: new RegExp(`^${path}/dist/config.js$`) }, () => ({ path, external: true }));
+  },
+};
