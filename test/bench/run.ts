@@ -4,12 +4,15 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { benchActivation } from './activation.ts';
 import { benchColdStart, benchColdStartLimited } from './cold-start.ts';
+import { benchBurst, benchSoak } from './load.ts';
 import { textOf, type Table } from './table.ts';
 
 const benches: Readonly<Record<string, () => Promise<Table>>> = {
   activation: benchActivation,
   'cold-start': benchColdStart,
   'cold-start-250m': benchColdStartLimited,
+  burst: benchBurst,
+  soak: benchSoak,
 };
 
 interface Result extends Table {
