@@ -49,6 +49,8 @@ async function sweepManagers(effects: Effects, settle: Settle, { items, hint }: 
   for (const manager of managers) {
     await settleOne(effects, settle, manager);
     if (rotationOwed(manager)) await postHint(effects, hint, lookHint('rotation', manager, hint.tick));
+    const running = runningHint(manager, hint.tick);
+    if (running !== undefined) await postHint(effects, hint, running);
   }
   return managers.length;
 }
@@ -88,6 +90,23 @@ async function postHint(effects: Effects, hint: PageHint, event: OwnEvent): Prom
     if (!failure.is(error)) throw error;
     effects.log.warn('Look hint not accepted by the sink', { tick: hint.tick, id: event.id, error: error.message });
   }
+}
+
+/**
+ * Whoever deletes a running PgBackup leaves `conditions.backup` behind when the delete event is lost and wal-g ends before
+ * a probe finds it: nothing in the API server but this condition still names it, so it is asked for by that name.
+ */
+function runningHint(manager: PgManager, tick: string): OwnEvent | undefined {
+  const name = manager.status.conditions.backup?.running;
+  if (name === undefined) return undefined;
+  const hint = lookHint('backup', manager, tick);
+  const { namespace } = manager.metadata;
+  return {
+    ...hint,
+    source: path.backup(namespace, name),
+    subject: `pgbackup/${namespace}/${name}`,
+    data: { ...hint.data, name },
+  };
 }
 
 function lookHint(purpose: 'backup' | 'rotation', object: PgBackup | PgManager, tick: string): OwnEvent {

@@ -322,6 +322,23 @@ test('#38 a rotation that is owed is hinted at', async () => {
   assert.deepEqual(posted(at, 'pg.aidbox.look.v1'), ['tick-1/rotation/uid-pg-manager']);
 });
 
+test('#22 what a condition calls running is asked for by its name: it may have been deleted, and nobody was told', async () => {
+  const running = aManager().schedule(settled).condition('backup', { status: 'running', running: 'manual-1' }).object();
+  const at = world(slot - 60, [running]);
+  await sweep(at);
+  const hints = at.effects.sink.posted.filter(({ type }) => type === 'pg.aidbox.look.v1');
+  assert.deepEqual(
+    hints.map(({ data, extensions, id }) => ({ data, extensions, id })),
+    [
+      {
+        data: { namespace: 'shop', name: 'manual-1', purpose: 'backup', statefulSet: 'postgres' },
+        extensions: { pgpurpose: 'backup' },
+        id: 'tick-1/backup/uid-pg-manager',
+      },
+    ],
+  );
+});
+
 test('the sweep runs a slot whose tick was lost', async () => {
   const at = world(slot + 900, [aManager().schedule(settled).object()]);
   await sweep(at);

@@ -185,6 +185,19 @@ const runs: readonly HardCase[] = [
     },
   },
   {
+    numbers: [22],
+    name: 'the PgBackup is deleted in mid-run, its delete event is lost, and wal-g ends before the next probe',
+    // Begun after one probe, deleted two minutes later, ended by its deadline of 5 min before the next.
+    script: { manager: 60, lines: [[85_899, 'abandon', 0, 396]] },
+    want: ({ backups, manager }) => {
+      assert.equal(backups.length, 1);
+      assert.deepEqual(
+        [manager?.status.conditions.backup?.status, manager?.status.conditions.backup?.running],
+        ['ok', undefined],
+      );
+    },
+  },
+  {
     numbers: [23],
     name: 'wal-g waits for an archiving that never comes',
     script: { database: { exclusive: true }, lines: [[slot - 10, 'breakArchiving', 20_000, 1]] },

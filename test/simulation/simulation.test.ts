@@ -61,7 +61,9 @@ test(`random scenarios of at least ${wantedDays} days break no invariant and sho
     if (flight.violations.length > 0) failing.push(flight.seed);
     for (const sight of flight.seen) seen.set(sight, (seen.get(sight) ?? 0) + 1);
   });
-  context.diagnostic(`${seeds.length} seeds, ${Math.floor(days)} scenario-days`);
+  context.diagnostic(
+    `${seeds.length} seeds, ${Math.floor(days)} scenario-days, failing: ${failing.join(' ') || 'none'}`,
+  );
   for (const line of coverage(seen)) context.diagnostic(line);
   const [first] = failing;
   if (first !== undefined) assert.fail(await report(await shrink(createScenario(first))));
