@@ -45,12 +45,12 @@ const kinds = {
   },
   rival: (call: Call) => {
     const { world, database, action } = call;
-    world.api.create(managers(database), managerOf(database, `${call.manager}-rival`, action.number));
-    after(call, action.seconds, () => removeManager(call, `${call.manager}-rival`));
+    const name = `${call.manager}-rival`;
+    world.api.create(managers(database), managerOf(database, name, action.number, soon(call)));
+    after(call, 300 + action.seconds, () => removeManager(call, name));
   },
   changeAt: (call: Call) => editBackup(call, { at: atOf(call.action.number) }),
-  changeAtSoon: (call: Call) =>
-    editBackup(call, { at: atOf(call.world.scheduler.now() / 1000 + (call.action.number % 120) - 40) }),
+  changeAtSoon: (call: Call) => editBackup(call, { at: atOf(soon(call)) }),
   suspend: (call: Call) => {
     editBackup(call, { suspend: true });
     after(call, call.action.seconds, () => editBackup(call, { suspend: false }));
@@ -215,7 +215,12 @@ function backups({ namespace }: Database): string {
   return `/apis/aidbox.pg/v01/namespaces/${namespace}/pgbackups`;
 }
 
-function managerOf({ namespace, statefulSet }: Database, name: string, number: number): Plain {
+function managerOf(
+  { namespace, statefulSet }: Database,
+  name: string,
+  number: number,
+  at: number = secondOfDay(number),
+): Plain {
   return {
     apiVersion: 'aidbox.pg/v01',
     kind: 'PgManager',
@@ -224,7 +229,7 @@ function managerOf({ namespace, statefulSet }: Database, name: string, number: n
       selector: { name: statefulSet },
       backup: {
         numberToRetain: 1 + (number % 3),
-        at: atOf(secondOfDay(number)),
+        at: atOf(at),
         suspend: false,
         startingDeadlineSeconds: number % 5 === 0 ? 600 : 21_600,
         timeoutSeconds: [300, 3_600, 7_200][number % 3],
@@ -238,6 +243,11 @@ function managerOf({ namespace, statefulSet }: Database, name: string, number: n
 /** When the slot of a manager with this number is. */
 export function secondOfDay(number: number): number {
   return (number * 977) % day;
+}
+
+/** Within two minutes from now, or a moment ago. */
+function soon({ action, world }: Call): number {
+  return world.scheduler.now() / 1000 + (action.number % 120) - 40;
 }
 
 /** A time of day from any number of seconds. */

@@ -61,7 +61,7 @@ export interface ApiServer {
   /** False when it or the name is gone, or the name is another incarnation's. */
   remove(path: string, uid?: string): boolean;
   watch(listener: (change: Change) => void): void;
-  /** List tokens given until now answer 410. */
+  /** List tokens given until now, and the next one, answer 410: the history is compacted between two pages. */
   expireTokens(): void;
   /** Creations and server-side creations in this namespace are refused. */
   terminate(namespace: string): void;
@@ -214,7 +214,7 @@ export function createApiServer(scheduler: Scheduler, random: Random, seen: (tex
     },
     remove,
     watch: (listener) => void listeners.push(listener),
-    expireTokens: () => void (oldestToken = tokens),
+    expireTokens: () => void (oldestToken = tokens + 1),
     terminate: (namespace) => void terminating.add(namespace),
   };
 }

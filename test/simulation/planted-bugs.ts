@@ -41,13 +41,13 @@ export const plantedBugs: readonly PlantedBug[] = [
         file: 'functions/backup/announce.ts',
         from: `    {
       type: 'post',
-      events,
+      events: told.map((transition) => cloudEvent(backup, transition)),
       then: [
         applyBackupStatus(backup, { ...backup.status, announced: announced as 'started' | 'success' | 'error' }),`,
         to: `    applyBackupStatus(backup, { ...backup.status, announced: announced as 'started' | 'success' | 'error' }),
     {
       type: 'post',
-      events,
+      events: told.map((transition) => cloudEvent(backup, transition)),
       then: [`,
       },
     ],
@@ -212,9 +212,9 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
       {
         file: 'functions/schedule/gather.ts',
-        from: `    run === undefined
+        from: `    run === undefined || !afterConflict
       ? undefined`,
-        to: `    run !== 0
+        to: `    run !== 0 || !afterConflict
       ? undefined`,
       },
     ],
@@ -227,8 +227,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: 'functions/platform/apply.ts',
-        from: `  if (existing !== undefined && contains(existing, desired)) return 'applied';`,
-        to: `  return 'applied';`,
+        from: `  const desired = buildPingSource(timer);`,
+        to: `  if (timer.schedule !== '') return 'applied';
+  const desired = buildPingSource(timer);`,
       },
       {
         file: 'functions/schedule/sweep.ts',
@@ -316,8 +317,8 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
       {
         file: 'functions/backup/handler.ts',
-        from: `if (isFinished(found.data) && status.announced === status.state) {`,
-        to: `if (isFinished(found.data) && status.announced !== status.state) {`,
+        from: `if (isTold(found.data)) {`,
+        to: `if (!isTold(found.data)) {`,
       },
     ],
     breaks: [7],
