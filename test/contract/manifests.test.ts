@@ -221,6 +221,7 @@ describe('Triggers', () => {
     { event: { type: eventType.probePage }, wakes: ['storage'] },
     { event: { type: eventType.look, pgpurpose: 'backup' }, wakes: ['backup'] },
     { event: { type: eventType.look, pgpurpose: 'rotation' }, wakes: ['rotation'] },
+    { event: { type: eventType.wake }, wakes: ['backup'] },
     { event: { type: eventType.backupSucceeded }, wakes: ['rotation'] },
     { event: { type: eventType.backupStarted }, wakes: [] },
     { event: { type: eventType.backupFailed }, wakes: [] },

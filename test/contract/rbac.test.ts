@@ -68,6 +68,7 @@ test('everything that the functions do', async () => {
 
   rotationIsDeaf = true;
   await backUpUnderProbe('by-hand');
+  await restartDatabase();
   // Somebody took the timer of the rotation that is owed now: the rotation makes it anew, as soon as it hears.
   await shop.kubectl('delete', 'pingsource', '-n', 'shop', `aidboxops-rotation-${(await shop.pgm()).metadata.uid}`);
   rotationIsDeaf = false;
@@ -132,6 +133,16 @@ async function backUpUnderProbe(name: string): Promise<void> {
   await eventually(`${name} runs`, async () => (await shop.pgb(name))?.status.startTime);
   await shop.tick('probe');
   assert.equal((await shop.finished(name, 90)).status.state, 'success');
+}
+
+/** Another container than the one that the backup ran in: whoever works there next has to look for it. */
+async function restartDatabase(): Promise<void> {
+  const { containerId, pid } = shop.running();
+  process.kill(pid, 'SIGINT');
+  await eventually('another container', async () => {
+    const database = await shop.database({ env: slow });
+    return database.containerId === containerId ? undefined : database;
+  });
 }
 
 function untilUsed(grant: string): Promise<true> {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { PgManager } from '../../functions/domain/resources.ts';
+import { slotLead } from '../../functions/domain/timer.ts';
 import {
   assertAsPublished,
   postEvent,
@@ -95,8 +96,8 @@ test('an outage of thirty days: one late run, twenty-nine slots recorded as miss
 
 test('a changed time moves the timer and the next slot; an older cursor runs no slot again (#1)', async () => {
   const before = await backupNames();
-  // A slot that is due within five seconds may run at any look: this one is to be seen before that.
-  const slot = wholeSecond(Date.now() + 12_000);
+  // A slot that is due within nine seconds may be taken at any look: this one is to be seen before that.
+  const slot = wholeSecond(Date.now() + 16_000);
   await patch({ spec: { backup: { at: time(slot) } } });
   const manager = await eventually('the new time', async () => {
     const found = await shop.pgm();
@@ -122,7 +123,7 @@ test('a changed time moves the timer and the next slot; an older cursor runs no 
 });
 
 test("a person's object has the name of the slot: missed, said why, and no loop (#3)", async () => {
-  const slot = wholeSecond(Date.now() + 10_000);
+  const slot = wholeSecond(Date.now() + 16_000);
   await shop.backup(slotName(slot));
   await patch({ spec: { backup: { at: time(slot) } } });
   const missed = await announcedMissed(29 + 2 + 1);
@@ -416,9 +417,9 @@ function slotName(slot: number): string {
   return `pg-manager-backup-at-${rfc3339(slot).toLowerCase().replaceAll(':', '-')}`;
 }
 
-/** The schedule of a daily timer. */
+/** The schedule of the daily timer of a slot. */
 function cron(slot: number): string {
-  const moment = new Date(slot);
+  const moment = new Date(slot - slotLead * 1000);
   return `${moment.getUTCSeconds()} ${moment.getUTCMinutes()} ${moment.getUTCHours()} * * *`;
 }
 
