@@ -68,7 +68,15 @@ test('everything that the functions do', async () => {
 
   rotationIsDeaf = true;
   await backUpUnderProbe('by-hand');
-  await restartDatabase();
+  rotationIsDeaf = false;
+  await withoutPod(async () => {
+    await sweep(shop);
+    await untilUsed('rotation list pods');
+  });
+
+  rotationIsDeaf = true;
+  await shop.backup('next');
+  assert.equal((await shop.finished('next', 90)).status.state, 'success');
   // Somebody took the timer of the rotation that is owed now: the rotation makes it anew, as soon as it hears.
   await shop.kubectl('delete', 'pingsource', '-n', 'shop', `aidboxops-rotation-${(await shop.pgm()).metadata.uid}`);
   rotationIsDeaf = false;
@@ -135,14 +143,17 @@ async function backUpUnderProbe(name: string): Promise<void> {
   assert.equal((await shop.finished(name, 90)).status.state, 'success');
 }
 
-/** Another container than the one that the backup ran in: whoever works there next has to look for it. */
-async function restartDatabase(): Promise<void> {
-  const { containerId, pid } = shop.running();
-  process.kill(pid, 'SIGINT');
-  await eventually('another container', async () => {
-    const database = await shop.database({ env: slow });
-    return database.containerId === containerId ? undefined : database;
-  });
+/** Without its pod: whoever works there next has to look for another. */
+async function withoutPod(work: () => Promise<unknown>): Promise<void> {
+  await scale(0);
+  await eventually('no database', () => (shop.environment.databases().length === 0 ? true : undefined));
+  await work();
+  await scale(1);
+  await shop.database({ env: slow });
+}
+
+async function scale(replicas: number): Promise<void> {
+  await shop.kubectl('scale', 'statefulset', '-n', 'shop', 'postgres', `--replicas=${replicas}`);
 }
 
 function untilUsed(grant: string): Promise<true> {
