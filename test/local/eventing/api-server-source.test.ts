@@ -77,7 +77,8 @@ function line({ headers, data }: Received): string {
 test('without the right to watch it is not ready and says so', async () => {
   const manifest = source('all', { namespaceSelector: {} });
   await cluster.apply(manifest);
-  assert.equal(await cluster.untilReady(manifest, 'False'), 'NoSufficientPermissions');
+  // Before the first watch is answered it is only starting.
+  await until('the reason', async () => (await cluster.untilReady(manifest, 'False')) === 'NoSufficientPermissions');
   for (const role of grant()) await cluster.apply(role);
   await cluster.untilReady(manifest);
 });
