@@ -38,6 +38,14 @@ test('a real entry of ours with its WAL stored is proved', () => {
   assert.equal(proof.entry.systemIdentifier, '7711259327716174705', 'beyond 2^53, not rounded');
 });
 
+/** From segment 60 to 61 where a segment has 1 MiB. */
+const smallSegments = {
+  segmentSize: 1024 * 1024,
+  backups: detail
+    .replaceAll('000000010000000000000006', '000000010000000000000060')
+    .replace('"finish_lsn":100669816', '"finish_lsn":101711888'),
+};
+
 const verdicts: readonly (readonly [string, Partial<CatalogueAnswer>, string])[] = [
   ['an empty list of 3.0', { backups: '[]\n' }, 'absent'],
   ['a system identifier that differs in its last digit', { systemIdentifier: '7711259327716174704' }, 'foreign'],
@@ -75,6 +83,16 @@ const verdicts: readonly (readonly [string, Partial<CatalogueAnswer>, string])[]
   [
     'more segments waiting than are listed, some of those older',
     { ready: ['000000010000000000000005', '000000010000000000000007'], readyTotal: 20_001 },
+    'proved',
+  ],
+  [
+    'WAL that ends one segment of 1 MiB too early',
+    { ...smallSegments, wal: wal.replace('00000001000000000000000C', '000000010000000000000060') },
+    'walMissing',
+  ],
+  [
+    'all WAL in segments of 1 MiB',
+    { ...smallSegments, wal: wal.replace('00000001000000000000000C', '000000010000000000000061') },
     'proved',
   ],
   ['a later segment waiting to be archived', { ready: ['000000010000000000000007'], readyTotal: 1 }, 'proved'],
