@@ -1,6 +1,7 @@
 /** Caller of the in-pod runner (runner.sh): builds its argv, reads its answers. */
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import { defined } from '../domain/defined.ts';
 import type {
   CatalogueAnswer,
   Holder,
@@ -212,13 +213,6 @@ function lastLine(text: string): string {
 /** Terminal control characters have no meaning in a status field. */
 function printable(text: string): string {
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, ' ');
-}
-
-/** The entries that have a value: an optional property must be absent, not undefined. */
-function defined<T extends object>(entries: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
 }
 
 const Whole = z

@@ -6,7 +6,7 @@ import { knativeVersion, kubernetesFlags, kubernetesVersion } from './versions.t
 const kubernetesPrograms = ['kube-controller-manager', 'kube-proxy', 'kube-scheduler', 'kubelet'] as const;
 
 /** Program by name → Go package: folder `knative-cluster`. One module for all of them, so that they share one compilation. */
-const knativePackages = {
+export const knativePackages = {
   bridge: 'github.com/containernetworking/plugins/plugins/main/bridge',
   'host-local': 'github.com/containernetworking/plugins/plugins/ipam/host-local',
   loopback: 'github.com/containernetworking/plugins/plugins/main/loopback',

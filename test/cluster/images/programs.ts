@@ -1,6 +1,7 @@
 /** Images of one static program each: Knative, CoreDNS, the pause image. */
 import { chmodSync, copyFileSync, linkSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { knativePackages } from '../../../local/assets/cluster-recipes.ts';
 import { imagePrefix, pauseImage } from '../layout.ts';
 import type { Programs } from '../programs.ts';
 import type { Image } from './archive.ts';
@@ -8,24 +9,14 @@ import type { Image } from './archive.ts';
 /** User of images that need none. */
 const nonRoot = 65_532;
 
-/** Image by program; `ko://` references in Knative's manifests become these. */
-export const knativeImages = {
+/** Go package by program; `ko://` references to it in Knative's manifests become the program's image. */
+export const knativeImages: Readonly<Record<string, string>> = {
   apiserver_receive_adapter: 'knative.dev/eventing/cmd/apiserver_receive_adapter',
   mtping: 'knative.dev/eventing/cmd/mtping',
-  'eventing-broker-controller': 'knative.dev/eventing/cmd/mtchannel_broker',
-  'eventing-broker-filter': 'knative.dev/eventing/cmd/broker/filter',
-  'eventing-broker-ingress': 'knative.dev/eventing/cmd/broker/ingress',
-  'eventing-channel-controller': 'knative.dev/eventing/cmd/in_memory/channel_controller',
-  'eventing-channel-dispatcher': 'knative.dev/eventing/cmd/in_memory/channel_dispatcher',
-  'eventing-controller': 'knative.dev/eventing/cmd/controller',
-  'eventing-webhook': 'knative.dev/eventing/cmd/webhook',
-  kourier: 'knative.dev/net-kourier/cmd/kourier',
-  'serving-activator': 'knative.dev/serving/cmd/activator',
-  'serving-autoscaler': 'knative.dev/serving/cmd/autoscaler',
-  'serving-controller': 'knative.dev/serving/cmd/controller',
-  'serving-queue': 'knative.dev/serving/cmd/queue',
-  'serving-webhook': 'knative.dev/serving/cmd/webhook',
-} as const;
+  ...Object.fromEntries(
+    Object.entries(knativePackages).filter(([, goPackage]) => goPackage.startsWith('knative.dev/')),
+  ),
+};
 
 /** Tag of the image of a program; never `latest`, which a kubelet would want to pull. */
 export function programImage(name: string): string {
