@@ -22,6 +22,16 @@ export function lastStage(dockerfile: string): Instruction[] {
   return stage;
 }
 
+/** Patterns below /src that `COPY --from=build … ./` names; throws when the text has another form. */
+export function copiedFromBuild(text: string): string[] {
+  const [from, ...paths] = text.split(/\s+/);
+  const target = paths.pop();
+  const patterns = paths.map((path) => /^\/src\/(\S+)$/.exec(path)?.[1]);
+  if (from !== '--from=build' || target !== './' || patterns.length === 0 || patterns.includes(undefined))
+    throw new Error(`the image is made without an engine, and COPY is not understood: ${text}`);
+  return patterns.filter((pattern) => pattern !== undefined);
+}
+
 const known = new Set(['WORKDIR', 'COPY', 'ENV', 'RUN', 'USER']);
 
 function instruction(line: string): Instruction {

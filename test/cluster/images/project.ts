@@ -1,14 +1,14 @@
 /** The image of this project, by the steps of its Dockerfile. */
 import { execFile } from 'node:child_process';
-import { globSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { buildFunctions } from '../../../local/build.ts';
 import { projectImage, upgradeTag } from '../layout.ts';
 import type { Image, ImageConfig } from './archive.ts';
 import { debianPath } from './debian.ts';
-import { lastStage, type Instruction } from './dockerfile.ts';
+import { copiedFromBuild, lastStage, type Instruction } from './dockerfile.ts';
 import { placeFile } from './programs.ts';
 
 const repository = resolve(import.meta.dirname, '../../..');
@@ -27,9 +27,8 @@ export async function makeProjectImage(dir: string, debian: string): Promise<Ima
   rmSync(layer, { recursive: true, force: true });
   mkdirSync(layer, { recursive: true });
   placeFile(nodeProgram(), join(nodeLayer, 'usr/local/bin/node'));
-  await buildFunctions();
 
-  const place: Place = { dir, layer, lower: [nodeLayer, debian] };
+  const place: Place = { dir, layer, source: await build(dir), lower: [nodeLayer, debian] };
   let stage: Stage = { workingDir: '/', user: '0:0', env: { PATH: debianPath } };
   for (const each of lastStage(readFileSync(join(repository, 'Dockerfile'), 'utf8'))) {
     stage = await carryOut(place, stage, each);
@@ -50,6 +49,7 @@ function nodeProgram(): string {
 interface Place {
   readonly dir: string;
   readonly layer: string;
+  readonly source: string;
   readonly lower: readonly string[];
 }
 
@@ -63,7 +63,7 @@ async function carryOut(place: Place, stage: Stage, { name, text }: Instruction)
     case 'USER':
       return { ...stage, user: text };
     case 'COPY':
-      copyBundles(place, stage, text);
+      copy(place, stage, text);
       return stage;
     default:
       await runInside(place, stage, text);
@@ -75,13 +75,22 @@ function variables(text: string): Record<string, string> {
   return Object.fromEntries(text.split(/\s+/).map((pair) => pair.split('=', 2) as [string, string]));
 }
 
-/** What the first stage has below /src is the working tree here, built by the same command. */
-function copyBundles({ layer }: Place, { workingDir }: Stage, text: string): void {
-  const [, pattern] = /^--from=build \/src\/(\S+) \.\/$/.exec(text) ?? [];
-  const files = pattern === undefined ? [] : globSync(pattern, { cwd: repository });
-  if (files.length === 0) throw new Error(`COPY ${text}: nothing to copy`);
-  for (const file of files) {
-    placeFile(join(repository, file), join(layer, workingDir, file.split('/').at(-1) ?? ''));
+/** Makes what the first stage of the Dockerfile leaves below /src, by the same commands; returns the directory. */
+async function build(dir: string): Promise<string> {
+  const source = join(dir, 'src');
+  await buildFunctions();
+  for (const path of globSync('dist/*.cjs', { cwd: repository })) placeFile(join(repository, path), join(source, path));
+  const sbom = ['sbom', '--omit=dev', '--sbom-format=cyclonedx'];
+  const { stdout } = await promisify(execFile)('npm', sbom, { cwd: repository, maxBuffer: 1 << 26 });
+  writeFileSync(join(source, 'sbom.cdx.json'), stdout);
+  return source;
+}
+
+function copy({ layer, source }: Place, { workingDir }: Stage, text: string): void {
+  for (const pattern of copiedFromBuild(text)) {
+    const files = globSync(pattern, { cwd: source });
+    if (files.length === 0) throw new Error(`COPY ${text}: there is no ${pattern}`);
+    for (const file of files) placeFile(join(source, file), join(layer, workingDir, basename(file)));
   }
 }
 
