@@ -1,12 +1,12 @@
 /** Parts are killed in mid-backup: afterwards everything has ended as promised, once. Our own cluster only. */
 import assert from 'node:assert/strict';
-import { before, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { eventually } from '../../support/eventually.ts';
-import { timeOfDay, type Objects, type Place } from '../../support/objects.ts';
+import { timeOfDay } from '../../support/objects.ts';
 import { startDatabase, type Database } from './database.ts';
 import { tick } from './events.ts';
 import { killAll } from './kill.ts';
-import { kubectl, openNamespace } from './target.ts';
+import { kubectl, openNamespace, type Shop } from './target.ts';
 
 /** Parts that may be killed at any time, and how their command lines begin. */
 const parts = [
@@ -21,13 +21,14 @@ const parts = [
 ] as const;
 
 describe('chaos', () => {
-  let shop: Place & Objects;
+  let shop: Shop;
   let database: Database;
 
   before(async () => {
     shop = await openNamespace('chaos');
     database = await startDatabase(shop, { env: { WALG_DISK_RATE_LIMIT: String(1024 * 1024) } });
   });
+  after(() => shop.close());
 
   for (const [index, { name, pattern }] of parts.entries()) {
     test(`${name} killed in mid-backup: one success, stored once, told once`, async () => {

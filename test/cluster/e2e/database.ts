@@ -98,10 +98,11 @@ function statefulSet(namespace: string, shape: DatabaseShape): object {
               volumeMounts: mounts,
               readinessProbe: {
                 exec: { command: ['psql', '-XAtq', '-h', '127.0.0.1', '-c', 'select 1'] },
-                periodSeconds: 1,
+                // Each probe starts a program in the container: a dozen databases, probed each second, fill a core.
+                periodSeconds: 3,
                 // On a busy machine a second is short for a program to start; a pod that is not ready is not probed.
                 timeoutSeconds: 10,
-                failureThreshold: 3,
+                failureThreshold: 2,
               },
             },
           ],

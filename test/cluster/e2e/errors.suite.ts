@@ -1,21 +1,21 @@
 /** Each kind of error, provoked for real: said in words and as a Warning, and how things go on afterwards. */
 import assert from 'node:assert/strict';
-import { before, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import type { PgBackup } from '../../../functions/domain/resources.ts';
 import { eventually } from '../../support/eventually.ts';
-import type { Objects, Place } from '../../support/objects.ts';
 import { databaseIn, startDatabase } from './database.ts';
 import { tick } from './events.ts';
-import { kubectl, openNamespace, target } from './target.ts';
+import { kubectl, openNamespace, target, type Shop } from './target.ts';
 
 /** A new database has about 25 MB: at this rate its backup takes longer than anything that a test does meanwhile. */
 const slow = { WALG_DISK_RATE_LIMIT: String(1024 * 1024) };
 
 describe('errors', () => {
-  let shop: Place & Objects;
+  let shop: Shop;
   before(async () => {
     shop = await openNamespace('errors');
   });
+  after(() => shop.close());
 
   async function assertFailed(name: string, kind: string, message: RegExp, seconds = 120): Promise<PgBackup> {
     const backup = await shop.finished(name, seconds);

@@ -8,8 +8,9 @@ import { follow } from './install.ts';
 import { kubectl, openNamespace } from './target.ts';
 
 describe('a Trigger of your own', () => {
-  test("README's example prints the success of a backup, and its data is as its schema says", async () => {
+  test("README's example prints the success of a backup, and its data is as its schema says", async (context) => {
     const shop = await openNamespace('events');
+    context.after(() => shop.close());
     await startDatabase(shop);
     await follow('event-log');
     await kubectl(

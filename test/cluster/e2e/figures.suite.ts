@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { eventually } from '../../support/eventually.ts';
-import { timeOfDay, type Objects, type Place } from '../../support/objects.ts';
+import { timeOfDay } from '../../support/objects.ts';
 import { startDatabase, type Database } from './database.ts';
 import { functionNames, watchReplicas, type ReplicaWatch } from './replicas.ts';
-import { kubectl, openNamespace } from './target.ts';
+import { kubectl, openNamespace, type Shop } from './target.ts';
 
 describe('figures', () => {
-  let shop: Place & Objects;
+  let shop: Shop;
   let database: Database;
   let replicas: ReplicaWatch;
 
@@ -20,7 +20,10 @@ describe('figures', () => {
     const row = 'select n, repeat(md5(random()::text || n), 8) as text from generate_series(1, 340000) n';
     await database.sql(`create table bulk as ${row}; checkpoint`);
   });
-  after(() => replicas.close());
+  after(async () => {
+    replicas.close();
+    await shop.close();
+  });
 
   test('one backup day: a slot from zero, its rotation, and scale-down', async (context) => {
     await untilAllAtZero(replicas);

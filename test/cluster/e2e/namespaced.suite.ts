@@ -1,15 +1,15 @@
 /** The overlay for one namespace: the main job with Roles there and nowhere else. Needs a cluster without an installation. */
 import assert from 'node:assert/strict';
-import { before, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { eventually } from '../../support/eventually.ts';
-import { timeOfDay, type Objects, type Place } from '../../support/objects.ts';
+import { timeOfDay } from '../../support/objects.ts';
 import { startDatabase, type Database } from './database.ts';
 import { follow, setImage } from './install.ts';
 import { functionNames } from './replicas.ts';
-import { kubectl, openNamespace, target } from './target.ts';
+import { kubectl, openNamespace, target, type Shop } from './target.ts';
 
 describe('the overlay for one namespace', () => {
-  let shop: Place & Objects;
+  let shop: Shop;
   let database: Database;
 
   before(async () => {
@@ -21,6 +21,7 @@ describe('the overlay for one namespace', () => {
     await kubectl('wait', '-n', 'aidboxops', kinds, '--all', '--for=condition=Ready', '--timeout=180s');
     database = await startDatabase(shop);
   });
+  after(() => shop.close());
 
   test('rights are given there and nowhere else', async () => {
     assert.doesNotMatch(await kubectl('get', 'clusterrolebindings', '-o', 'name'), /aidboxops-/);

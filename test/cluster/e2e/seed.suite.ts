@@ -3,16 +3,16 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { assertBackupReads, assertManagerReads } from '../../support/describe.ts';
 import { eventually } from '../../support/eventually.ts';
-import { timeOfDay, type Objects, type Place } from '../../support/objects.ts';
+import { timeOfDay } from '../../support/objects.ts';
 import { startDatabase, type Database } from './database.ts';
 import { functionNames, watchReplicas, type ReplicaWatch } from './replicas.ts';
 import { askRestored } from './restored.ts';
-import { kubectl, openNamespace } from './target.ts';
+import { kubectl, openNamespace, type Shop } from './target.ts';
 
 const everyRow = "select count(*), md5(string_agg(n || code, ',' order by n)) from orders";
 
 describe('the main job', () => {
-  let shop: Place & Objects;
+  let shop: Shop;
   let database: Database;
   let replicas: ReplicaWatch;
   let slotBackup = '';
@@ -25,7 +25,10 @@ describe('the main job', () => {
     database = await startDatabase(shop);
     await database.sql('create table orders as select n, md5(n::text) as code from generate_series(1, 5000) n');
   });
-  after(() => replicas.close());
+  after(async () => {
+    replicas.close();
+    await shop.close();
+  });
 
   test('a slot a minute ahead makes a PgBackup of its name, and wal-g runs in the pod', async () => {
     const at = timeOfDay(60);

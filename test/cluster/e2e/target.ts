@@ -43,10 +43,19 @@ export async function applyAs(user: string, object: object): Promise<void> {
 }
 
 /** Makes a namespace and gives what can be done in it. */
-export async function openNamespace(namespace: string): Promise<Place & Objects> {
+export async function openNamespace(namespace: string): Promise<Shop> {
   await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
   const place = { namespace, kubectl, apply };
-  return { ...place, ...objectsIn(place) };
+  const close = async (): Promise<void> => {
+    await kubectl('delete', 'namespace', namespace, '--wait=false');
+  };
+  return { ...place, ...objectsIn(place), close };
+}
+
+/** A namespace with its objects. */
+export interface Shop extends Place, Objects {
+  /** Removes it with all that runs in it, so that it takes nothing from what comes later. */
+  close(): Promise<void>;
 }
 
 /** Where the copies of manifests are that an installation changes. */

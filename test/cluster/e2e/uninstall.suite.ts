@@ -7,8 +7,9 @@ import { follow } from './install.ts';
 import { kubectl, openNamespace } from './target.ts';
 
 describe('uninstall', () => {
-  test('functions, access and timers go; PgManagers, PgBackups, databases and stored backups stay', async () => {
+  test('functions, access and timers go; PgManagers, PgBackups, databases and stored backups stay', async (context) => {
     const shop = await openNamespace('uninstall');
+    context.after(() => shop.close());
     const database = await startDatabase(shop);
     await shop.manager();
     await shop.backup('kept');

@@ -9,8 +9,9 @@ import { follow, setImage } from './install.ts';
 import { kubectl, openNamespace, target } from './target.ts';
 
 describe('upgrade', () => {
-  test('the run ends with success, once, and timers are there after one sweep', async () => {
+  test('the run ends with success, once, and timers are there after one sweep', async (context) => {
     const shop = await openNamespace('upgrade');
+    context.after(() => shop.close());
     const database = await startDatabase(shop, { env: { WALG_DISK_RATE_LIMIT: String(1024 * 1024) } });
     await shop.manager();
     await shop.backup('across');
