@@ -1,6 +1,6 @@
 /** Whether a cluster can run on this machine, and the Debian packages that it takes. */
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFile, spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
 import { promisify } from 'node:util';
 import { onPath } from '../../local/assets/path.ts';
 import type { Progress } from '../../local/progress.ts';
@@ -22,19 +22,45 @@ const packageOf: Readonly<Record<string, string>> = {
   tar: 'tar',
 };
 
+/** What a machine must be and have, each with what to say when it is not so. */
+const needs: readonly { readonly fulfilled: () => boolean; readonly otherwise: string }[] = [
+  {
+    fulfilled: () => process.platform === 'linux',
+    otherwise: 'this is not Linux: namespaces and cgroups are needed',
+  },
+  {
+    fulfilled: () => process.getuid?.() === 0,
+    otherwise: 'not root: run it with sudo, or in a virtual machine or container as root',
+  },
+  {
+    fulfilled: () => onPath('go') !== undefined,
+    otherwise: 'Go ≥ 1.24 is missing: Kubernetes and Knative are built from their modules',
+  },
+  {
+    fulfilled: () => onPath('gcc') !== undefined,
+    otherwise: 'gcc is missing: wal-g needs it (apt-get install gcc libc6-dev)',
+  },
+  {
+    fulfilled: () => onPath('python3') !== undefined,
+    otherwise: 'python3 with pip is missing: Envoy comes from a Python package',
+  },
+  {
+    fulfilled: () => isWritable('/sys/fs/cgroup'),
+    otherwise: 'no cgroups can be made below /sys/fs/cgroup: a container must be privileged',
+  },
+  {
+    fulfilled: canUnshare,
+    otherwise: 'no namespaces can be made (unshare --mount --net --pid): a container must be privileged',
+  },
+  {
+    fulfilled: () => missingPrograms().length === 0 || onPath('apt-get') !== undefined,
+    otherwise: `programs are missing, and there is no apt-get to install them: ${Object.keys(packageOf).join(', ')}`,
+  },
+];
+
 /** Why no cluster can run here, one reason a line; empty when one can. */
 export function obstacles(): string[] {
-  const found: string[] = [];
-  if (process.platform !== 'linux') found.push('this is not Linux: namespaces and cgroups are needed');
-  if (process.getuid?.() !== 0) found.push('not root: run it with sudo, or in a virtual machine or container as root');
-  if (onPath('go') === undefined)
-    found.push('Go ≥ 1.24 is missing: Kubernetes and Knative are built from their modules');
-  if (onPath('gcc') === undefined) found.push('gcc is missing: wal-g needs it (apt-get install gcc libc6-dev)');
-  if (onPath('python3') === undefined) found.push('python3 with pip is missing: Envoy comes from a Python package');
-  if (!existsSync('/sys/fs/cgroup')) found.push('no cgroups below /sys/fs/cgroup');
-  const absent = missingPrograms();
-  if (absent.length > 0 && onPath('apt-get') === undefined) found.push(`install ${absent.join(', ')}`);
-  return found;
+  return needs.filter(({ fulfilled }) => !fulfilled()).map(({ otherwise }) => otherwise);
 }
 
 /** Installs what is missing. */
@@ -53,6 +79,19 @@ export async function installPackages(progress: Progress): Promise<void> {
     part.failed(`could not be installed; install them yourself: apt-get install ${packages.join(' ')}`);
     throw error;
   }
+}
+
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function canUnshare(): boolean {
+  return spawnSync('unshare', ['--mount', '--net', '--pid', '--fork', 'true']).status === 0;
 }
 
 function missingPrograms(): string[] {

@@ -7,7 +7,7 @@ import { bringDown, settingsPath } from './down.ts';
 import { getImageParts, importImages } from './images/import.ts';
 import { installKnative } from './knative/install.ts';
 import { clusterDir, kubeConfigPath, storageDir } from './layout.ts';
-import { installPackages, obstacles } from './machine.ts';
+import { installPackages } from './machine.ts';
 import { isLinked } from './node/network.ts';
 import { rememberSettings } from './node/kernel.ts';
 import { startNode, untilNodeReady } from './node/start.ts';
@@ -16,8 +16,6 @@ import { getPrograms } from './programs.ts';
 /** Everything is fetched and built before anything is started. */
 export async function bringUp(progress: Progress): Promise<void> {
   const begun = performance.now();
-  const reasons = obstacles();
-  if (reasons.length > 0) throw new Error(`no cluster can run here:\n${reasons.map((one) => `  - ${one}`).join('\n')}`);
   await installPackages(progress);
   const built = await getPrograms(progress);
   if (await isUp(built.programs.kubectl)) {
