@@ -3,48 +3,25 @@
  * answers. Names, uids and versions differ, so answers are compared by what a caller decides from.
  */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { KubeConfig } from '@kubernetes/client-node';
-import { parse } from 'yaml';
 import { failure } from '../../functions/domain/failures.ts';
-import { createKube, type Kube } from '../../functions/platform/kube.ts';
+import type { Kube } from '../../functions/platform/kube.ts';
 import { aBackup, aManager, slot } from '../support/builders.ts';
-import { startApiServer, type ApiServer } from '../support/api-server.ts';
-import { eventually } from '../support/eventually.ts';
+import { serveKinds, type ServedKinds } from '../support/definitions.ts';
 import { createFakeKube } from '../support/fake-kube.ts';
 
-const dir = mkdtempSync(join(tmpdir(), 'aidboxops-fake-kube-'));
 const managers = '/apis/aidbox.pg/v01/namespaces/shop/pgmanagers';
 const backups = '/apis/aidbox.pg/v01/namespaces/shop/pgbackups';
-let server: ApiServer;
-let real: Kube;
+let served: ServedKinds;
 
 before(async () => {
-  server = await startApiServer({ dir });
-  const config = new KubeConfig();
-  config.loadFromFile(server.kubeconfig);
-  real = createKube(config);
-  const crds = join(import.meta.dirname, '../../crds');
-  for (const file of readdirSync(crds).filter((name) => name !== 'kustomization.yaml')) {
-    const crd = parse(readFileSync(join(crds, file), 'utf8')) as object;
-    await real.create('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', crd);
-  }
-  await real.create('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
-  await eventually('the CRDs are served', async () => {
-    await real.list(managers);
-    await real.list(backups);
-    return true;
-  });
+  served = await serveKinds(mkdtempSync(join(tmpdir(), 'aidboxops-fake-kube-')), ['shop']);
 });
 
-after(async () => {
-  (real as Kube | undefined)?.close();
-  await (server as ApiServer | undefined)?.stop();
-  rmSync(dir, { recursive: true, force: true });
-});
+after(() => (served as ServedKinds | undefined)?.close());
 
 /** What a caller can tell from a call: its value without what is chance, or the kind of its failure. */
 async function told(call: Promise<unknown>): Promise<unknown> {
@@ -184,7 +161,7 @@ const script: readonly (readonly [name: string, step: (kube: Kube) => Promise<un
 test('the API server in memory answers as a real one', async (context) => {
   const fake = createFakeKube(slot);
   for (const [name, step] of script) {
-    const want = await told(step(real));
+    const want = await told(step(served.kube));
     const got = await told(step(fake));
     await context.test(name, () => assert.deepEqual(got, want));
   }
