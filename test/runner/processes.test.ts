@@ -1,4 +1,4 @@
-/** Lock, launch, process shape and stop, with a wal-g that does as it is told (see `obedient`). */
+/** Lock, launch, process shape and stop, with a wal-g that does as it is told (see scene.ts). */
 import assert from 'node:assert/strict';
 import {
   existsSync,
@@ -12,97 +12,16 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type {
-  Identity,
-  Inspection,
-  RunReport,
-  StartAnswer,
-  StartRequest,
-  StopAnswer,
-} from '../../functions/domain/remote-run.ts';
-import { createRunner, type RunnerResult } from '../../functions/platform/runner.ts';
-import { createPod, give, isRoot, kill, owner, type Pod, processesOf, shells, target, until } from './pod.ts';
-
-/**
- * Writes each call to `calls`, then runs what the test has put into `behave`. $PGHOST is the pod's directory. No
- * children: what is signalled is what works.
- */
-const obedient = `echo "$*" >>"$PGHOST/calls"
-[ "$1" != backup-list ] || { cat "$PGHOST/list"; exit "$(cat "$PGHOST/list-code")"; }
-. "$PGHOST/behave"
-`;
-const hang = 'read -r _ <"$PGHOST/hang"';
-
-interface Scene {
-  readonly pod: Pod;
-  behave(script: string): void;
-  calls(): string[];
-  identity(): Promise<Identity>;
-  inspect(id?: string, kind?: 'backup' | 'rotation'): Promise<Inspection>;
-  look(id: string, kind?: 'backup' | 'rotation'): Promise<RunReport>;
-  request(id: string, changes?: Partial<StartRequest>): Promise<StartRequest>;
-  start(id: string, changes?: Partial<StartRequest>): Promise<StartAnswer>;
-  stop(id: string, dir?: string): Promise<StopAnswer>;
-  exited(id: string, kind?: 'backup' | 'rotation'): Promise<RunReport>;
-  pidOf(id: string, of: 'runner' | 'guard' | 'pid'): Promise<number>;
-  /** Everything of all runs is gone, so that the lock is free. */
-  quiet(): Promise<void>;
-}
-
-function value<T>(result: RunnerResult<T>): T {
-  assert.ok(result.ok, JSON.stringify(result));
-  return result.value;
-}
-
-function scene(pod: Pod): Scene {
-  const file = (name: string): string => join(pod.root, name);
-  const self: Scene = {
-    pod,
-    behave: (script) => writeFileSync(file('behave'), script),
-    calls: () => (existsSync(file('calls')) ? readFileSync(file('calls'), 'utf8').trim().split('\n') : []),
-    identity: async () => (await self.inspect()).identity,
-    inspect: async (id, kind = 'backup') =>
-      value(await pod.runner.inspect(target, id === undefined ? { dir: pod.dir } : { dir: pod.dir, id, kind })),
-    async look(id, kind) {
-      const { run } = await self.inspect(id, kind);
-      assert.ok(run !== undefined);
-      return run;
-    },
-    async request(id, changes = {}) {
-      const { identity, podTime } = await self.inspect();
-      const common = { id, dir: pod.dir, identity, notAfter: podTime + 30, timeoutSeconds: 60 };
-      return { ...common, kind: 'backup', name: `name-${id}`, userData: '{"a":"b c"}', ...changes } as StartRequest;
-    },
-    start: async (id, changes) => value(await pod.runner.start(target, await self.request(id, changes))),
-    stop: async (id, dir = pod.dir) => value(await pod.runner.stop(target, { id, kind: 'backup', dir })),
-    async exited(id, kind) {
-      await until(`run ${id} has an exit code`, async () => (await self.look(id, kind)).state === 'exited');
-      return self.look(id, kind);
-    },
-    async pidOf(id, of) {
-      const path = join(pod.dir, '.run', id, of);
-      await until(`${path} is there`, () => Promise.resolve(existsSync(path)));
-      return Number(readFileSync(path, 'utf8').split(' ')[0]);
-    },
-    quiet: () => until('all processes of the pod are gone', () => Promise.resolve(processesOf(pod.root).length === 0)),
-  };
-  return self;
-}
+import type { StartRequest } from '../../functions/domain/remote-run.ts';
+import { createRunner } from '../../functions/platform/runner.ts';
+import { give, isRoot, kill, owner, type Pod, shells, target, until } from './pod.ts';
+import { createScene, hang, type Scene, value } from './scene.ts';
 
 describe('the runner', { concurrency: true }, () => {
   for (const shell of shells) {
     describe(`under ${shell}`, { concurrency: false }, () => {
       let the: Scene;
-      before(async () => {
-        const pod = await createPod({ shell });
-        pod.fakeWalg(obedient);
-        the = scene(pod);
-        writeFileSync(join(pod.root, 'list'), '');
-        writeFileSync(join(pod.root, 'list-code'), '0\n');
-        // A FIFO that nobody writes to: whoever reads it hangs without a child and without using the processor.
-        const made = await pod.exec(target, ['mkfifo', join(pod.root, 'hang')], { timeoutMs: 5_000 });
-        assert.equal(made.kind, 'done');
-      });
+      before(async () => (the = await createScene(shell)));
       after(() => the.pod.remove());
 
       test('a backup runs once, detached, with data directory, user data and a log file that its name links to', async () => {
@@ -347,13 +266,13 @@ describe('the runner', { concurrency: true }, () => {
         await the.quiet();
       });
 
-      test('a log of 20 MB is answered as whole lines of its head and tail', async () => {
+      test('50 MB of stderr are answered as whole lines of their head and tail', async () => {
         the.behave(`echo 'panic: first' >&2
-        yes 'INFO: 2026/11/23 17:02:56.757496 some line of a long log' | head -n 400000
+        yes 'INFO: 2026/11/23 17:02:56.757496 some line of a long log' | head -n 900000 >&2
         echo 'ERROR: last'; exit 1`);
         await the.start('big');
         const { log, firstError, lastError } = await the.exited('big');
-        assert.ok(log.bytes > 20_000_000, String(log.bytes));
+        assert.ok(log.bytes > 50_000_000, String(log.bytes));
         assert.ok(log.head.length > 8_000 && log.head.length <= 8_192, String(log.head.length));
         assert.ok(log.tail.length > 24_000 && log.tail.length <= 24_576, String(log.tail.length));
         const line = /^(panic: first|ERROR: last|INFO: .* some line of a long log)$/;
