@@ -4,12 +4,13 @@
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { Exec } from '../../functions/platform/exec.ts';
 import { createRunner, type Runner } from '../../functions/platform/runner.ts';
-import { createPod, isRoot, type Pod, postgresBin, target, until } from './pod.ts';
+import { createPod, isRoot, owner, type Pod, postgresBin, target, until } from './pod.ts';
 
 const crashed = /terminating any other active server processes|exited with exit code (?!0\b|1\b)|terminated by signal/;
 
@@ -130,6 +131,34 @@ describe('PostgreSQL as PID 1', { concurrency: true }, () => {
         await start('walg', hang);
         await killIn('walg', 'pid');
         assert.equal(await ended('walg'), 137);
+        assert.doesNotMatch(serverLog(), crashed);
+      });
+
+      test('a run that PostgreSQL has adopted may end with 0, 1, 2 or by KILL: a session stays the same', async () => {
+        const session = spawn('psql', ['-XAtqw', '-d', 'postgres'], {
+          env: pod.env,
+          ...owner,
+          cwd: '/',
+          stdio: 'pipe',
+        });
+        async function backend(): Promise<string> {
+          session.stdin.write('select pg_backend_pid();\n');
+          const [answer] = (await once(session.stdout, 'data')) as [Buffer];
+          return answer.toString().trim();
+        }
+        const mine = await backend();
+        assert.match(mine, /^\d+$/);
+        for (const code of [0, 1, 2, 137]) {
+          const id = `adopted-${code}`;
+          await start(id, `until [ -e "$PGHOST/${id}" ]; do sleep 0.1; done; exit ${code}`);
+          anchorOf(id)?.kill('SIGKILL');
+          await killIn(id, 'runner');
+          if (code === 137) await killIn(id, 'pid');
+          else writeFileSync(join(pod.root, id), '');
+          assert.equal(await ended(id), code);
+        }
+        assert.equal(await backend(), mine);
+        session.stdin.end();
         assert.doesNotMatch(serverLog(), crashed);
       });
 
