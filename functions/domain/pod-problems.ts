@@ -17,6 +17,11 @@ export function obstacleProblem(pod: string, obstacle: PodObstacle, directory: s
         kind: 'NoPodAccess',
         text: `${/^uid \d+/.exec(obstacle.detail)?.[0] ?? 'the database user'} cannot create ${directory} in ${pod}. Mount a volume there or set spec.backup.directory.`,
       };
+    case 'DirectoryFull':
+      return {
+        kind: 'NoPodAccess',
+        text: `no space is left in ${directory} of ${pod}. Make room there or set spec.backup.directory.`,
+      };
     case 'WrongUser':
       return {
         kind: 'NoPodAccess',

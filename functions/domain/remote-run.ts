@@ -57,6 +57,7 @@ export interface RunReport {
 export type PodObstacle =
   | { readonly kind: 'WrongUser'; readonly detail: string }
   | { readonly kind: 'DirectoryNotCreatable'; readonly detail: string }
+  | { readonly kind: 'DirectoryFull'; readonly detail: string }
   | { readonly kind: 'NoWalg'; readonly detail: string }
   | { readonly kind: 'NoDataDirectory'; readonly detail: string }
   | { readonly kind: 'MissingTool'; readonly detail: string };

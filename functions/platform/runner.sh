@@ -144,8 +144,12 @@ need_tools() {
 
 need_directory() {
   [ -n "$dir" ] && [ "$cmd" != prune ] || return
-  { mkdir -p "$dir/.run" && [ -w "$dir" ] && [ -w "$dir/.run" ]; } 2>/dev/null ||
-    obstacle="DirectoryNotCreatable uid $uid may not create or write $dir"
+  obstacle="DirectoryNotCreatable uid $uid may not create or write $dir"
+  { mkdir -p "$dir/.run" && [ -w "$dir" ] && [ -w "$dir/.run" ]; } 2>/dev/null || return
+  # Only what is written shows whether there is room. Under a name of our own: others look at the same time.
+  obstacle="DirectoryFull no space left in $dir"
+  { printf x >"$run.$$"; } 2>/dev/null && obstacle=
+  rm -f "$run.$$"
 }
 
 owner_of_data
@@ -260,7 +264,7 @@ start() {
   allowed || refuse "$reason" "$detail"
   take_lock
   if [ -e "$run/pid" ]; then
-    [ -e "$run/exit" ] || refuse died 'an earlier attempt of this run left no exit code'
+    [ -e "$run/exit" ] || refuse died 'an earlier attempt left no exit code'
     ours
     finish
   fi
@@ -289,7 +293,7 @@ outlive() {
   while kill -0 "$1" 2>/dev/null; do wait "$1"; done
 }
 
-run_child() {
+child() {
   trap : HUP INT TERM
   sign "$run/runner"
   put "$run/format" 1
@@ -339,6 +343,8 @@ rotate() {
 guard() {
   trap : HUP INT TERM PIPE
   sign "$run/guard"
+  # The exit code has its room from the beginning, and is written into it: a log that fills the disk must not cost it.
+  printf %60s '' >"$run/exit.tmp"
   put "$run/started" "$(now)"
   uptime_cs
   begun=$value
@@ -347,7 +353,7 @@ guard() {
   uptime_cs
   hit=0
   [ $((value - begun)) -lt $((limit * 100)) ] || hit=1
-  put "$run/exit" "$code $(now) $hit"
+  echo "$code $(now) $hit" 1<>"$run/exit.tmp" && mv -f "$run/exit.tmp" "$run/exit"
   exit 0
 }
 
@@ -656,14 +662,20 @@ prune_run() {
   [ -d "$run" ] || say pruned "$id"
 } 2>/dev/null
 
-#@ *
+#@ start
 case $cmd in
   start) start "$@" ;;
-  run) run_child "$@" ;;
+  run) child "$@" ;;
   walg) walg ;;
-  inspect) inspect ;;
-  catalogue) catalogue ;;
-  stop) stop ;;
-  probe) probe ;;
-  prune) prune "$@" ;;
 esac
+
+#@ inspect
+[ "$cmd" != inspect ] || inspect
+#@ catalogue
+[ "$cmd" != catalogue ] || catalogue
+#@ stop
+[ "$cmd" != stop ] || stop
+#@ probe
+[ "$cmd" != probe ] || probe
+#@ prune
+[ "$cmd" != prune ] || prune "$@"

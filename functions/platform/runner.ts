@@ -248,7 +248,14 @@ const HolderField = z
     return id === undefined ? 'unknown' : { id, kind: kind as RunKind };
   });
 
-const obstacleKinds = ['WrongUser', 'DirectoryNotCreatable', 'NoWalg', 'NoDataDirectory', 'MissingTool'] as const;
+const obstacleKinds = [
+  'WrongUser',
+  'DirectoryNotCreatable',
+  'DirectoryFull',
+  'NoWalg',
+  'NoDataDirectory',
+  'MissingTool',
+] as const;
 const ObstacleField = z
   .string()
   .default('')

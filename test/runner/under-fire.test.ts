@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { PodObstacle } from '../../functions/domain/remote-run.ts';
 import { createRunner, type Runner } from '../../functions/platform/runner.ts';
-import { makeReadOnly } from './mounts.ts';
+import { makeReadOnly, mountMemory } from './mounts.ts';
 import { give, kill, owner, target, until } from './pod.ts';
 import { createScene, hang, type Scene, value } from './scene.ts';
 
@@ -195,6 +195,39 @@ for (const shell of ['dash', 'busybox'] as const) {
       assert.equal(the.calls().length, before);
     });
 
+    test('a directory without space is an obstacle, to a start too; with space again all is well', async (t) => {
+      the.behave('exit 0');
+      const before = the.calls().length;
+      const dir = join(the.pod.root, 'full');
+      mkdirSync(dir);
+      t.after(mountMemory(dir, 64));
+      assert.equal(await obstacle(the.pod.runner, dir), undefined);
+      fill(join(dir, 'foreign'));
+      const detail = `no space left in ${dir}`;
+      assert.deepEqual(await obstacle(the.pod.runner, dir), { kind: 'DirectoryFull', detail });
+      const answer = await the.start('no-space', { dir });
+      assert.ok(answer.state === 'refused' && answer.reason === 'obstacle', JSON.stringify(answer));
+      assert.equal(answer.detail, `DirectoryFull ${detail}`);
+      assert.equal(the.calls().length, before);
+      rmSync(join(dir, 'foreign'));
+      assert.ok('startedAt' in (await the.start('no-space', { dir })));
+      await the.quiet();
+      const { run } = value(await the.pod.runner.inspect(target, { id: 'no-space', kind: 'backup', dir }));
+      assert.deepEqual([run?.state, run?.exitCode], ['exited', 0]);
+    });
+
+    test('a log that fills the directory: wal-g goes on, and its exit code is recorded all the same', async (t) => {
+      the.behave('yes "INFO: a line of a long log" 2>/dev/null | head -c 1000000; exit 3');
+      const dir = join(the.pod.root, 'filling');
+      mkdirSync(dir);
+      t.after(mountMemory(dir, 128));
+      await the.start('filling', { dir });
+      await the.quiet();
+      const { run } = value(await the.pod.runner.inspect(target, { id: 'filling', kind: 'backup', dir }));
+      assert.deepEqual([run?.state, run?.exitCode], ['exited', 3]);
+      assert.ok((run?.log.bytes ?? 0) > 32_768, String(run?.log.bytes));
+    });
+
     test('each tool that is missing is named', async () => {
       const tools = every(the);
       const runner = createRunner(the.pod.execAs({ env: { PATH: tools } }));
@@ -267,6 +300,13 @@ function takeAway(tools: string, name: string): string {
   const led = readlinkSync(path);
   unlinkSync(path);
   return led;
+}
+
+/** Writes until nothing more fits. */
+function fill(path: string): void {
+  assert.throws(() => {
+    for (;;) writeFileSync(path, Buffer.alloc(4096), { flag: 'a' });
+  }, /ENOSPC/);
 }
 
 /** From its third field on, /proc/PID/stat. */

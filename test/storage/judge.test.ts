@@ -61,6 +61,14 @@ const cases: readonly { readonly name: string; readonly given: Finding; readonly
     },
   },
   {
+    name: 'directory without space',
+    given: found({ obstacle: { kind: 'DirectoryFull', detail: 'no space left in /PgBackup' } }),
+    want: {
+      kind: 'broken',
+      fact: 'NoPodAccess: no space is left in /PgBackup of postgres-0. Make room there or set spec.backup.directory.',
+    },
+  },
+  {
     name: 'wrong user',
     given: found({ obstacle: { kind: 'WrongUser', detail: 'uid 0 is not the owner' } }),
     want: {
