@@ -18,22 +18,23 @@ export interface ServedKinds {
 
 /** Starts an API server below `dir` and waits until it serves PgManagers and PgBackups; the namespaces are made too. */
 export async function serveKinds(dir: string, namespaces: readonly string[]): Promise<ServedKinds> {
-  const server = await startApiServer({ dir });
-  const config = new KubeConfig();
-  config.loadFromFile(server.kubeconfig);
-  const kube = createKube(config);
+  const undo: (() => unknown)[] = [() => rm(dir, { recursive: true })];
   async function close(): Promise<void> {
-    kube.close();
-    await server.stop();
-    await rm(dir, { recursive: true });
+    for (const step of undo.toReversed()) await step();
   }
   try {
+    const server = await startApiServer({ dir });
+    undo.push(() => server.stop());
+    const config = new KubeConfig();
+    config.loadFromFile(server.kubeconfig);
+    const kube = createKube(config);
+    undo.push(() => kube.close());
     await define(kube, namespaces);
+    return { server, kube, close };
   } catch (error) {
     await close();
     throw error;
   }
-  return { server, kube, close };
 }
 
 async function define(kube: Kube, namespaces: readonly string[]): Promise<void> {
