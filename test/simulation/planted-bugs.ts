@@ -281,6 +281,40 @@ export const plantedBugs: readonly PlantedBug[] = [
     seed: 55,
   },
   {
+    name: '`now` is read twice',
+    patches: [
+      {
+        file: 'functions/schedule/handler.ts',
+        from: `  return async (event) => {
+`,
+        to: `  return async (event) => {
+    begun = effects.kube.serverTime()?.toUnixInteger() ?? 0;
+`,
+      },
+      {
+        file: 'functions/schedule/handler.ts',
+        from: `const nothingToSettle: Outcome = {`,
+        to: `let begun = 0;
+const nothingToSettle: Outcome = {`,
+      },
+      {
+        file: 'functions/schedule/handler.ts',
+        from: `return gather(effects, manager, { ticked, rivals, afterConflict: !firstRound && earlier === undefined });`,
+        to: `const seen = await gather(effects, manager, { ticked, rivals, afterConflict: !firstRound && earlier === undefined });
+      return { ...seen, begun } as Observation;`,
+      },
+      {
+        file: 'functions/schedule/decide.ts',
+        from: `const verdict = judge(observation, settlement);`,
+        to: `const { begun = now } = observation as { begun?: number };
+  const verdict = judge(observation, settlementOf(manager, begun));`,
+      },
+    ],
+    breaks: [1],
+    within: 50,
+    seed: 1,
+  },
+  {
     name: 'suspend is ignored',
     patches: [
       {
