@@ -64,6 +64,21 @@ test('whatever a name holds, it stays one segment of a path', () => {
   );
 });
 
+for (const [got, want] of [
+  [path.managers('shop'), '/apis/aidbox.pg/v01/namespaces/shop/pgmanagers'],
+  [path.managers(''), '/apis/aidbox.pg/v01/pgmanagers'],
+  [path.manager('shop', 'a'), '/apis/aidbox.pg/v01/namespaces/shop/pgmanagers/a'],
+  [path.backups(''), '/apis/aidbox.pg/v01/pgbackups'],
+  [path.backup('shop', 'a'), '/apis/aidbox.pg/v01/namespaces/shop/pgbackups/a'],
+  [path.timer('shop', 'a'), '/apis/sources.knative.dev/v1/namespaces/shop/pingsources/a'],
+  [path.statefulSets('shop'), '/apis/apps/v1/namespaces/shop/statefulsets'],
+  [path.statefulSet('shop', 'a'), '/apis/apps/v1/namespaces/shop/statefulsets/a'],
+  [path.pods('a/b'), '/api/v1/namespaces/a%2Fb/pods'],
+  [path.events('a/b'), '/api/v1/namespaces/a%2Fb/events'],
+] as const) {
+  test(`path ${want}`, () => assert.equal(got, want));
+}
+
 test('an Event of Kubernetes has the name of an object, and one transition one name', () => {
   const transitions = fc.constantFrom('started', 'succeeded', 'failed', 'missed-1640995200', 'cursor-1640995200');
   const objects = fc.record({
