@@ -47,10 +47,11 @@ export function bounded(text: string, limit: number = statusTextLimit): string {
   const half = Math.floor((limit - 64) / 2);
   const head = cutBytes(text, half);
   const tail = cutBytesFromEnd(text, half);
-  const wholeHead = head.slice(0, head.lastIndexOf('\n') + 1) || `${head}\n`;
+  const wholeHead = head.slice(0, head.lastIndexOf('\n') + 1) || head;
   const wholeTail = tail.slice(tail.indexOf('\n') + 1);
   const missing = bytes(text) - bytes(wholeHead) - bytes(wholeTail);
-  return `${wholeHead}… ${missing} bytes left out …\n${wholeTail}`;
+  const separator = wholeHead.endsWith('\n') ? '' : '\n';
+  return `${wholeHead}${separator}… ${missing} bytes left out …\n${wholeTail}`;
 }
 
 /** Size of the text in UTF-8. */

@@ -92,6 +92,19 @@ test('a long text keeps head and tail, whole lines, and says what is missing', (
   assert.equal(shown[gap], `… ${bytes(text) - kept} bytes left out …`);
 });
 
+test('a text of one long line is cut within it', () => {
+  const short = bounded('x'.repeat(1000), 200);
+  assert.equal(short, `${'x'.repeat(68)}\n… 864 bytes left out …\n${'x'.repeat(68)}`);
+});
+
+test('what just fits is left as it is', () => {
+  const text = `${'x'.repeat(31)}\n`.repeat(1024);
+  assert.equal(bounded(text), text, '32 KiB');
+  assert.notEqual(bounded(`${text}x`), `${text}x`);
+  assert.equal(oneLine('x'.repeat(1024)), 'x'.repeat(1024));
+  assert.equal(oneLine('x'.repeat(1025)), `${'x'.repeat(1021)}…`);
+});
+
 test('whatever the text and the limit: within the limit, untouched when it fits', () => {
   fc.assert(
     fc.property(
