@@ -244,6 +244,7 @@ function cursorWarning(observation: Observation, settlement: Settlement): Comman
   const { manager, now } = observation;
   const { name, namespace, uid } = manager.metadata;
   const stored = manager.status.schedule;
+  const ahead = stored?.lastSlot ?? stored?.since ?? manager.metadata.creationTimestamp;
   return [
     {
       type: 'recordEvent',
@@ -252,7 +253,7 @@ function cursorWarning(observation: Observation, settlement: Settlement): Comman
         transition: `cursor-${now}`,
         type: 'Warning',
         reason: 'CursorReset',
-        message: `the last settled slot was in the future (${stored?.lastSlot ?? stored?.since}); set back to ${rfc3339(now)}`,
+        message: `the last settled slot was in the future (${ahead}); set back to ${rfc3339(now)}`,
         time: now,
         reporter: 'schedule',
       }),

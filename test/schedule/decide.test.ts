@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Command } from '../../functions/domain/commands.ts';
 import type { ScheduleStatus } from '../../functions/domain/resources.ts';
-import { decide, type Observation } from '../../functions/schedule/decide.ts';
+import { decide, isSettled, type Observation } from '../../functions/schedule/decide.ts';
 import { aBackup, aManager, slot, type ManagerBuilder } from '../support/builders.ts';
 
 const name = 'pg-manager-backup-at-2022-01-02t06-00-00z';
@@ -255,6 +255,113 @@ const cases: readonly Case[] = [
     wantNext: 'settled',
   },
   {
+    name: 'two slots too late: told as one settling',
+    given: observe(
+      aManager()
+        .created(slot - 2 * 86_400)
+        .schedule({ ...settled, since: '2021-12-31T06:00:00Z' }),
+      {
+        now: slot + 21_601,
+      },
+    ),
+    wantCommands: ['status'],
+    wantNext: 'again',
+    wantStatus: {
+      ...ran,
+      since: '2021-12-31T06:00:00Z',
+      message: '2 slots missed: nothing could start within 6h of them (last 2022-01-02T06:00:00Z)',
+      missed: { count: 2, last: [{ ...missedOne.missed.last[0]!, first: '2022-01-01T06:00:00Z', count: 2 }] },
+    },
+  },
+  {
+    name: 'of two slots too late one had run before: only the other is missed',
+    given: observe(
+      aManager()
+        .created(slot - 2 * 86_400)
+        .schedule({ ...settled, since: '2021-12-31T06:00:00Z' }),
+      {
+        now: slot + 21_601,
+        ownBackups: new Set(['pg-manager-backup-at-2022-01-01t06-00-00z']),
+      },
+    ),
+    wantCommands: ['status'],
+    wantNext: 'again',
+    wantStatus: { ...missedOne, since: '2021-12-31T06:00:00Z' },
+  },
+  {
+    name: 'suspended while a slot was due: missed, for that reason',
+    given: observe(aManager().suspended().schedule(settled), { now: slot + 1 }),
+    wantCommands: ['status'],
+    wantNext: 'again',
+    wantStatus: {
+      at: '06:00:00',
+      suspended: true,
+      since: '2022-01-02T06:00:01Z',
+      lastSlot: '2022-01-02T06:00:00Z',
+      message: 'suspended by spec.backup.suspend; no backup yet',
+      missed: { count: 1, last: [{ ...missedOne.missed.last[0]!, reason: 'Suspended' }] },
+    },
+  },
+  {
+    name: 'a slot that suspension made miss is told',
+    given: observe(
+      aManager()
+        .suspended()
+        .schedule({
+          at: '06:00:00',
+          suspended: true,
+          since: '2022-01-02T06:00:01Z',
+          lastSlot: '2022-01-02T06:00:00Z',
+          message: 'suspended by spec.backup.suspend; no backup yet',
+          missed: { count: 1, last: [{ ...missedOne.missed.last[0]!, reason: 'Suspended' }] },
+        }),
+      { now: slot + 60 },
+    ),
+    wantCommands: [
+      'no timer aidboxops-slot-uid-pg-manager',
+      'Warning SlotMissed: 1 slot missed: it was suspended before anything could start (last 2022-01-02T06:00:00Z)',
+      'post uid-pg-manager/missed/2022-01-02T06:00:00Z then status',
+    ],
+    wantNext: 'again',
+  },
+  {
+    name: '#42 the conflict is told under its own reason',
+    given: observe(
+      aManager().schedule({
+        ...ran,
+        message:
+          '1 slot missed: an older PgManager has the same selector "postgres" and only its slots run (last 2022-01-02T06:00:00Z). Delete one of the two.',
+        missed: { count: 1, last: [{ ...missedOne.missed.last[0]!, reason: 'ScheduleConflict' }] },
+      }),
+    ),
+    wantCommands: [
+      'timer 56 59 5 * * *',
+      'Warning ScheduleConflict: 1 slot missed: an older PgManager has the same selector "postgres" and only its slots run (last 2022-01-02T06:00:00Z). Delete one of the two.',
+      'post uid-pg-manager/missed/2022-01-02T06:00:00Z then status',
+    ],
+    wantNext: 'again',
+  },
+  {
+    name: '#8 a stored beginning in the future is set back as well',
+    given: observe(aManager().schedule({ ...settled, since: '2022-02-01T06:00:00Z' }), { now: slot + 60 }),
+    wantCommands: [
+      'status',
+      'Warning CursorReset: the last settled slot was in the future (2022-02-01T06:00:00Z); set back to 2022-01-02T06:01:00Z',
+    ],
+    wantNext: 'again',
+    wantStatus: { ...ran, since: '2022-01-02T06:01:00Z' },
+  },
+  {
+    name: '#8 so is a creation in the future',
+    given: observe(aManager().created(slot + 3600), { now: slot + 60 }),
+    wantCommands: [
+      'status',
+      'Warning CursorReset: the last settled slot was in the future (2022-01-02T07:00:00Z); set back to 2022-01-02T06:01:00Z',
+    ],
+    wantNext: 'again',
+    wantStatus: { ...ran, since: '2022-01-02T06:01:00Z' },
+  },
+  {
     name: '#5 at changed just after a slot: the slot runs, then the new time applies',
     given: observe(aManager().at('07:00:00').schedule(settled), { now: slot + 1 }),
     wantCommands: [`create ${name}`, 'status'],
@@ -269,6 +376,98 @@ for (const { name: title, given, wantCommands, wantNext, wantStatus } of cases) 
     assert.deepEqual(decision.commands.map(brief), wantCommands);
     assert.equal(decision.next, wantNext);
     assert.deepEqual(scheduleOf(decision.commands), wantStatus);
+  });
+}
+
+for (const [title, manager, want] of [
+  ['never seen', aManager(), false],
+  ['settled', aManager().schedule(settled), true],
+  ['settled up to a slot', aManager().schedule(ran), true],
+  ['settled after its last slot', aManager().schedule({ ...ran, since: '2022-01-02T12:00:00Z' }), true],
+  ['another time is wished', aManager().at('07:00:00').schedule(ran), false],
+  ['suspension is wished', aManager().suspended().schedule(ran), false],
+  ['something is not told yet', aManager().schedule(missedOne), false],
+  ['the message is behind', aManager().schedule({ ...ran, message: 'another' }), false],
+] as const) {
+  test(`what an event shows is ${want ? '' : 'not '}settled: ${title}`, () =>
+    assert.equal(isSettled(manager.build()), want));
+}
+
+test('a missed slot is told with all that is known of it', () => {
+  const { commands } = decide(observe(aManager().schedule(missedOne), { now: slot + 21_601 }));
+  const [timer, record, post] = commands;
+  assert.ok(timer?.type === 'applyTimer' && record?.type === 'recordEvent' && post?.type === 'post');
+  assert.deepEqual(timer.timer.owner, {
+    apiVersion: 'aidbox.pg/v01',
+    kind: 'PgManager',
+    name: 'pg-manager',
+    namespace: 'shop',
+    uid: 'uid-pg-manager',
+  });
+  assert.deepEqual([timer.timer.purpose, timer.timer.data], ['slot', { namespace: 'shop', name: 'pg-manager' }]);
+  assert.equal(record.event.metadata.name, 'aidboxops-uid-pg-manager-missed-1641103200');
+  assert.equal(record.event['reportingComponent'], 'aidboxops-schedule');
+  assert.equal((record.event['involvedObject'] as { name: string }).name, 'pg-manager');
+  assert.deepEqual(post.events, [
+    {
+      type: 'pg.aidbox.backup.missed.v1',
+      source: '/apis/aidbox.pg/v01/namespaces/shop/pgmanagers/pg-manager',
+      id: 'uid-pg-manager/missed/2022-01-02T06:00:00Z',
+      subject: 'pgmanager/shop/pg-manager',
+      data: {
+        namespace: 'shop',
+        name: 'pg-manager',
+        uid: 'uid-pg-manager',
+        first: '2022-01-02T06:00:00Z',
+        last: '2022-01-02T06:00:00Z',
+        count: 1,
+        reason: 'TooLate',
+      },
+    },
+  ]);
+  const [told] = post.then;
+  assert.ok(told?.type === 'applyStatus');
+  assert.deepEqual(
+    [told.kind, told.target.uid, told.fieldManager],
+    ['PgManager', 'uid-pg-manager', 'aidboxops-schedule'],
+  );
+  assert.equal(scheduleOf(post.then)?.missed?.announced, '2022-01-02T06:00:00Z');
+});
+
+test('a slot that is near wakes the backup function and waits until its second', () => {
+  const decision = decide(observe(aManager().schedule(settled), { now: slot - 4 }));
+  assert.deepEqual(decision, {
+    commands: [
+      {
+        type: 'post',
+        events: [
+          {
+            type: 'pg.aidbox.wake.v1',
+            source: '/apis/aidbox.pg/v01/namespaces/shop/pgmanagers/pg-manager',
+            id: 'uid-pg-manager/wake/2022-01-02T06:00:00Z',
+            subject: 'pgmanager/shop/pg-manager',
+            data: { slot: '2022-01-02T06:00:00Z' },
+          },
+        ],
+        then: [],
+      },
+    ],
+    next: 'wait',
+    waitSeconds: 4,
+    reason: 'SlotNear',
+    message: 'slot 2022-01-02T06:00:00Z is 4 s away',
+  });
+});
+
+for (const [given, reason, message] of [
+  [observe(aManager().schedule(settled)), 'SlotDue', 'slot 2022-01-02T06:00:00Z runs'],
+  [observe(aManager(), { now: slot - 60 }), 'StatusBehind', 'schedule status written'],
+  [observe(aManager().schedule(ran)), 'UpToDate', 'waiting for the next slot'],
+  [observe(aManager().schedule(missedOne), { now: slot + 21_601 }), 'SlotMissed', missedOne.message],
+] as const) {
+  test(`for the log: ${reason}, ${message}`, () => {
+    const decision = decide(given);
+    assert.deepEqual([decision.reason, decision.message], [reason, message]);
   });
 }
 
