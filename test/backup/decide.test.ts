@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Command } from '../../functions/domain/commands.ts';
 import type { PgBackupStatus } from '../../functions/domain/resources.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
-import { decide } from '../../functions/backup/decide.ts';
+import { decide, leftoverTimer } from '../../functions/backup/decide.ts';
 import type { Observation } from '../../functions/backup/observation.ts';
 import {
   backup,
@@ -140,6 +140,44 @@ const cases: readonly Case[] = [
     wantCommands: ['status daily success (started)'],
     wantNext: 'again',
     wantMessage: /^Job finished in 4 minutes 47 seconds\.\n {2}INFO: first line\n {2}INFO: last line$/,
+  },
+  {
+    name: 'a first look that ends it makes no timer for it',
+    given: {
+      firstRound: true,
+      open: [started()],
+      look: saw({ podTime: slot + 400, run: exitedOk }),
+      catalogue: catalogue([listed()]),
+    },
+    wantCommands: ['status daily success (started)'],
+    wantNext: 'again',
+  },
+  {
+    name: 'nor does one that fails it',
+    given: {
+      firstRound: true,
+      open: [started()],
+      look: saw({ podTime: slot + 421, run: exitedOk }),
+      catalogue: catalogue([]),
+    },
+    wantCommands: ['status daily error WalgError (started)'],
+    wantNext: 'again',
+  },
+  {
+    name: 'no time to look into the pod: the event comes again, and nobody is told to wait for whom',
+    given: {
+      firstRound: true,
+      open: [backup({ name: 'a' }), backup({ name: 'b', created: slot + 1 })],
+      managers: [],
+    },
+    wantCommands: ['timer backup a', 'timer backup b'],
+    wantNext: 'retry',
+  },
+  {
+    name: 'the condition of its managers is behind a run that goes on',
+    given: { open: [started()], look: saw({ run: report({ startedAt: slot + 2 }) }) },
+    wantCommands: ['conditions'],
+    wantNext: 'wait',
   },
   {
     name: 'exit 0 but no time to read the catalogue: the event comes again',
@@ -844,6 +882,11 @@ test("finishTime is when wal-g ended by the pod's clock, not when it was noticed
     compressedSize: 1_500_000_000,
     uncompressedSize: 2_000_000,
   });
+});
+
+test('a timer that was left behind goes by its name', () => {
+  const command: Command = { type: 'removeTimer', namespace: 'shop', name: 'aidboxops-backup-uid-1' };
+  assert.deepEqual(leftoverTimer('shop', 'uid-1'), command);
 });
 
 test('deciding twice from the same observation gives the same', () => {

@@ -16,9 +16,7 @@ test('the timer of a PgBackup, in its namespace, owned by it, into the Broker', 
       name: 'aidboxops-backup-uid-manual-1',
       namespace: 'shop',
       labels: { 'app.kubernetes.io/managed-by': 'aidboxops' },
-      ownerReferences: [
-        { apiVersion: 'aidbox.pg/v01', kind: 'PgBackup', name: 'manual-1', uid: 'uid-manual-1' },
-      ],
+      ownerReferences: [{ apiVersion: 'aidbox.pg/v01', kind: 'PgBackup', name: 'manual-1', uid: 'uid-manual-1' }],
     },
     spec: {
       schedule: '19,49 * * * * *',

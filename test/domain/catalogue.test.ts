@@ -51,6 +51,14 @@ const verdicts: readonly (readonly [string, Partial<CatalogueAnswer>, string])[]
   ['a system identifier that differs in its last digit', { systemIdentifier: '7711259327716174704' }, 'foreign'],
   ['the entry of another run', { backups: detail.replace('"u1"', '"u2"') }, 'absent'],
   ['the entry of another namespace', { backups: detail.replace('"shop"', '"other"') }, 'absent'],
+  ['the entry of another StatefulSet', { backups: detail.replace('"postgres"', '"other"') }, 'absent'],
+  ['a name with something before it', { backups: detail.replace('"base_', '"x/base_') }, 'unknown'],
+  ['a name with something behind it', { backups: detail.replace('006","time"', '006/x","time"') }, 'unknown'],
+  ['a name that is too short', { backups: detail.replace('"base_000000010000000000000006"', '"base_06"') }, 'unknown'],
+  ['an LSN in text', { backups: detail.replace('100663336', '"100663336"') }, 'proved'],
+  ['an LSN with something before it', { backups: detail.replace('100663336', '"x100663336"') }, 'unknown'],
+  ['an LSN with something behind it', { backups: detail.replace('100663336', '"100663336x"') }, 'unknown'],
+  ['an LSN in hexadecimal', { backups: detail.replace('100663336', '"0/6000028"') }, 'unknown'],
   ['user data that is no object', { backups: detail.replace(/"user_data":.*\}\]/, '"user_data":"x"}]') }, 'absent'],
   ['no user data', { backups: detail.replace(/,"user_data":.*\}\]/, '}]') }, 'absent'],
   ['a system identifier of null', { backups: detail.replace('7711259327716174705', 'null') }, 'foreign'],
@@ -72,6 +80,7 @@ const verdicts: readonly (readonly [string, Partial<CatalogueAnswer>, string])[]
     'walMissing',
   ],
   ['a finish LSN of 0', { backups: detail.replace('100669816', '0') }, 'unknown'],
+  ['a finish LSN that is the start', { backups: detail.replace('100669816', '100663336') }, 'unknown'],
   ['no finish LSN', { backups: detail.replace('"finish_lsn":100669816,', '') }, 'unknown'],
   ['a finish LSN of null', { backups: detail.replace('100669816', 'null') }, 'unknown'],
   ['no start LSN', { backups: detail.replace('"start_lsn":100663336,', '') }, 'unknown'],
@@ -85,6 +94,24 @@ const verdicts: readonly (readonly [string, Partial<CatalogueAnswer>, string])[]
     { ready: ['000000010000000000000005', '000000010000000000000007'], readyTotal: 20_001 },
     'proved',
   ],
+  [
+    'more segments waiting than are listed, its own the oldest of those',
+    { ready: ['000000010000000000000006'], readyTotal: 20_001 },
+    'walMissing',
+  ],
+  ['segments waiting and none listed', { ready: [], readyTotal: 1 }, 'unknown'],
+  [
+    'another timeline before its own',
+    { wal: `${wal.slice(0, -1).replace('"id":1', '"id":2')},${wal.slice(1)}` },
+    'proved',
+  ],
+  [
+    'a segment with something before it',
+    { wal: wal.replace('"000000010000000000000001"', '"/000000010000000000000001"') },
+    'unknown',
+  ],
+  ['a segment with something behind it', { wal: wal.replace('00000C"', '00000C.lz4"') }, 'unknown'],
+  ['a segment that is too short', { wal: wal.replace('00000001000000000000000C', '0C') }, 'unknown'],
   [
     'WAL that ends one segment of 1 MiB too early',
     { ...smallSegments, wal: wal.replace('00000001000000000000000C', '000000010000000000000060') },
@@ -108,6 +135,56 @@ for (const [situation, shape, want] of verdicts) {
     assert.equal(prove(answer(shape), claim).verdict, want);
   });
 }
+
+const reasons: readonly (readonly [string, Partial<CatalogueAnswer>, string])[] = [
+  ['storage that could not be read', { backups: undefined as never, error: 'ERROR: no' }, 'ERROR: no'],
+  ['the same without a word', { backups: undefined as never }, 'the list could not be read'],
+  ['a list without details', { plain: true }, 'details of at least one stored backup could not be read'],
+  ['the same with its error', { plain: true, error: 'ERROR: sentinel\nmore' }, 'ERROR: sentinel more'],
+  ['WAL that could not be listed', { wal: undefined as never }, 'the stored WAL could not be listed'],
+  ['the same with its error', { wal: undefined as never, error: 'ERROR: no' }, 'ERROR: no'],
+  [
+    'no start LSN',
+    { backups: detail.replace('"start_lsn":100663336,', '') },
+    'base_000000010000000000000006 is listed without the positions of its WAL',
+  ],
+  [
+    'more segments waiting than are listed',
+    { readyTotal: 20_001 },
+    '20001 WAL segments wait to be archived, more than can be looked through',
+  ],
+];
+
+for (const [situation, shape, why] of reasons) {
+  test(`${situation}: ${why}`, () => assert.deepEqual(prove(answer(shape), claim), { verdict: 'unknown', why }));
+}
+
+test('a list that is not as documented says where', () => {
+  const proof = prove(answer({ backups: '[{"backup_name":7}]' }), claim);
+  assert.match(proof.verdict === 'unknown' ? proof.why : '', /^wal-g's list is not as documented: .*backup_name/);
+});
+
+test('what the oldest lists leave out: no times, no sizes, nobody', () => {
+  const bare = { backup_name: 'base_000000010000000000000006' };
+  const entry = {
+    name: bare.backup_name,
+    finishedAt: 0,
+    startedAt: 0,
+    startLSN: undefined,
+    finishLSN: undefined,
+    permanent: false,
+    systemIdentifier: undefined,
+    uncompressedSize: undefined,
+    compressedSize: undefined,
+    owner: undefined,
+  };
+  assert.deepEqual(readCatalogue(answer({ backups: JSON.stringify([bare]) })), { known: true, entries: [entry] });
+  const timed = { ...bare, time: '2022-01-02T06:00:00Z' };
+  assert.deepEqual(readCatalogue(answer({ backups: JSON.stringify([timed]) })), {
+    known: true,
+    entries: [{ ...entry, finishedAt: 1_641_103_200, startedAt: 1_641_103_200 }],
+  });
+});
 
 test('1.1 prints nothing for an empty storage; the caller gives that as an empty list', () => {
   assert.deepEqual(readCatalogue(answer({ backups: '[]' })), { known: true, entries: [] });
@@ -156,7 +233,14 @@ for (const [situation, name, startLSN, finishLSN, last, size] of ranges) {
   });
 }
 
+test('without a finish the first segment is the last that is known', () => {
+  const segment = '000000010000000000000006';
+  const range = segmentRange({ name: `base_${segment}`, startLSN: undefined, finishLSN: undefined });
+  assert.deepEqual(range, [segment, segment]);
+});
+
 test('LSNs read as PostgreSQL writes them', () => {
+  assert.equal(lsnText(undefined), undefined);
   assert.equal(lsnText('100663336'), '0/6000028');
   assert.equal(lsnText('18446744073709551615'), 'FFFFFFFF/FFFFFFFF');
 });

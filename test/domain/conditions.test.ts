@@ -111,7 +111,48 @@ const cases: readonly Case[] = [
       lastSuccess: { name: 'b', uid: 'uid-b', finishTime: rfc3339(slot + 86_400) },
     },
   },
+  {
+    name: 'one without a finish time is older than one with it, of those created in one second',
+    history: [failed('z').status({ finishTime: undefined }), success('a')],
+    want: { ...stored, log: [entry, { finishTime: '', name: 'z', reason: 'WalgError', state: 'error' }] },
+  },
+  {
+    name: 'a success without finish time, size and name of its backup',
+    history: [aBackup('a').status({ state: 'success' })],
+    want: {
+      status: 'ok',
+      log: [{ finishTime: '', name: 'a', state: 'success' }],
+      message: 'a stored and restorable',
+      lastSuccess: { ...lastSuccess, finishTime: '' },
+    },
+  },
+  {
+    name: 'a failure without a message',
+    history: [aBackup('a').status({ state: 'error' })],
+    want: { status: 'error', log: [{ finishTime: '', name: 'a', state: 'error' }], message: '' },
+  },
   { name: 'without a new history the stored past stays', stored, want: stored },
+  {
+    name: 'a run that was deleted after a failure, and after one that was too late',
+    stored: {
+      status: 'running',
+      running: 'gone',
+      log: [
+        { finishTime: rfc3339(slot), name: 'c', reason: 'AlreadyRunning', state: 'error' },
+        { finishTime: rfc3339(slot), name: 'b', reason: 'WalgError', state: 'error' },
+        entry,
+      ],
+    },
+    want: {
+      status: 'error',
+      log: [
+        { finishTime: rfc3339(slot), name: 'c', reason: 'AlreadyRunning', state: 'error' },
+        { finishTime: rfc3339(slot), name: 'b', reason: 'WalgError', state: 'error' },
+        entry,
+      ],
+    },
+  },
+  { name: 'a first run that was deleted leaves nothing', stored: { status: 'running', running: 'gone' }, want: {} },
   {
     name: 'a run that was deleted leaves the verdict of its log',
     stored: { ...stored, status: 'running', message: 'wal-g is running', running: 'gone' },

@@ -233,6 +233,55 @@ for (const { name: title, given, want, wantMessage } of cases) {
   });
 }
 
+const elsewhere = { uid: 'z', namespace: 'shop2', statefulSet: 'pg' };
+
+const refusals: readonly (readonly [name: string, given: Holdings, want: string])[] = [
+  [
+    'three other databases are named, each once',
+    holdings([
+      ...['1', '1', undefined, '2', '3'].map((other, at) => entry(at + 1, { by: 'a', systemIdentifier: other })),
+      entry(6, { by: 'b' }),
+    ]),
+    'refused: 5 of 6 stored backups are of another database (system identifier 1, unknown, 2; this one is 7711259327716174705). Use a storage prefix of its own for each database.',
+  ],
+  [
+    'another owner',
+    holdings([entry(1, { owner: elsewhere }), entry(2, { owner: elsewhere }), entry(3), entry(4, { by: 'a' })]),
+    'refused: 2 of 4 stored backups belong to StatefulSet pg in namespace shop2. Use a storage prefix of its own for each database.',
+  ],
+  [
+    'order of names',
+    holdings([entry(1, { by: 'a', finishedAt: begin + 99 * day }), entry(2, { by: 'b' }), entry(3, { by: 'c' })]),
+    `refused: the newest stored backup by time (${name(1)}) is not the newest by name (${name(3)}), and wal-g deletes by name. Was the storage prefix used before an upgrade or a restore? Move the older backups to another prefix.`,
+  ],
+  [
+    'a newer one would go',
+    holdings([entry(1, { by: 'a', finishedAt: begin + 50 * day }), entry(2, { by: 'b' }), entry(60, { by: 'c' })]),
+    `refused: ${name(1)} would be deleted although it is newer than a backup that would stay: names do not follow time. Move the older backups to another storage prefix.`,
+  ],
+];
+
+for (const [title, given, want] of refusals) {
+  test(`refusal in whole: ${title}`, () => {
+    const plan = planCut(given);
+    assert.equal(plan.verdict === 'refused' ? plan.message : plan.verdict, want);
+  });
+}
+
+test('as new as the oldest that stays is not newer', () => {
+  const same = [entry(1, { by: 'a', finishedAt: begin + 2 * day }), entry(2, { by: 'b' }), entry(3, { by: 'c' })];
+  assert.equal(brief(planCut(holdings(same))), 'delete 1 before 2');
+});
+
+test('fewer than one is not kept: at least the newest stays', () => {
+  const entries = [entry(1, { by: 'a' }), entry(2, { by: 'b' })];
+  assert.equal(brief(planCut(holdings(entries, { retain: 0 }))), 'delete 1 before 2');
+});
+
+test('nothing stored: nothing to do', () => {
+  assert.equal(brief(planCut(holdings([]))), 'keep');
+});
+
 /** `delete before FIND_FULL <cut>` as measured: back to the full of the cut, then all that sorts before it but permanent ones. */
 function walgDeleteBefore(entries: readonly CatalogueEntry[], cut: string): CatalogueEntry[] {
   const key = (text: string): bigint => BigInt(`0x${text.slice(5, 29)}`);

@@ -41,15 +41,22 @@ for (const [name, error, want] of cases) {
 }
 
 test('a stranger with a status is nothing of these', () => {
-  for (const error of strangers) assert.deepEqual(kinds.filter((kind) => failure[kind](error)), []);
+  for (const error of strangers)
+    assert.deepEqual(
+      kinds.filter((kind) => failure[kind](error)),
+      [],
+    );
 });
 
 test('a failure keeps what it was made of', () => {
   const { name, status, reason, message } = failure.of(404, 'NotFound', 'pgbackups "a" not found');
-  assert.deepEqual({ name, status, reason, message }, {
-    name: 'Failure',
-    status: 404,
-    reason: 'NotFound',
-    message: 'pgbackups "a" not found',
-  });
+  assert.deepEqual(
+    { name, status, reason, message },
+    {
+      name: 'Failure',
+      status: 404,
+      reason: 'NotFound',
+      message: 'pgbackups "a" not found',
+    },
+  );
 });

@@ -28,6 +28,8 @@ test('a pointer, with the StatefulSet or without', () => {
     name: 'a',
     statefulSet: 'b',
   });
+  const longest = { namespace: 'shop', name: 'a'.repeat(253) };
+  assert.deepEqual(objectHint(event(longest)), longest);
 });
 
 for (const [name, data] of [
@@ -40,6 +42,8 @@ for (const [name, data] of [
   ['a name in capitals', { namespace: 'shop', name: 'A' }],
   ['a name with a line end', { namespace: 'shop', name: 'a\n' }],
   ['a huge name', { namespace: 'shop', name: 'a'.repeat(254) }],
+  ['a name with something before it', { namespace: 'shop', name: '-a' }],
+  ['a name with something behind it', { namespace: 'shop', name: 'a-' }],
   ['no namespace', { name: 'a' }],
   ['another kind', { kind: 'Secret', metadata: { name: 'a', namespace: 'shop' }, spec: {} }],
   ['an object without selector', { kind: 'PgManager', metadata: { name: 'a', namespace: 'shop' } }],
@@ -51,6 +55,8 @@ const page = { tick: 't-1', page: 2, kind: 'PgManager', continue: '', started: '
 
 test('a page', () => {
   assert.deepEqual(pageHint(event(page)), page);
+  const last = { ...page, kind: 'PgBackup', page: 100_000, tick: 'x'.repeat(300), continue: 'x'.repeat(16_384) };
+  assert.deepEqual(pageHint(event(last)), last);
   assert.deepEqual(pageHint(event({ ...page, later: 'release' })), page, 'what a later release adds is left out');
 });
 
@@ -61,6 +67,7 @@ for (const [name, change] of [
   ['another kind', { kind: 'Secret' }],
   ['a huge token', { continue: 'x'.repeat(16_385) }],
   ['a huge tick', { tick: 'x'.repeat(301) }],
+  ['a huge start', { started: 'x'.repeat(65) }],
   ['no start', { started: undefined }],
 ] as const) {
   test(`#64 a page with ${name} is none`, () => assert.equal(pageHint(event({ ...page, ...change })), undefined));

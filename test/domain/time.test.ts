@@ -8,6 +8,7 @@ test('a time as Kubernetes writes it', () => {
   assert.equal(rfc3339(1_641_103_200), '2022-01-02T06:00:00Z');
   assert.equal(rfc3339(1_641_103_200.9), '2022-01-02T06:00:00Z', 'whole seconds, rounded down');
   assert.equal(clockTime(1_641_103_802), '06:10:02Z');
+  assert.equal(rfc3339(Number.NaN), '', 'no time is no text');
 });
 
 for (const [text, want] of [
