@@ -125,6 +125,7 @@ for (const [name, shape, want] of endings) {
 test('what is known to be missing replaces what was; nothing missing is no field', () => {
   assert.deepEqual(afterEnding({ missing: ['day-1'] }, ending(), ['day-2']).missing, ['day-2']);
   assert.ok(!('missing' in afterEnding({ missing: ['day-1'] }, ending(), [])));
+  assert.ok(!('missing' in afterEnding({}, ending(), undefined)));
   assert.ok(!('kept' in afterEnding({}, ending({ kept: undefined }), []).outbox![0]!));
 });
 
@@ -205,6 +206,7 @@ test('without a success nothing is owed', () => {
   const manager = aManager().build();
   assert.equal(rotationOwed(manager), false);
   assert.deepEqual(rotationOf(manager), {});
+  assert.equal(rotationOwed(aManager().condition('backup', { status: 'error' }).build()), false);
 });
 
 function executorOf(): object {

@@ -194,6 +194,8 @@ test('#8 a cursor up to 60 s ahead is that of an early timer', () => {
   const now = on('02 05:59:56');
   const stored = { at: '06:00:00', suspended: false, since: on('01 00:00:00'), lastSlot: on('02 06:00:00') };
   assert.deepEqual(settle(wish, stored, now), { run: undefined, missed: [], cursor: stored, cursorWasAhead: false });
+  assert.equal(settle(wish, stored, on('02 05:59:00')).cursorWasAhead, false);
+  assert.equal(settle(wish, stored, on('02 05:58:59')).cursorWasAhead, true);
 });
 
 test('#10 an outage of 30 days', () => {
