@@ -215,6 +215,68 @@ test('a change is told as Event and CloudEvent, then recorded', () => {
   assert.equal(written(post.then)?.announced, `unavailable/${before}`);
 });
 
+test('a recovery is told in its own words', () => {
+  const manager = managerWith({ ...available, announced: 'unavailable/2022-01-01T01:00:00Z' });
+  const [event, post] = decide({ now: slot, manager }).commands;
+  assert.ok(event?.type === 'recordEvent' && post?.type === 'post');
+  const { metadata, involvedObject, type, reason, message, firstTimestamp, reportingComponent } = event.event;
+  assert.deepEqual(
+    [metadata.name, metadata.namespace],
+    ['aidboxops-uid-pg-manager-storage-available-1641006000', 'shop'],
+  );
+  assert.deepEqual(involvedObject, {
+    apiVersion: 'aidbox.pg/v01',
+    kind: 'PgManager',
+    name: 'pg-manager',
+    namespace: 'shop',
+    uid: 'uid-pg-manager',
+  });
+  assert.deepEqual(
+    [type, reason, message, firstTimestamp, reportingComponent],
+    ['Normal', 'StorageAvailable', 'ok', now, 'aidboxops-storage'],
+  );
+  assert.equal(post.events[0]?.type, 'pg.aidbox.storage.available.v1');
+});
+
+test('what is written is the whole condition, of the version that was read', () => {
+  const manager = managerWith(undefined);
+  assert.deepEqual(decide({ now: slot, manager, verdict: ok }).commands, [
+    {
+      type: 'applyStatus',
+      kind: 'PgManager',
+      target: manager.metadata,
+      fieldManager: 'aidboxops-storage',
+      status: {
+        conditions: { storage: { state: 'available', status: 'ok', message: 'ok', since: now, failures: 0 } },
+      },
+    },
+  ]);
+});
+
+for (const [reason, message, stored, verdict] of [
+  ['StorageSeen', 'ok', undefined, ok],
+  ['UpToDate', 'ok', available, ok],
+  ['UpToDate', '', undefined, undefined],
+  ['StorageChanged', 'ok', { ...available, announced: 'unavailable/2022-01-01T01:00:00Z' }, ok],
+] as const) {
+  test(`for the log: ${reason} ${message}`, () => {
+    const decision = decide({ now: slot, manager: managerWith(stored), verdict });
+    assert.deepEqual([decision.reason, decision.message], [reason, message]);
+  });
+}
+
+test('an earlier change to the same state is not told in the words of the last', () => {
+  const manager = managerWith({
+    ...available,
+    announced: '+available/2022-01-01T00:00:00Z +unavailable/2022-01-01T01:00:00Z',
+  });
+  const post = decide({ now: slot, manager }).commands.find((command) => command.type === 'post');
+  assert.deepEqual(
+    post?.events.map(({ data }) => (data as { message: string }).message),
+    ['available since 2022-01-01T00:00:00Z', 'unavailable since 2022-01-01T01:00:00Z', 'ok'],
+  );
+});
+
 test('#50 all that was overtaken is told in its order, once per id', () => {
   const manager = managerWith({ ...available, announced: '+unavailable/2022-01-01T01:00:00Z' });
   const post = decide({ now: slot, manager }).commands.find((command) => command.type === 'post');
