@@ -102,7 +102,9 @@ const verdicts: readonly (readonly [string, Partial<CatalogueAnswer>, string])[]
   ['segments waiting and none listed', { ready: [], readyTotal: 1 }, 'unknown'],
   [
     'another timeline before its own',
-    { wal: `${wal.slice(0, -1).replace('"id":1', '"id":2')},${wal.slice(1)}` },
+    {
+      wal: `${wal.slice(0, -1).replaceAll('"0000000100', '"0000000200').replace('"id":1', '"id":2')},${wal.slice(1)}`,
+    },
     'proved',
   ],
   [

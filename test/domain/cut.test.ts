@@ -251,8 +251,8 @@ const refusals: readonly (readonly [name: string, given: Holdings, want: string]
   ],
   [
     'order of names',
-    holdings([entry(1, { by: 'a', finishedAt: begin + 99 * day }), entry(2, { by: 'b' }), entry(3, { by: 'c' })]),
-    `refused: the newest stored backup by time (${name(1)}) is not the newest by name (${name(3)}), and wal-g deletes by name. Was the storage prefix used before an upgrade or a restore? Move the older backups to another prefix.`,
+    holdings([entry(1, { by: 'a' }), entry(2, { by: 'b', finishedAt: begin + 99 * day }), entry(3, { by: 'c' })]),
+    `refused: the newest stored backup by time (${name(2)}) is not the newest by name (${name(3)}), and wal-g deletes by name. Was the storage prefix used before an upgrade or a restore? Move the older backups to another prefix.`,
   ],
   [
     'a newer one would go',

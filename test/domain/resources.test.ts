@@ -238,6 +238,10 @@ test('every word of the contract is understood; a block with another one counts 
       assert.deepEqual(read('later'), { [name]: undefined });
     }
   }
+  for (const mode of ['Enforce', 'DryRun']) {
+    const spec = { ...wholeManager.spec, rotation: { mode } };
+    assert.deepEqual(PgManager.parse({ ...wholeManager, spec }).spec.rotation, { mode, adopt: false });
+  }
   const status = (change: object): unknown => PgBackup.safeParse({ ...wholeBackup, status: change }).data?.status;
   for (const state of ['pending', 'running', 'success', 'error']) assert.deepEqual(status({ state }), { state });
   for (const announced of ['started', 'success', 'error']) assert.deepEqual(status({ announced }), { announced });
