@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { halfMinuteSchedule } from '../../functions/domain/timer.ts';
+import { halfMinuteSchedule, tickType } from '../../functions/domain/timer.ts';
 
 test('a half-minute timer fires every 30 s, for the first time 15 to 30 s after what made it', () => {
   fc.assert(
@@ -14,6 +14,10 @@ test('a half-minute timer fires every 30 s, for the first time 15 to 30 s after 
       assert.ok(wait >= 15 && wait <= 30, `${schedule} after ${since % 60}`);
     }),
   );
+});
+
+test('ticks are known by the type that a PingSource gives its events', () => {
+  assert.equal(tickType, 'dev.knative.sources.ping');
 });
 
 test('many owners do not fire together', () => {

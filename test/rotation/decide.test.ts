@@ -196,6 +196,13 @@ const planning: readonly Case[] = [
     wantReason: 'SuccessGone',
   },
   {
+    name: 'the PgBackup that is called the newest success is none: nothing is deleted for it',
+    given: { backups: [success(8), success(9), backup('day-10', { state: 'error', announced: 'error' })] },
+    wantCommands: ['removeTimer'],
+    wantNext: 'settled',
+    wantReason: 'SuccessGone',
+  },
+  {
     name: '#41 the newest backup is not in the catalogue: no list to delete by',
     given: { catalogue: catalogue(listed(8), listed(9)) },
     wantCommands: ['status error'],
@@ -643,6 +650,12 @@ for (const { name, given, wantCommands, wantNext, ...want } of [...planning, ...
     }
   });
 }
+
+test('the timer that goes is its own', () => {
+  assert.deepEqual(decide(observe({ backups: [] })).commands, [
+    { type: 'removeTimer', namespace: 'shop', name: 'aidboxops-rotation-uid-pg-manager' },
+  ]);
+});
 
 test('the order to the pod carries what it was decided from', () => {
   const { commands } = decide(observe());

@@ -17,6 +17,14 @@ const settled: ScheduleStatus = {
 };
 const ran: ScheduleStatus = { ...settled, lastSlot: '2022-01-02T06:00:00Z', nextSlot: '2022-01-03T06:00:00Z' };
 
+const involved = {
+  apiVersion: 'aidbox.pg/v01',
+  kind: 'PgManager',
+  name: 'pg-manager',
+  namespace: 'shop',
+  uid: 'uid-pg-manager',
+};
+
 /** Missed on the second, told up to the first. */
 const missedOne = {
   ...ran,
@@ -303,6 +311,35 @@ const cases: readonly Case[] = [
     },
   },
   {
+    name: 'suspended, and no backup has ever succeeded',
+    given: observe(aManager().suspended().schedule(settled).condition('backup', { status: 'error' }), {
+      now: slot - 60,
+    }),
+    wantCommands: ['status'],
+    wantNext: 'again',
+    wantStatus: {
+      at: '06:00:00',
+      suspended: true,
+      since: '2022-01-02T05:59:00Z',
+      message: 'suspended by spec.backup.suspend; no backup yet',
+    },
+  },
+  {
+    name: 'a missed slot is the message only until a later one has run',
+    given: observe(
+      aManager().schedule({
+        ...ran,
+        missed: {
+          count: 1,
+          last: [{ slot: '2022-01-01T06:00:00Z', first: '2022-01-01T06:00:00Z', count: 1, reason: 'TooLate' }],
+          announced: '2022-01-01T06:00:00Z',
+        },
+      }),
+    ),
+    wantCommands: ['timer 56 59 5 * * *'],
+    wantNext: 'settled',
+  },
+  {
     name: 'a slot that suspension made miss is told',
     given: observe(
       aManager()
@@ -407,7 +444,7 @@ test('a missed slot is told with all that is known of it', () => {
   assert.deepEqual([timer.timer.purpose, timer.timer.data], ['slot', { namespace: 'shop', name: 'pg-manager' }]);
   assert.equal(record.event.metadata.name, 'aidboxops-uid-pg-manager-missed-1641103200');
   assert.equal(record.event['reportingComponent'], 'aidboxops-schedule');
-  assert.equal((record.event['involvedObject'] as { name: string }).name, 'pg-manager');
+  assert.deepEqual(record.event['involvedObject'], involved);
   assert.deepEqual(post.events, [
     {
       type: 'pg.aidbox.backup.missed.v1',
@@ -432,6 +469,15 @@ test('a missed slot is told with all that is known of it', () => {
     ['PgManager', 'uid-pg-manager', 'aidboxops-schedule'],
   );
   assert.equal(scheduleOf(post.then)?.missed?.announced, '2022-01-02T06:00:00Z');
+});
+
+test('a reset cursor is told of its manager, once per second', () => {
+  const ahead = aManager().schedule({ ...ran, lastSlot: '2022-02-01T06:00:00Z' });
+  const [, record] = decide(observe(ahead, { now: slot + 60 })).commands;
+  assert.ok(record?.type === 'recordEvent');
+  assert.equal(record.event.metadata.name, `aidboxops-uid-pg-manager-cursor-${slot + 60}`);
+  assert.equal(record.event['reportingComponent'], 'aidboxops-schedule');
+  assert.deepEqual(record.event['involvedObject'], involved);
 });
 
 test('a slot that is near wakes the backup function and waits until its second', () => {

@@ -299,6 +299,17 @@ test('#9 a secret across the cut of a long detail is hidden whole', () => {
   assert.ok(!JSON.stringify(commands).includes('geheim'));
 });
 
+test('a long detail is cut', () => {
+  const verdict = { ...noBucket, detail: 'x'.repeat(500) };
+  const { commands } = decide({ now: slot, manager: managerWith(undefined), verdict });
+  assert.equal(written(commands)?.message, `write check failed once: "${'x'.repeat(400)}"`);
+});
+
+test('a change whose words are lost is told by what and when', () => {
+  const manager = managerWith({ state: 'unavailable', status: 'error', since: before, failures: 2 });
+  assert.equal(decide({ now: slot, manager }).message, `unavailable since ${before}`);
+});
+
 test('a message is one line without secrets', () => {
   const detail = 'PUT https://user:geheim@minio/b failed\nAWS_SECRET_ACCESS_KEY=abc';
   const { commands } = decide({ now: slot, manager: managerWith(undefined), verdict: { ...noBucket, detail } });
