@@ -59,6 +59,10 @@ export interface Environment {
   /** Where the default Broker takes events; undefined without functions. */
   readonly brokerUrl: string | undefined;
   functions(): readonly FunctionState[];
+  /** Kills the API server and starts it again; resolves when it is ready. */
+  restartApiServer(): Promise<void>;
+  /** Restarts the Broker, which is away for so many milliseconds; what it had not delivered is lost. */
+  restartBroker(downMs: number): Promise<void>;
   /** Databases that run now, in the order of their pods' names. */
   databases(): readonly Database[];
   /** A directory that the database user may write to: meant as storage of wal-g, through a hostPath volume. */
@@ -132,6 +136,8 @@ async function setUp(options: Settled, undo: (() => unknown)[]): Promise<Environ
       return eventing?.brokerUrl;
     },
     functions: () => eventing?.functions() ?? [],
+    restartApiServer: () => controlPlane.restartApiServer(),
+    restartBroker: async (downMs) => eventing?.restartBroker(downMs),
     databases: () => databasesOf(kubelet.pods),
     storageDir: files.storageDir,
     walg: assets.walg,

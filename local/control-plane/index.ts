@@ -27,6 +27,8 @@ export interface ControlPlane {
   readonly certificate: { readonly certPath: string; readonly keyPath: string };
   readonly auditLogPath: string | undefined;
   readonly pids: { readonly kubeApiserver: number; readonly etcd: number };
+  /** Kills the API server and starts it again at the same address; resolves when it is ready. */
+  restartApiServer(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -52,7 +54,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       ready: () => etcdIsHealthy(clientPort),
     };
   });
-  let started: Launched | undefined;
+  let apiServer: Launched | undefined;
   try {
     const auditLogPath = options.audit === true ? join(dir, 'audit.log') : undefined;
     const server = await startOnFreePorts(options.book, async () => {
@@ -68,7 +70,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
         ready: () => apiServerIsReady(port, credentials.adminToken),
       };
     });
-    started = server.launched;
+    apiServer = server.launched;
     const certificate = { certPath: join(dir, 'apiserver.crt'), keyPath: join(dir, 'apiserver.key') };
     const url = `https://127.0.0.1:${server.port}`;
     const kubeConfigPath = join(options.dir, 'kubeconfig');
@@ -78,14 +80,22 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       kubeConfigPath,
       certificate,
       auditLogPath,
-      pids: { kubeApiserver: server.launched.pid!, etcd: etcd.launched.pid! },
+      get pids() {
+        return { kubeApiserver: apiServer!.pid!, etcd: etcd.launched.pid! };
+      },
+      async restartApiServer() {
+        await apiServer?.stop('SIGKILL');
+        apiServer = options.book.launch(server.program);
+        const outcome = await waitUntilReady(apiServer, server.ready);
+        if (outcome !== 'ready') throw new Error(`kube-apiserver ${outcome} after its restart`);
+      },
       async stop() {
-        await server.launched.stop('SIGTERM', 4_000);
+        await apiServer?.stop('SIGTERM', 4_000);
         await etcd.launched.stop('SIGTERM', 4_000);
       },
     };
   } catch (error) {
-    await started?.stop('SIGTERM', 4_000);
+    await apiServer?.stop('SIGTERM', 4_000);
     await etcd.launched.stop();
     throw error;
   }
@@ -101,13 +111,13 @@ interface Candidate {
 async function startOnFreePorts(
   book: ProcessBook,
   candidate: () => Promise<Candidate>,
-): Promise<{ port: number; launched: Launched }> {
+): Promise<Candidate & { readonly launched: Launched }> {
   let reason = '';
   for (let attempt = 1; attempt <= attempts; attempt += 1) {
     const { port, program, ready } = await candidate();
     const launched = book.launch(program);
     const outcome = await waitUntilReady(launched, ready);
-    if (outcome === 'ready') return { port, launched };
+    if (outcome === 'ready') return { port, program, ready, launched };
     await launched.stop('SIGKILL');
     reason = `${program.name} ${outcome}; the end of ${program.log}:\n${tail(program.log)}`;
     if (!/address already in use/i.test(reason)) break;

@@ -3,6 +3,7 @@
  * channel-based Broker with an InMemoryChannel does. Nothing is persisted and no order is promised.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Context } from './context.ts';
 import { deliver } from './delivery.ts';
 import { fromMessage, summaryOf, withAttributes, type CarriedEvent } from './events.ts';
@@ -15,14 +16,47 @@ const ttlAttribute = 'knativebrokerttl';
 const arrivalAttribute = 'knativearrivaltime';
 const maxTtl = 255;
 
+/** Ingress and dispatcher of all Brokers. */
+export interface BrokerServer extends Listening {
+  /**
+   * As when its pods are replaced: what was taken in and is still to be delivered is lost. Takes events again, at the
+   * same address, after so many milliseconds, and resolves then.
+   */
+  restart(downMs: number): Promise<void>;
+}
+
 /** Opens the ingress of all Brokers; it answers 404 for one that does not exist. */
-export function startBroker(context: Context): Promise<Listening> {
-  return listen((request, response) => {
-    ingress(context, request).then(
+export async function startBroker(context: Context): Promise<BrokerServer> {
+  let life = await live(context);
+  const { url } = life;
+  return {
+    url,
+    close: () => life.close(),
+    async restart(downMs) {
+      await life.close();
+      await pause(downMs, undefined, { signal: context.signal });
+      life = await live(context, Number(new URL(url).port));
+    },
+  };
+}
+
+/** From a start to the next end, with which all pauses between attempts end too. */
+async function live(context: Context, port?: number): Promise<Listening> {
+  const ending = new AbortController();
+  const mortal = { ...context, signal: AbortSignal.any([context.signal, ending.signal]) };
+  const server = await listen((request, response) => {
+    ingress(mortal, request).then(
       (status) => answer(response, status),
       () => answer(response, 400),
     );
-  });
+  }, port);
+  return {
+    url: server.url,
+    close() {
+      ending.abort();
+      return server.close();
+    },
+  };
 }
 
 function answer(response: ServerResponse, status: number): void {

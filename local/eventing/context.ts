@@ -7,8 +7,11 @@ import type { CarriedEvent } from './events.ts';
 import type { World } from './objects.ts';
 import type { Observation } from './observation.ts';
 
-/** What a test does to a delivery before it is tried: nothing, losing it silently, or delivering it twice at once. */
-export type Fault = 'deliver' | 'drop' | 'duplicate';
+/**
+ * What a test does to a delivery before it is tried: nothing, losing it silently, delivering it twice at once, or
+ * delivering a copy after each of these times (milliseconds).
+ */
+export type Fault = 'deliver' | 'drop' | 'duplicate' | readonly number[];
 
 /** Faults to inject; `trigger` is `namespace/name`. */
 export interface Faults {

@@ -1,5 +1,5 @@
 /** One event on its way to one Trigger: attempts, reply, dead letter. */
-import { messageOf, wait, type Context } from './context.ts';
+import { messageOf, wait, type Context, type Fault } from './context.ts';
 import { nameOf, resolve } from './destination.ts';
 import { claimsToBeEvent, fromMessage, summaryOf, toMessage, withAttributes, type CarriedEvent } from './events.ts';
 import { post, type Answer } from './http.ts';
@@ -26,15 +26,30 @@ const dispatchErrorCode = 500;
 export async function deliver(context: Context, delivery: Delivery): Promise<boolean> {
   try {
     const fault = context.faults.onDelivery?.(delivery.event, keyOf(delivery.trigger)) ?? 'deliver';
-    if (fault === 'drop') return true;
-    if (fault === 'deliver') return await deliverOnce(context, delivery);
-    const both = await Promise.all([deliverOnce(context, delivery), deliverOnce(context, delivery)]);
-    return both.every(Boolean);
+    const copies = delaysOf(fault).map(async (ms) => {
+      if (ms > 0) await wait(context, ms);
+      return deliverOnce(context, delivery);
+    });
+    return (await Promise.all(copies)).every(Boolean);
   } catch (error) {
     // Only the end of the environment comes here: a pause between attempts was cut short.
     if (!context.signal.aborted)
       context.observe({ kind: 'trouble', what: keyOf(delivery.trigger), message: messageOf(error) });
     return false;
+  }
+}
+
+/** One for each copy (milliseconds). */
+function delaysOf(fault: Fault): readonly number[] {
+  switch (fault) {
+    case 'deliver':
+      return [0];
+    case 'drop':
+      return [];
+    case 'duplicate':
+      return [0, 0];
+    default:
+      return fault;
   }
 }
 

@@ -54,12 +54,12 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-/** Listens on a free port of the loopback interface. */
-export function listen(listener: RequestListener): Promise<Listening> {
+/** Listens on the loopback interface, on a free port unless told which. */
+export function listen(listener: RequestListener, port = 0): Promise<Listening> {
   const { promise, resolve, reject } = Promise.withResolvers<Listening>();
   const server = createServer(listener);
   server.on('error', reject);
-  server.listen(0, '127.0.0.1', () => {
+  server.listen(port, '127.0.0.1', () => {
     const address = server.address();
     if (address === null || typeof address === 'string') return reject(new Error('no port'));
     resolve({ url: `http://127.0.0.1:${address.port}`, close: () => close() });

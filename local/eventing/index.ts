@@ -6,10 +6,9 @@ import type { Kube } from '../../functions/platform/kube.ts';
 import { createActivator, type Activator } from './activator.ts';
 import { createApiServerSources } from './api-server-source.ts';
 import { openApiServer } from './api-server.ts';
-import { startBroker } from './broker.ts';
+import { startBroker, type BrokerServer } from './broker.ts';
 import { messageOf, type Context, type Faults } from './context.ts';
 import type { BundleOf, FunctionState } from './function.ts';
-import type { Listening } from './http.ts';
 import { createLoop } from './loop.ts';
 import { collections, emptyWorld, type CollectionName } from './objects.ts';
 import type { Observation } from './observation.ts';
@@ -44,6 +43,8 @@ export interface Eventing {
   /** Ingress of the first Broker seen; of all Brokers, below which `/<namespace>/<name>` follows, when there is none. */
   readonly brokerUrl: string;
   functions(): FunctionState[];
+  /** Restarts the Broker: events on their way are lost; it is away for so many milliseconds. */
+  restartBroker(downMs: number): Promise<void>;
   /** Stops sources, then functions (requests in flight are finished), then the Broker; nothing is left running. */
   stop(): Promise<void>;
 }
@@ -55,7 +56,7 @@ export async function startEventing(options: EventingOptions): Promise<Eventing>
   const api = await openApiServer(options.kubeConfigPath);
   const abort = new AbortController();
   const world = emptyWorld();
-  const parts: { activator?: Activator; broker?: Listening } = {};
+  const parts: { activator?: Activator; broker?: BrokerServer } = {};
   const context: Context = {
     api,
     kube: options.kube,
@@ -107,6 +108,7 @@ export async function startEventing(options: EventingOptions): Promise<Eventing>
       return first === undefined ? broker.url : `${broker.url}/${first}`;
     },
     functions: () => activator.functions(),
+    restartBroker: (downMs) => broker.restart(downMs),
     stop,
   };
 }

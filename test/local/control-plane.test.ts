@@ -38,6 +38,24 @@ describe('control plane', () => {
     assert.deepEqual(processesLeft(join(dir, 'b')), []);
   });
 
+  it('can be killed and started again: same address, same objects, and nothing left at the end', async () => {
+    const own = join(dir, 'restarted');
+    const controlPlane = await startControlPlane({ dir: own, book: openBook(own), binaries: assets });
+    const kubeConfig = new KubeConfig();
+    kubeConfig.loadFromFile(controlPlane.kubeConfigPath);
+    const kube = createKube(kubeConfig);
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'kept' } };
+    await kube.create('/api/v1/namespaces/default/configmaps', object);
+    const before = controlPlane.pids;
+    await controlPlane.restartApiServer();
+    assert.notEqual(controlPlane.pids.kubeApiserver, before.kubeApiserver);
+    assert.equal(controlPlane.pids.etcd, before.etcd);
+    assert.ok(await kube.get('/api/v1/namespaces/default/configmaps/kept'));
+    kube.close();
+    await controlPlane.stop();
+    assert.deepEqual(processesLeft(own), []);
+  });
+
   it('writes one audit line for each finished request: who, what, with which outcome', async () => {
     const controlPlane = await startControlPlane({
       dir: join(dir, 'audited'),

@@ -62,23 +62,29 @@ export async function openShop(name: string, options: ShopOptions = {}): Promise
       options.observe?.(observation);
     },
   });
+  try {
+    return await openShopIn(environment, namespace, observations);
+  } catch (error) {
+    // The caller has nothing to close yet.
+    await environment.stop();
+    throw error;
+  }
+}
+
+/** A namespace of its own in an environment that may have others. */
+export async function openShopIn(
+  environment: Environment,
+  namespace: string,
+  observations: readonly Observation[],
+): Promise<Shop> {
   const kubectl = (...args: string[]): Promise<string> => environment.kubectl(args);
   const apply = async (...objects: object[]): Promise<void> => {
     const list = { apiVersion: 'v1', kind: 'List', items: objects };
     await environment.kubectl(['apply', '-f', '-'], JSON.stringify(list));
   };
-  try {
-    try {
-      await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
-    } catch (error) {
-      // The caller has nothing to close yet.
-      await environment.stop();
-      throw error;
-    }
-  } catch (error) {
-    await environment.stop();
-    throw error;
-  }
+  await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+  const running = (pod: string): Database | undefined =>
+    environment.databases().find((database) => database.namespace === namespace && database.pod === pod);
   const shop: Shop = {
     ...objectsIn({ namespace, kubectl, apply }),
     namespace,
@@ -93,7 +99,7 @@ export async function openShop(name: string, options: ShopOptions = {}): Promise
     async database(shape = {}) {
       await shop.statefulSet(shape);
       return eventually(`database ${shape.name ?? 'postgres'}`, async () => {
-        const database = environment.databases().find(({ pod }) => pod === `${shape.name ?? 'postgres'}-0`);
+        const database = running(`${shape.name ?? 'postgres'}-0`);
         await database?.sql('select 1');
         const ready = await kubectl(
           'get',
@@ -115,7 +121,7 @@ export async function openShop(name: string, options: ShopOptions = {}): Promise
     },
     stored: storedBackups,
     running(pod = 'postgres-0') {
-      const database = environment.databases().find((candidate) => candidate.pod === pod);
+      const database = running(pod);
       assert.ok(database, `no database runs in ${pod}`);
       return database;
     },

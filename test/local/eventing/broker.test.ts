@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { IncomingHttpHeaders } from 'node:http';
 import { afterEach, test } from 'node:test';
-import { startBroker } from '../../../local/eventing/broker.ts';
+import { startBroker, type BrokerServer } from '../../../local/eventing/broker.ts';
 import type { Context } from '../../../local/eventing/context.ts';
 import { makeEvent, toMessage, type CarriedEvent } from '../../../local/eventing/events.ts';
 import { listen, post, readAll, type Answer, type Listening } from '../../../local/eventing/http.ts';
@@ -40,7 +40,7 @@ async function subscriber(...responses: (Response | Promise<Response>)[]): Promi
   return { url: server.url, got };
 }
 
-interface Running extends TestContext {
+interface Running extends TestContext, Pick<BrokerServer, 'restart'> {
   readonly url: string;
   send(event?: CarriedEvent): Promise<Answer>;
 }
@@ -57,7 +57,12 @@ async function running(
   const server = await startBroker(context.context);
   open.push(server);
   const { url } = server;
-  return { ...context, url, send: (event = ping()) => post(`${url}/ops/default`, toMessage(event)) };
+  return {
+    ...context,
+    url,
+    restart: (downMs) => server.restart(downMs),
+    send: (event = ping()) => post(`${url}/ops/default`, toMessage(event)),
+  };
 }
 
 function ping(extensions: Record<string, string> = {}): CarriedEvent {
@@ -285,4 +290,34 @@ test('faults: drop loses an event for one Trigger, duplicate delivers it twice',
   assert.equal((await broker.send()).status, 202);
   assert.deepEqual([a.got.length, b.got.length, c.got.length], [0, 2, 1]);
   assert.equal(b.got[0]?.['ce-id'], b.got[1]?.['ce-id']);
+});
+
+test('faults: a copy after each of the given times', async () => {
+  const [a, b] = [await subscriber(), await subscriber()];
+  const copies: Record<string, readonly number[]> = { 'ops/a': [0, 20, 10], 'ops/b': [] };
+  const broker = await running(
+    storedBroker(undefined, false),
+    [storedTrigger('a', to(a.url)), storedTrigger('b', to(b.url))],
+    { faults: { onDelivery: (_event, trigger) => copies[trigger] ?? 'deliver' } },
+  );
+  assert.equal((await broker.send()).status, 202);
+  assert.deepEqual([a.got.length, b.got.length], [3, 0]);
+  assert.equal(new Set(a.got.map((headers) => headers['ce-id'])).size, 1);
+});
+
+test('a restart loses what waits for its next attempt; the address stays, and is taken up again', async () => {
+  const [busy, other] = [await subscriber({ status: 503 }, { status: 204 }), await subscriber()];
+  const patient: DeliverySpec = { retry: 5, backoffPolicy: 'linear', backoffDelay: 'PT1H' };
+  const broker = await running(storedBroker(), [storedTrigger('busy', to(busy.url, patient))]);
+  await broker.send();
+  await until('a failed attempt', () => broker.of('delivery').some(({ retryInMs }) => retryInMs !== undefined));
+  const restart = broker.restart(50);
+  assert.equal((await broker.send()).status, 0, 'nobody listens');
+  await restart;
+  broker.context.world.triggers.set('ops/other', storedTrigger('other', to(other.url)));
+  broker.context.world.triggers.delete('ops/busy');
+  assert.equal((await broker.send()).status, 202);
+  await until('the second event', () => other.got.length === 1);
+  assert.equal(busy.got.length, 1, 'the first event is lost');
+  assert.deepEqual(broker.of('trouble'), []);
 });

@@ -1,0 +1,260 @@
+/** Each invariant of the fault matrix can break: made-up final states, each wrong in one way. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { rfc3339 } from '../../functions/domain/time.ts';
+import { executor } from '../rotation/situation.ts';
+import { aManager, slot, type ManagerBuilder } from '../support/builders.ts';
+import { breaksOf } from './invariants.ts';
+import type { Life, Seen } from './seen.ts';
+
+const secret = 'hush';
+const slotTime = rfc3339(slot);
+const names = ['base_000000010000000000000002', 'base_000000010000000000000004', 'base_000000010000000000000006'];
+
+/** The oldest of three successes was deleted by a rotation, and one backup failed: all is well. */
+const well: Seen = {
+  manager: manager().build(),
+  slots: [slotTime],
+  lives: [
+    success(0, { deleted: true }),
+    success(1),
+    success(2, { slot: slotTime, manager: 'uid-pg-manager' }),
+    failed(),
+  ],
+  stored: [entry(1), entry(2)],
+  calls: ['day-0', 'day-1', 'day-2', 'failed'].map((run) => ({
+    kind: 'backup-push',
+    run: `${run}/backup`,
+    overlaps: undefined,
+  })),
+  alive: [],
+  lockIsHeld: false,
+  timers: ['aidboxops-slot-uid-pg-manager'],
+  events: [...eventsOf('day-1'), ...eventsOf('day-2'), ...eventsOf('failed', 'Warning WalgError')],
+  announced: [
+    ...['day-0/started', 'day-0/succeeded', 'day-1/started', 'day-1/succeeded', 'day-2/started', 'day-2/succeeded'],
+    ...['failed/started', 'failed/failed', 'uid-pg-manager/rotation/day-2-1/success'],
+  ].map((id) => ({ id, type: 'pg.aidbox', facts: ['same', 'same'] })),
+  texts: '',
+  secret,
+};
+
+function manager(): ManagerBuilder {
+  return aManager()
+    .keeping(2)
+    .condition('backup', {
+      status: 'ok',
+      lastSuccess: { name: 'day-2', uid: 'day-2', finishTime: slotTime },
+      log: ['day-2', 'failed', 'day-1'].map((name) => ({ name, finishTime: slotTime, state: 'success' })),
+    })
+    .condition('rotation', {
+      status: 'ok',
+      servedBackup: 'day-2',
+      log: [{ id: 'day-2-1', startTime: slotTime, finishTime: slotTime, state: 'success' }],
+    });
+}
+
+function success(day: number, change: Partial<Life> = {}): Life {
+  const uid = `day-${day}`;
+  const status = {
+    state: 'success',
+    announced: 'success',
+    startTime: slotTime,
+    backup: { name: names[day]! },
+  } as const;
+  return { ...life(uid, status), ...change };
+}
+
+function failed(): Life {
+  return life('failed', { state: 'error', reason: 'WalgError', announced: 'error', startTime: slotTime });
+}
+
+function life(uid: string, status: Life['status']): Life {
+  const states = ['pending', 'running', status.state].map((state) => ({ state, finishTime: undefined }));
+  return { uid, name: uid, created: slotTime, slot: undefined, manager: undefined, states, status, deleted: false };
+}
+
+function entry(day: number): Seen['stored'][number] {
+  return { name: names[day]!, uid: `day-${day}`, missingWal: [] };
+}
+
+function eventsOf(uid: string, end = 'Normal BackupSucceeded'): Seen['events'] {
+  return ['Normal BackupStarted', end].map((text) => {
+    const [type = '', reason = ''] = text.split(' ');
+    return { uid, type, reason };
+  });
+}
+
+/** All lives but one, and that one changed. */
+function withLife(uid: string, change: Partial<Life>): Seen['lives'] {
+  return well.lives.map((one) => (one.uid === uid ? { ...one, ...change } : one));
+}
+
+const push = { kind: 'backup-push', run: 'day-2/backup', overlaps: undefined };
+const running = { state: 'running', startTime: slotTime } as const;
+const rotating = { id: 'day-2-1', startTime: slotTime, executor: executor(slot) };
+
+const wrong: readonly { readonly what: string; readonly change: Partial<Seen>; readonly wanted: readonly RegExp[] }[] =
+  [
+    {
+      what: 'two PgBackups for one slot',
+      change: { lives: withLife('day-1', { slot: slotTime }) },
+      wanted: [/^1: slot .* has 2 PgBackups/],
+    },
+    {
+      what: 'a slot that was lost silently',
+      change: { slots: [slotTime, rfc3339(slot + 86_400)] },
+      wanted: [/^1: slot 2022-01-03T06:00:00Z has 0 PgBackups and is recorded as missed 0 times$/],
+    },
+    {
+      what: 'a slot that was run and is recorded as missed',
+      change: {
+        manager: manager()
+          .schedule({
+            at: '06:00:00',
+            suspended: false,
+            since: slotTime,
+            missed: { count: 1, last: [{ slot: slotTime, first: slotTime, count: 1, reason: 'NameTaken' }] },
+          })
+          .build(),
+      },
+      wanted: [/^1: slot .* is recorded as missed 1 times$/, /^10: uid-pg-manager\/missed\/.* was never announced$/],
+    },
+    {
+      what: 'wal-g started twice for one run',
+      change: { calls: [...well.calls, push] },
+      wanted: [/^1: wal-g was started more than once for run day-2\/backup$/],
+    },
+    {
+      what: 'two at once',
+      change: { calls: [{ kind: 'delete', run: 'day-2-1/rotation', overlaps: '4711' }] },
+      wanted: [/^2: delete of day-2-1\/rotation began while wal-g 4711 was alive$/],
+    },
+    {
+      what: 'a success that is not stored',
+      change: { stored: [entry(1)] },
+      wanted: [
+        /^3: day-2 is in success and is stored 0 times$/,
+        /^6: .* is one of the newest proven backups and is gone$/,
+      ],
+    },
+    {
+      what: 'a success that is stored twice',
+      change: { stored: [...well.stored, { ...entry(2), name: 'base_000000010000000000000008' }] },
+      wanted: [/^3: day-2 is in success and is stored 2 times$/],
+    },
+    {
+      what: 'a success without its WAL',
+      change: { stored: [entry(1), { ...entry(2), missingWal: ['000000010000000000000006'] }] },
+      wanted: [/^3: day-2 .* its WAL is not stored: 000000010000000000000006$/],
+    },
+    {
+      what: 'a stored backup that belongs to nobody',
+      change: { stored: [...well.stored, { name: 'base_000000010000000000000005', uid: undefined, missingWal: [] }] },
+      wanted: [/^3: .* belongs to no finished PgBackup$/],
+    },
+    {
+      what: 'a terminal state that was left',
+      change: {
+        lives: withLife('day-2', {
+          states: [
+            { state: 'error', finishTime: slotTime },
+            { state: 'success', finishTime: slotTime },
+          ],
+        }),
+      },
+      wanted: [/^4: day-2 left a terminal state: error .* → success/],
+    },
+    {
+      what: 'a terminal state whose time was changed',
+      change: {
+        lives: withLife('day-2', {
+          states: [
+            { state: 'success', finishTime: slotTime },
+            { state: 'success', finishTime: rfc3339(slot + 1) },
+          ],
+        }),
+      },
+      wanted: [/^4: day-2 left a terminal state/],
+    },
+    {
+      what: 'a PgBackup that never ends',
+      change: {
+        lives: [...well.lives, life('stuck', running)],
+      },
+      wanted: [/^5: stuck is running: /],
+    },
+    {
+      what: 'a wal-g that was left',
+      change: { alive: ['day-2/backup'] },
+      wanted: [/^5: a process of run day-2\/backup is alive$/],
+    },
+    { what: 'a lock that was left', change: { lockIsHeld: true }, wanted: [/^5: the lock of the database is held$/] },
+    {
+      what: 'a rotation that never ends',
+      change: { manager: manager().condition('rotation', { status: 'pending', running: rotating }).build() },
+      wanted: [/^5: conditions.rotation says that day-2-1 is running$/],
+    },
+    {
+      what: 'a kept backup that was deleted',
+      change: { lives: withLife('day-1', { deleted: true }), stored: [entry(2)] },
+      wanted: [/^6: base_000000010000000000000004 is one of the newest proven backups and is gone$/],
+    },
+    {
+      what: 'more backups than numberToRetain after a rotation',
+      change: { lives: withLife('day-0', { deleted: false }), stored: [entry(0), ...well.stored] },
+      wanted: [
+        /^6: 3 proven backups are stored, numberToRetain is 2$/,
+        /^7: day-0 is in the history/,
+        /^10: Events of day-0/,
+      ],
+    },
+    {
+      what: 'a PgBackup that was removed before its backup',
+      change: { stored: [entry(0), ...well.stored] },
+      wanted: [/^6: 3 proven backups/, /^6: day-0 was removed although its backup is stored$/],
+    },
+    {
+      what: 'a timer that was left',
+      change: { timers: [...well.timers, 'aidboxops-backup-day-2'] },
+      wanted: [/^7: timer aidboxops-backup-day-2 is left$/],
+    },
+    { what: 'a secret', change: { texts: `password is ${secret}!` }, wanted: [/^9: a secret can be read$/] },
+    {
+      what: 'an end that nobody was told of',
+      change: { announced: well.announced.filter(({ id }) => id !== 'day-2/succeeded') },
+      wanted: [/^10: the end of day-2 was never announced$/],
+    },
+    {
+      what: 'an end that was told as another',
+      change: { announced: [...well.announced, { id: 'day-2/failed', type: 'pg.aidbox', facts: [] }] },
+      wanted: [/^10: day-2 ended in success, announced was day-2\/failed$/],
+    },
+    {
+      what: 'one id for two facts',
+      change: { announced: [...well.announced, { id: 'other', type: 'pg.aidbox', facts: ['this', 'that'] }] },
+      wanted: [/^10: id other stood for different facts: this \/ that$/],
+    },
+    {
+      what: 'a Kubernetes Event too many',
+      change: { events: [...well.events, { uid: 'day-2', type: 'Warning', reason: 'WalgError' }] },
+      wanted: [/^10: Events of day-2: .*Warning WalgError/],
+    },
+    {
+      what: 'a rotation that nobody was told of',
+      change: { announced: well.announced.filter(({ id }) => !id.includes('/rotation/')) },
+      wanted: [/^10: uid-pg-manager\/rotation\/day-2-1\/success was never announced$/],
+    },
+  ];
+
+test('a final state in which all is well breaks nothing', () => {
+  assert.deepEqual(breaksOf(well), []);
+});
+
+for (const { change, wanted, what } of wrong) {
+  test(`${what} is a break, and the only one`, () => {
+    const breaks = breaksOf({ ...well, ...change });
+    assert.equal(breaks.length, wanted.length, breaks.join('\n'));
+    for (const [at, pattern] of wanted.entries()) assert.match(breaks[at] ?? '', pattern);
+  });
+}

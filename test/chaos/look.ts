@@ -1,0 +1,109 @@
+/** Looks at a case from outside: the API server, the storage, the processes, the events; never the functions. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseLossless } from '../../functions/domain/json.ts';
+import { runAsOwner } from '../support/shop.ts';
+import { livingRuns } from './processes.ts';
+import { secret, type Stage } from './stage.ts';
+import type { Announcement, Seen, StoredBackup, Told } from './seen.ts';
+import { callsIn } from './wal-g.ts';
+
+interface Listed {
+  readonly backup_name: string;
+  readonly start_lsn: string;
+  readonly finish_lsn: string;
+  readonly user_data?: { readonly aidboxops?: { readonly uid: string } };
+}
+
+interface KubernetesEvent {
+  readonly type: string;
+  readonly reason: string;
+  readonly involvedObject: { readonly uid: string };
+}
+
+/** Everything of this case. */
+export async function lookAt(stage: Stage): Promise<Seen> {
+  const { history, namespace, shop, subject } = stage;
+  const manager = await shop.pgm();
+  const events = await list<KubernetesEvent>(stage, 'events');
+  const timers = await list<{ metadata: { name: string } }>(stage, 'pingsources');
+  const lives = history.lives(namespace);
+  const uids = [manager.metadata.uid, ...lives.map(({ uid }) => uid)];
+  const announced = announcements(stage, uids);
+  return {
+    manager,
+    slots: subject.slot === undefined ? [] : [subject.slot],
+    lives,
+    stored: await storedBackups(stage),
+    calls: callsIn(stage.calls),
+    alive: livingRuns(stage.prefix),
+    lockIsHeld: await isLocked(stage),
+    timers: timers.map(({ metadata }) => metadata.name),
+    events: events.map(({ involvedObject, reason, type }): Told => ({ uid: involvedObject.uid, type, reason })),
+    announced,
+    texts: [JSON.stringify([manager, lives, events, timers, announced]), ...logsOf(stage)].join('\n'),
+    secret,
+  };
+}
+
+async function list<T>({ namespace, shop }: Stage, kind: string): Promise<T[]> {
+  const text = await shop.kubectl('get', kind, '-n', namespace, '-o', 'json');
+  return (JSON.parse(text) as { items: T[] }).items;
+}
+
+async function storedBackups(stage: Stage): Promise<StoredBackup[]> {
+  const { stdout } = await runAsOwner(stage.shop.running(), 'wal-g backup-list --detail --json');
+  const listed = (stdout.trim() === '' ? [] : parseLossless(stdout)) as Listed[];
+  const wal = new Set(segmentsIn(stage.prefix));
+  return listed
+    .map((entry) => ({
+      name: entry.backup_name,
+      uid: entry.user_data?.aidboxops?.uid,
+      missingWal: segmentsOf(entry).filter((segment) => !wal.has(segment)),
+    }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function segmentsIn(prefix: string): string[] {
+  const directory = join(prefix, 'wal_005');
+  return existsSync(directory) ? readdirSync(directory).map((name) => name.slice(0, 24)) : [];
+}
+
+const segmentSize = 16n * 1024n * 1024n;
+const segmentsPerLog = 0x100000000n / segmentSize;
+
+/** Names of the segments from start to finish, on the timeline of the backup's name. */
+function segmentsOf({ backup_name: name, finish_lsn: finish, start_lsn: start }: Listed): string[] {
+  const timeline = name.slice('base_'.length, 'base_'.length + 8);
+  const [first, last] = [BigInt(start) / segmentSize, (BigInt(finish) - 1n) / segmentSize];
+  return Array.from({ length: Number(last - first) + 1 }, (_, at) => {
+    const number = first + BigInt(at);
+    return `${timeline}${hex(number / segmentsPerLog)}${hex(number % segmentsPerLog)}`;
+  });
+}
+
+function hex(number: bigint): string {
+  return number.toString(16).toUpperCase().padStart(8, '0');
+}
+
+/** The lock of the runner: flock on the data directory. */
+async function isLocked(stage: Stage): Promise<boolean> {
+  const { stdout } = await runAsOwner(stage.shop.running(), 'flock -n "$PGDATA" echo free || echo held');
+  return stdout.trim() === 'held';
+}
+
+/** Our own events about these objects that the Broker took. Its consumers may have missed some. */
+function announcements(stage: Stage, uids: readonly string[]): Announcement[] {
+  const types = new Map<string, string>();
+  for (const one of stage.observations) {
+    if (one.kind !== 'event' || !one.event.type.startsWith('pg.aidbox.')) continue;
+    if (uids.some((uid) => one.event.id.startsWith(`${uid}/`))) types.set(one.event.id, one.event.type);
+  }
+  return [...types].map(([id, type]) => ({ id, type, facts: stage.factsOf(id) }));
+}
+
+function logsOf({ environment }: Stage): string[] {
+  const logs = environment.functions().map(({ log }) => log);
+  // A function that never ran has written nothing.
+  return logs.filter((log) => existsSync(log)).map((log) => readFileSync(log, 'utf8'));
+}

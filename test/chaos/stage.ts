@@ -1,0 +1,78 @@
+/** Where one case is played: a namespace with a database, a manager, and one earlier success where rotation shall delete it. */
+import type { Environment } from '../../local/environment.ts';
+import type { Observation } from '../../local/eventing/index.ts';
+import { eventually } from '../support/eventually.ts';
+import { openShopIn, type Shop } from '../support/shop.ts';
+import type { Random } from '../simulation/random.ts';
+import type { Forwarder } from './forwarder.ts';
+import type { History } from './history.ts';
+import type { Interference } from './interference.ts';
+import { makeCallLog, type Slow } from './wal-g.ts';
+
+/** What all cases share. */
+export interface Theatre {
+  readonly environment: Environment;
+  readonly observations: readonly Observation[];
+  /** What a consumer of CloudEvents was told under this id, each time. */
+  factsOf(id: string): string[];
+  readonly history: History;
+  readonly interference: Interference;
+  /** In front of the kubelet. */
+  readonly kubelet: Forwarder;
+  /** PATH of containers, with the wal-g that writes down its calls. */
+  readonly path: string;
+}
+
+export interface Stage extends Theatre {
+  readonly namespace: string;
+  readonly function: string;
+  readonly shop: Shop;
+  readonly random: Random;
+  /** Calls of wal-g. */
+  readonly calls: string;
+  /** What WALG_FILE_PREFIX is for processes of this machine. */
+  readonly prefix: string;
+  /** The PgBackup that the story is about; its slot when it has one. */
+  readonly subject: { name: string; slot?: string };
+}
+
+/** A value in the environment of every database that nobody may ever read anywhere. */
+export const secret = 'hush-4f1c9a7e2b';
+
+/** Slow enough to be met in the middle: a new database has about 25 MB (bytes a second). */
+const rate = 6 * 1024 * 1024;
+
+/** Longer than any timer of ours: a busy machine may take its time (seconds). */
+export const patience = 300;
+
+/** Makes namespace and database. */
+export async function openStage(
+  theatre: Theatre,
+  place: {
+    readonly namespace: string;
+    readonly function: string;
+    readonly slow: readonly Slow[];
+    readonly random: Random;
+  },
+): Promise<Stage> {
+  const { environment, path } = theatre;
+  const { namespace, slow } = place;
+  const shop = await openShopIn(environment, namespace, theatre.observations);
+  const calls = makeCallLog(environment, namespace);
+  const env = [
+    { name: 'PATH', value: path },
+    { name: 'CHAOS_CALLS', value: calls },
+    { name: 'CHAOS_SLOW', value: slow.join(' ') },
+    { name: 'WALG_DISK_RATE_LIMIT', value: String(rate) },
+    { name: 'AWS_SECRET_ACCESS_KEY', value: secret },
+  ];
+  await eventually(`database of ${namespace}`, () => shop.database({ prefix: namespace, env }), patience);
+  return {
+    ...theatre,
+    ...place,
+    shop,
+    calls,
+    prefix: shop.running().environment['WALG_FILE_PREFIX'] ?? '',
+    subject: { name: 'by-hand' },
+  };
+}
