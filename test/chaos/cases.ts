@@ -1,7 +1,7 @@
 /** The matrix: which fault meets which function at which moment, and how that must end. Data only. */
 import type { FaultName } from './faults.ts';
 import type { MomentName } from './moments.ts';
-import type { StoryName } from './stories.ts';
+import type { StoryName } from './stage.ts';
 
 /** One story with one fault. */
 export interface Case {

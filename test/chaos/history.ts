@@ -1,51 +1,38 @@
-/** Every PgBackup that ever was, with all its states, as a watch of the API server saw them. */
+/** What watches of the API server have seen: every PgBackup that ever was with all its states, managers and timers as they are. */
 import { isDeepStrictEqual } from 'node:util';
-import { PgBackup } from '../../functions/domain/resources.ts';
 import { label, path, slotAnnotation } from '../../functions/domain/names.ts';
-import { follow } from '../../local/kubernetes/follow.ts';
+import { PgBackup, PgManager } from '../../functions/domain/resources.ts';
+import { follow, type Followed } from '../../local/kubernetes/follow.ts';
 import type { Stored } from '../../local/kubernetes/objects.ts';
 import type { Rest } from '../../local/kubernetes/rest.ts';
-import type { Life, Seen } from './seen.ts';
+import type { Life } from './seen.ts';
 
-/** What the watch has seen. */
+/** By namespace. */
 export interface History {
-  /** Of one namespace, oldest first. */
+  /** Oldest first. */
   lives(namespace: string): readonly Life[];
-  /** Resolves at the change that makes this true of one of them. */
+  manager(namespace: string): PgManager | undefined;
+  /** Names of PingSources. */
+  timers(namespace: string): readonly string[];
+  /** Another one after every write. */
+  version(namespace: string): string;
+  /** Resolves at the change that makes this true of a PgBackup. */
   until(namespace: string, isTrue: (life: Life) => boolean): Promise<void>;
   stop(): void;
-}
-
-interface Listener {
-  look(): void;
 }
 
 /** Begins to watch. */
 export function watchHistory(rest: Rest): History {
   const lives = new Map<string, { namespace: string; life: Life }>();
-  const listeners = new Set<Listener>();
-  const followed = follow<Stored>(rest, path.backups(''), ({ type, object }) => {
-    note(PgBackup.parse(object), type === 'deleted');
-    for (const listener of [...listeners]) listener.look();
+  const listeners = new Set<() => void>();
+  const backups = follow<Stored>(rest, path.backups(''), ({ object, type }) => {
+    const backup = PgBackup.parse(object);
+    const { namespace, uid } = backup.metadata;
+    lives.set(uid, { namespace, life: goneOn(lives.get(uid)?.life, backup, type === 'deleted') });
+    for (const listener of [...listeners]) listener();
   });
-
-  function note(backup: PgBackup, deleted: boolean): void {
-    const { metadata } = backup;
-    const before = lives.get(metadata.uid)?.life;
-    const state = stateOf(backup);
-    const isSame = isDeepStrictEqual(before?.states.at(-1), state);
-    const life: Life = {
-      uid: metadata.uid,
-      name: metadata.name,
-      created: metadata.creationTimestamp,
-      slot: metadata.annotations[slotAnnotation],
-      manager: metadata.labels[label.managerUid],
-      states: [...(before?.states ?? []), ...(isSame ? [] : [state])],
-      status: backup.status,
-      deleted,
-    };
-    lives.set(metadata.uid, { namespace: metadata.namespace, life });
-  }
+  const managers = follow<Stored>(rest, path.managers(''), () => undefined);
+  const timers = follow<Stored>(rest, '/apis/sources.knative.dev/v1/pingsources', () => undefined);
 
   function of(namespace: string): Life[] {
     return [...lives.values()].filter((one) => one.namespace === namespace).map(({ life }) => life);
@@ -53,23 +40,48 @@ export function watchHistory(rest: Rest): History {
 
   return {
     lives: of,
+    manager(namespace) {
+      const [found] = inNamespace(managers, namespace);
+      return found === undefined ? undefined : PgManager.parse(found);
+    },
+    timers: (namespace) => inNamespace(timers, namespace).map(({ metadata }) => metadata.name),
+    version: (namespace) =>
+      JSON.stringify(
+        [backups, managers, timers].flatMap((kind) =>
+          inNamespace(kind, namespace).map(({ metadata }) => [metadata.uid, metadata.resourceVersion]),
+        ),
+      ),
     until(namespace, isTrue) {
       return new Promise((resolve) => {
-        const listener: Listener = {
-          look() {
-            if (!of(namespace).some(isTrue)) return;
-            listeners.delete(listener);
-            resolve();
-          },
+        const listener = (): void => {
+          if (!of(namespace).some(isTrue)) return;
+          listeners.delete(listener);
+          resolve();
         };
         listeners.add(listener);
-        listener.look();
+        listener();
       });
     },
-    stop: () => followed.stop(),
+    stop: () => [backups, managers, timers].forEach((kind) => kind.stop()),
   };
 }
 
-function stateOf({ status }: PgBackup): Seen['lives'][number]['states'][number] {
-  return { state: status.state, finishTime: status.finishTime };
+function inNamespace(followed: Followed<Stored>, namespace: string): Stored[] {
+  return followed.all().filter(({ metadata }) => metadata.namespace === namespace);
+}
+
+/** A life with one more look at it. */
+function goneOn(before: Life | undefined, { metadata, status }: PgBackup, deleted: boolean): Life {
+  const state = { state: status.state, finishTime: status.finishTime };
+  const isSame = isDeepStrictEqual(before?.states.at(-1), state);
+  return {
+    uid: metadata.uid,
+    name: metadata.name,
+    created: metadata.creationTimestamp,
+    slot: metadata.annotations[slotAnnotation],
+    manager: metadata.labels[label.managerUid],
+    states: [...(before?.states ?? []), ...(isSame ? [] : [state])],
+    status,
+    deleted,
+  };
 }

@@ -48,9 +48,11 @@ export const moments = {
   throughout: () => Promise.resolve(),
 } as const;
 
-async function beforeSlot({ shop, subject }: Stage, ms: number): Promise<void> {
-  await eventually('next slot', async () => (await shop.pgm()).status.schedule?.nextSlot);
-  await pause(Math.max(0, Date.parse(subject.slot ?? '') - ms - Date.now()));
+async function beforeSlot({ history, namespace, subject }: Stage, ms: number): Promise<void> {
+  await eventually('next slot', () => history.manager(namespace)?.status.schedule?.nextSlot);
+  const left = Date.parse(subject.slot ?? '') - ms - Date.now();
+  if (left < 0) throw new Error(`the machine is too slow: ${-left} ms late for a moment ${ms} ms before the slot`);
+  await pause(left);
 }
 
 function untilSubject({ history, namespace, subject }: Stage, isTrue: (life: Life) => boolean): Promise<void> {
@@ -69,12 +71,13 @@ async function subjectLater(stage: Stage): Promise<Life> {
 }
 
 async function untilRotation(stage: Stage): Promise<void> {
+  const { history, namespace } = stage;
   const { uid } = await subjectLater(stage);
-  await eventually(
-    'start of the rotation',
-    async () => ((await stage.shop.pgm()).status.conditions.rotation?.running?.id.startsWith(uid) ? true : undefined),
-    patience,
-  );
+  const isRunning = (): boolean => {
+    const { rotation } = history.manager(namespace)?.status.conditions ?? {};
+    return rotation?.running?.id.startsWith(uid) === true;
+  };
+  await eventually('start of the rotation', () => (isRunning() ? true : undefined), patience);
 }
 
 function hasCall({ calls }: Stage, kind: string, id: string): boolean {

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { createRandom } from '../simulation/random.ts';
 import { eventually } from '../support/eventually.ts';
 import { titleOf, type Case } from './cases.ts';
-import { faults, type FaultKind } from './faults.ts';
+import { faults, type FaultKind, type Mend } from './faults.ts';
 import { breaksOf } from './invariants.ts';
 import { lookAt } from './look.ts';
 import { moments } from './moments.ts';
@@ -32,50 +32,68 @@ export async function play(theatre: Theatre, one: Case, place: { namespace: stri
       random: createRandom(seed, titleOf(one)),
     });
     const { seconds, seen } = await playOn(stage, one);
-    const breaks = breaksOf(await lookAt(stage));
+    const breaks = breaksOf(await eventually('a look at everything', () => lookAt(stage), patience));
     const isExpected = one.expected.includes(seen);
-    await stage.shop.kubectl('delete', 'namespace', namespace, '--wait=false');
     return { case: one, seen, seconds, breaks: isExpected ? breaks : [`ended as "${seen}"`, ...breaks] };
   } catch (error) {
-    const { cause, message } = error as Error;
-    return {
-      case: one,
-      seen: 'not played',
-      seconds: 0,
-      breaks: [`${message} ${cause instanceof Error ? cause.message : ''}`],
-    };
+    return { case: one, seen: 'not played', seconds: 0, breaks: [textOf(error)] };
+  } finally {
+    const remove = ['delete', 'namespace', namespace, '--wait=false', '--ignore-not-found'];
+    // One that stays takes memory, nothing more.
+    await theatre.environment.kubectl(remove).catch(() => undefined);
   }
+}
+
+function textOf(error: unknown): string {
+  const { cause, message } = error as Error;
+  return cause instanceof Error ? `${message}: ${cause.message}` : message;
 }
 
 async function playOn(stage: Stage, one: Case): Promise<{ seen: string; seconds: number }> {
   const story = stories[one.function];
-  const fault: FaultKind = faults[one.fault];
   await story.prepare(stage);
-
-  const coming = one.moment === 'throughout' ? undefined : moments[one.moment](stage);
-  let mend = coming === undefined ? await fault.strike(stage) : undefined;
-  await story.begin(stage);
-  await withinTime(coming, one.moment);
-  const struck = performance.now();
-  mend ??= await fault.strike(stage);
-  if (fault.lasts !== 'to the end') {
-    await pause(fault.lasts * 1000);
-    await mend();
+  const striking = strike(stage, one);
+  // Whoever awaits it below is told; until then it may fail while the story begins.
+  striking.catch(() => undefined);
+  try {
+    if (one.moment === 'throughout') await striking;
+    await story.begin(stage);
+    const { mend, time } = await striking;
+    await hold(faults[one.fault], mend);
+    await story.afterwards(stage);
+    const seen = await untilQuiet(stage);
+    return { seen, seconds: (performance.now() - time) / 1000 };
+  } finally {
+    // However it went, nothing of the fault stays for the next case.
+    await (await striking).mend();
   }
-  for (const tick of story.ticks) await eventually(`tick of ${tick}`, () => stage.shop.tick(tick).then(() => true));
-  const seen = await untilQuiet(stage);
-  const seconds = (performance.now() - struck) / 1000;
-  if (fault.lasts === 'to the end') await mend();
-  return { seen, seconds };
+}
+
+/** Strikes at the moment; gives when that was and the way to mend. */
+async function strike(stage: Stage, { fault, moment }: Case): Promise<{ time: number; mend: Mend }> {
+  await withinTime(moments[moment](stage), moment);
+  const time = performance.now();
+  return { time, mend: once(await faults[fault].strike(stage)) };
+}
+
+async function hold({ lasts }: FaultKind, mend: Mend): Promise<void> {
+  if (lasts === 'to the end') return;
+  await pause(lasts * 1000);
+  await mend();
+}
+
+function once(mend: Mend): Mend {
+  let mended: Promise<void> | undefined;
+  return () => (mended ??= Promise.resolve(mend()));
 }
 
 /** A moment that never comes is a mistake in the table. */
-async function withinTime(coming: Promise<void> | undefined, moment: string): Promise<void> {
+async function withinTime(coming: Promise<void>, moment: string): Promise<void> {
   const timer = new AbortController();
   const late = pause(patience * 1000, undefined, { signal: timer.signal }).then(() => {
     throw new Error(`the moment never came: ${moment}`);
   });
   late.catch(() => undefined);
-  await Promise.race([coming ?? Promise.resolve(), late]);
+  await Promise.race([coming, late]);
   timer.abort();
 }

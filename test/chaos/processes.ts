@@ -1,7 +1,12 @@
 /** Processes of the runs in one database's container. */
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** `<run id>/<kind>` of every living process of a run that works with this storage prefix. */
+const mark = 'AIDBOXOPS_RUN=';
+
+/**
+ * What lives of runs that work with this storage prefix: `<run id>/<kind>` of each process, and every wal-g beside them,
+ * such as a probe's.
+ */
 export function livingRuns(walgPrefix: string): string[] {
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
@@ -12,7 +17,8 @@ function runOf(pid: string, walgPrefix: string): string | undefined {
   try {
     const environment = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
     if (!environment.includes(`WALG_FILE_PREFIX=${walgPrefix}`)) return undefined;
-    return environment.find((one) => one.startsWith('AIDBOXOPS_RUN='))?.slice('AIDBOXOPS_RUN='.length);
+    const run = environment.find((one) => one.startsWith(mark))?.slice(mark.length);
+    return run ?? (readFileSync(`/proc/${pid}/comm`, 'utf8') === 'wal-g\n' ? 'wal-g' : undefined);
   } catch {
     // Ended while it was looked at, or of another user: none of ours.
     return undefined;

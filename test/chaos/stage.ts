@@ -1,6 +1,7 @@
 /** Where one case is played: a namespace with a database, a manager, and one earlier success where rotation shall delete it. */
 import type { Environment } from '../../local/environment.ts';
 import type { Observation } from '../../local/eventing/index.ts';
+import { readyDatabase } from '../support/environment.ts';
 import { eventually } from '../support/eventually.ts';
 import { openShopIn, type Shop } from '../support/shop.ts';
 import type { Random } from '../simulation/random.ts';
@@ -23,17 +24,20 @@ export interface Theatre {
   readonly path: string;
 }
 
+/** Which function a story is about. */
+export type StoryName = 'schedule' | 'backup' | 'rotation' | 'storage';
+
 export interface Stage extends Theatre {
   readonly namespace: string;
-  readonly function: string;
+  readonly function: StoryName;
   readonly shop: Shop;
   readonly random: Random;
   /** Calls of wal-g. */
   readonly calls: string;
   /** What WALG_FILE_PREFIX is for processes of this machine. */
   readonly prefix: string;
-  /** The PgBackup that the story is about; its slot when it has one. */
-  readonly subject: { name: string; slot?: string };
+  /** The PgBackup that the story is about, its slot when it has one; probes of storage before the last tick. */
+  readonly subject: { name: string; slot?: string; probes?: number };
 }
 
 /** A value in the environment of every database that nobody may ever read anywhere. */
@@ -50,7 +54,7 @@ export async function openStage(
   theatre: Theatre,
   place: {
     readonly namespace: string;
-    readonly function: string;
+    readonly function: StoryName;
     readonly slow: readonly Slow[];
     readonly random: Random;
   },
@@ -66,13 +70,18 @@ export async function openStage(
     { name: 'WALG_DISK_RATE_LIMIT', value: String(rate) },
     { name: 'AWS_SECRET_ACCESS_KEY', value: secret },
   ];
-  await eventually(`database of ${namespace}`, () => shop.database({ prefix: namespace, env }), patience);
+  await shop.statefulSet({ prefix: namespace, env });
+  const database = await eventually(
+    `database of ${namespace}`,
+    () => readyDatabase(environment, namespace, 'postgres-0'),
+    patience,
+  );
   return {
     ...theatre,
     ...place,
     shop,
     calls,
-    prefix: shop.running().environment['WALG_FILE_PREFIX'] ?? '',
+    prefix: database.environment['WALG_FILE_PREFIX'] ?? '',
     subject: { name: 'by-hand' },
   };
 }

@@ -1,12 +1,13 @@
 /** What goes on while a fault strikes: one story for each function. */
 import assert from 'node:assert/strict';
 import { slotBackupName } from '../../functions/domain/names.ts';
+import { rotationOwed } from '../../functions/domain/rotation-owed.ts';
 import { parseTime } from '../../functions/domain/time.ts';
 import { eventually } from '../support/eventually.ts';
-import { patience, type Stage } from './stage.ts';
-import type { Slow } from './wal-g.ts';
-
-export type StoryName = 'schedule' | 'backup' | 'rotation' | 'storage';
+import { postEvent } from '../support/outside.ts';
+import type { Life } from './seen.ts';
+import { patience, type Stage, type StoryName } from './stage.ts';
+import { callsIn, type Slow } from './wal-g.ts';
 
 export interface Story {
   /** Sub-commands of wal-g that take a second longer, so that a fault can meet them. */
@@ -14,14 +15,14 @@ export interface Story {
   /** What must be there before. */
   prepare(stage: Stage): Promise<void>;
   begin(stage: Stage): Promise<void>;
-  /** What time brings after the fault: the sweep, and the probe where it is about storage. */
-  readonly ticks: readonly ('sweep' | 'probe')[];
+  /** What time brings when the fault is over: the sweep, and the probe where it is about storage. */
+  afterwards(stage: Stage): Promise<void>;
   /** How it ended, in the words of the table; undefined while it has not. */
-  ending(stage: Stage): Promise<string | undefined>;
+  ending(stage: Stage): string | undefined;
 }
 
 /** A new manager has its first slot so many seconds later: longer than the events of its creation take. */
-const slotIn = 16;
+const slotIn = 20;
 
 export const stories: Readonly<Record<StoryName, Story>> = {
   /** A manager is made whose slot is near; its backup runs. */
@@ -33,65 +34,94 @@ export const stories: Readonly<Record<StoryName, Story>> = {
       subject.name = slotBackupName('pg-manager', parseTime(subject.slot) ?? 0);
       await shop.manager({ at: subject.slot.slice(11, 19) });
     },
-    ticks: ['sweep'],
+    afterwards: (stage) => tick(stage, 'sweep'),
     ending: endOfBackup,
   },
   /** Somebody asks for a backup. */
   backup: {
     slow: [],
-    prepare: ({ shop }) => managerAtWork(shop),
+    prepare: (stage) => managerAtWork(stage),
     begin: ({ shop, subject }) => shop.backup(subject.name),
-    ticks: ['sweep'],
+    afterwards: (stage) => tick(stage, 'sweep'),
     ending: endOfBackup,
   },
   /** The second of two backups, of which one stays. */
   rotation: {
     slow: ['delete'],
-    async prepare({ shop }) {
-      await managerAtWork(shop, 1);
-      await shop.backup('earlier');
-      assert.equal((await shop.finished('earlier', patience)).status.state, 'success');
-      await eventually('first rotation', () => isRotated(shop), patience);
+    async prepare(stage) {
+      await managerAtWork(stage, 1);
+      await stage.shop.backup('earlier');
+      const state = await eventually('a first success', () => endOf(lifeOf(stage, 'earlier')), patience);
+      assert.equal(state, 'success');
+      await eventually('a first rotation', () => isRotated(stage), patience);
     },
     begin: ({ shop, subject }) => shop.backup(subject.name),
-    ticks: ['sweep'],
-    async ending({ shop, subject }) {
-      const { uid } = (await shop.pgb(subject.name))?.metadata ?? {};
-      const { rotation } = (await shop.pgm()).status.conditions;
-      const last = rotation?.log?.[0];
-      return uid !== undefined && last?.id?.startsWith(uid) === true ? `rotation ${rotation?.status}` : undefined;
+    afterwards: (stage) => tick(stage, 'sweep'),
+    ending(stage) {
+      const { rotation } = stage.history.manager(stage.namespace)?.status.conditions ?? {};
+      const uid = lifeOf(stage, stage.subject.name)?.uid;
+      const last = rotation?.log?.[0]?.id ?? '';
+      return uid !== undefined && last.startsWith(uid) ? `rotation ${rotation?.status}` : undefined;
     },
   },
   /** The probe looks at storage that is there. */
   storage: {
     slow: ['st'],
-    prepare: ({ shop }) => managerAtWork(shop),
-    begin: ({ shop }) => shop.tick('probe'),
-    ticks: ['probe', 'sweep'],
-    async ending({ shop }) {
-      const { storage } = (await shop.pgm()).status.conditions;
+    prepare: (stage) => managerAtWork(stage),
+    begin: (stage) => tick(stage, 'probe'),
+    async afterwards(stage) {
+      stage.subject.probes = probesIn(stage);
+      await tick(stage, 'probe');
+      await tick(stage, 'sweep');
+    },
+    ending(stage) {
+      const { storage } = stage.history.manager(stage.namespace)?.status.conditions ?? {};
+      if (probesIn(stage) === stage.subject.probes) return undefined;
       return storage?.failures === 0 ? `storage ${storage.state}` : undefined;
     },
   },
 };
 
-async function managerAtWork(shop: Stage['shop'], keep = 30): Promise<void> {
-  await shop.manager({ keep });
-  await eventually('storage', () => isSeen(shop), patience);
+/** The Broker may have come back a moment ago. */
+async function tick({ shop }: Stage, purpose: 'sweep' | 'probe'): Promise<void> {
+  const source = `/apis/v1/namespaces/aidboxops/pingsources/${purpose}`;
+  const event = { type: 'dev.knative.sources.ping', source, extensions: { pgpurpose: purpose } };
+  await eventually(`tick of ${purpose}`, async () =>
+    (await postEvent(shop, event)).status === 202 ? true : undefined,
+  );
 }
 
-async function isSeen(shop: Stage['shop']): Promise<true | undefined> {
-  const { conditions, schedule } = (await shop.pgm()).status;
-  return conditions.storage?.state === 'available' && schedule?.nextSlot !== undefined ? true : undefined;
+function probesIn({ calls }: Stage): number {
+  return callsIn(calls).filter(({ kind }) => kind === 'st').length;
 }
 
-async function isRotated(shop: Stage['shop']): Promise<true | undefined> {
-  const { backup, rotation } = (await shop.pgm()).status.conditions;
-  return rotation?.status === 'ok' && rotation.servedBackup === backup?.lastSuccess?.uid ? true : undefined;
+async function managerAtWork(stage: Stage, keep = 30): Promise<void> {
+  await stage.shop.manager({ keep });
+  await eventually('storage', () => isSeen(stage), patience);
 }
 
-async function endOfBackup({ shop, subject }: Stage): Promise<string | undefined> {
-  const { announced, reason, state } = (await shop.pgb(subject.name))?.status ?? {};
-  if (state !== announced || (state !== 'success' && state !== 'error')) return undefined;
+function isSeen({ history, namespace }: Stage): true | undefined {
+  const { conditions, schedule } = history.manager(namespace)?.status ?? {};
+  return conditions?.storage?.state === 'available' && schedule?.nextSlot !== undefined ? true : undefined;
+}
+
+function isRotated({ history, namespace }: Stage): true | undefined {
+  const manager = history.manager(namespace);
+  const isDone = manager?.status.conditions.rotation?.status === 'ok' && !rotationOwed(manager);
+  return isDone ? true : undefined;
+}
+
+function lifeOf({ history, namespace }: Stage, wanted: string): Life | undefined {
+  return history.lives(namespace).find(({ name }) => name === wanted);
+}
+
+function endOfBackup(stage: Stage): string | undefined {
+  return endOf(lifeOf(stage, stage.subject.name));
+}
+
+/** State and kind of error once its end is told. */
+function endOf(life: Life | undefined): string | undefined {
+  const { announced, finishTime, reason, state } = life?.status ?? {};
+  if (finishTime === undefined || announced !== state) return undefined;
   return reason === undefined ? state : `${state} ${reason}`;
 }
