@@ -58,15 +58,14 @@ export const stories: Readonly<Record<StoryName, Story>> = {
     begin: ({ shop, subject }) => shop.backup(subject.name),
     afterwards: (stage) => tick(stage, 'sweep'),
     ending(stage) {
-      const { rotation } = stage.history.manager(stage.namespace)?.status.conditions ?? {};
+      const { log = [], status } = stage.history.manager(stage.namespace)?.status.conditions.rotation ?? {};
       const uid = lifeOf(stage, stage.subject.name)?.uid;
-      const last = rotation?.log?.[0]?.id ?? '';
-      return uid !== undefined && last.startsWith(uid) ? `rotation ${rotation?.status}` : undefined;
+      return log[0]?.id?.startsWith(`${uid}-`) === true ? `rotation ${status}` : undefined;
     },
   },
   /** The probe looks at storage that is there. */
   storage: {
-    slow: ['st'],
+    slow: ['st-put'],
     prepare: (stage) => managerAtWork(stage),
     begin: (stage) => tick(stage, 'probe'),
     async afterwards(stage) {
@@ -97,12 +96,15 @@ function probesIn({ calls }: Stage): number {
 
 async function managerAtWork(stage: Stage, keep = 30): Promise<void> {
   await stage.shop.manager({ keep });
-  await eventually('storage', () => isSeen(stage), patience);
+  await eventually('a first look at storage', () => stateOfStorage(stage), patience);
+  // A busy machine may have been too slow for it.
+  if (stateOfStorage(stage) !== 'available') await tick(stage, 'probe');
+  await eventually('storage', () => (stateOfStorage(stage) === 'available' ? true : undefined), patience);
 }
 
-function isSeen({ history, namespace }: Stage): true | undefined {
+function stateOfStorage({ history, namespace }: Stage): string | undefined {
   const { conditions, schedule } = history.manager(namespace)?.status ?? {};
-  return conditions?.storage?.state === 'available' && schedule?.nextSlot !== undefined ? true : undefined;
+  return schedule?.nextSlot === undefined ? undefined : conditions?.storage?.state;
 }
 
 function isRotated({ history, namespace }: Stage): true | undefined {

@@ -5,7 +5,7 @@ import type { Environment } from '../../local/environment.ts';
 import type { Call } from './seen.ts';
 
 /** Sub-commands that a case may slow down. */
-export type Slow = 'backup-push' | 'delete' | 'st';
+export type Slow = 'delete' | 'st-put';
 
 /** `<pid> <ticks> <sub-command> <run> <pid of another that is alive or none>` for each call of these. */
 const script = (real: string): string => `#!/bin/sh
@@ -16,7 +16,7 @@ other=none
   [ "$kind" = st ] || [ $pid = $$ ] || [ "$(ticks $pid)" != "$began" ] || other=$pid
 done <"$CHAOS_CALLS"
 echo "$$ $(ticks $$) $1 \${AIDBOXOPS_RUN:-none} $other" >>"$CHAOS_CALLS"
-case " $CHAOS_SLOW " in *" $1 "*) sleep 1 ;; esac
+case " $CHAOS_SLOW " in *" $1 "* | *" $1-$2 "*) sleep 1 ;; esac
 exec ${real} "$@"
 `;
 
