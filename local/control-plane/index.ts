@@ -26,6 +26,7 @@ export interface ControlPlane {
   /** Where the API server keeps its self-signed certificate and key. */
   readonly certificate: { readonly certPath: string; readonly keyPath: string };
   readonly auditLogPath: string | undefined;
+  readonly etcdUrl: string;
   readonly pids: { readonly kubeApiserver: number; readonly etcd: number };
   /** Kills the API server and starts it again at the same address; resolves when it is ready. */
   restartApiServer(): Promise<void>;
@@ -80,6 +81,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       kubeConfigPath,
       certificate,
       auditLogPath,
+      etcdUrl: `http://127.0.0.1:${etcd.port}`,
       get pids() {
         return { kubeApiserver: apiServer!.pid!, etcd: etcd.launched.pid! };
       },

@@ -3,12 +3,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { aManager } from '../support/builders.ts';
 import { startFakeApi, type FakeApi } from './fake-api.ts';
 import { cpuOf, memoryOf, startProgram, type Program } from './program.ts';
-import { limited } from './quota.ts';
+import { limited } from './limits.ts';
+import type { Extent } from './extent.ts';
+import { compare } from './rounds.ts';
 import { median, pairedRatio, quantile, rounded } from './statistics.ts';
 import type { Row, Table, Target } from './table.ts';
 import { bare, buildVariants, bundled, functionNames, naive, shipped, warm } from './variants.ts';
-
-const rounds = 15;
 
 interface Sample {
   readonly ready: number;
@@ -19,13 +19,15 @@ interface Sample {
   readonly private: number;
 }
 
-export async function benchColdStart(): Promise<Table> {
-  return compare('Cold start', (program) => program, { toBare: 2.2, toNaive: 0.2, rss: 75 });
+export async function benchColdStart({ rounds }: Extent): Promise<Table> {
+  return compareStarts('Cold start', rounds, (program) => program, { toBare: 2.2, toNaive: 0.2, rss: 75 });
 }
 
 /** As a container with `limits.cpu: 250m`. */
-export async function benchColdStartLimited(): Promise<Table> {
-  return compare('Cold start with a quarter of a CPU', (program) => limited(program, 0.25), { toBare: 4 });
+export async function benchColdStartLimited({ rounds }: Extent): Promise<Table> {
+  return compareStarts('Cold start with a quarter of a CPU', rounds, (program) => limited(program, { cpus: 0.25 }), {
+    toBare: 4,
+  });
 }
 
 interface Wanted {
@@ -34,15 +36,17 @@ interface Wanted {
   readonly rss?: number;
 }
 
-async function compare(title: string, under: (program: Program) => Program, wanted: Wanted): Promise<Table> {
+async function compareStarts(
+  title: string,
+  rounds: number,
+  under: (program: Program) => Program,
+  wanted: Wanted,
+): Promise<Table> {
   await buildVariants();
   const api = await startFakeApi([aManager().object()]);
   await warm(api.kubeConfig);
   const variants = variantsOf(api);
-  const samples = new Map<string, Sample[]>([...variants.keys()].map((name) => [name, []]));
-  for (let round = 0; round < rounds; round += 1) {
-    for (const [name, program] of shuffled([...variants])) samples.get(name)!.push(await sampleOf(under(program)));
-  }
+  const samples = await compare([...variants.keys()], { rounds }, (name) => sampleOf(under(variants.get(name)!)));
   await api.close();
   const rows = [...samples].map(([name, some]) => rowOf(name, some, samples));
   const method = `Medians of ${rounds} rounds, all variants in each, in random order; ratios are medians of pairs. Milliseconds from the start of the process; MB when idle.`;
@@ -61,10 +65,11 @@ function variantsOf({ kubeConfig }: FakeApi): Map<string, Program> {
 async function sampleOf(program: Program): Promise<Sample> {
   const begun = performance.now();
   const running = await startProgram(program);
-  await running.send({ id: '1', type: 'bench', data: { namespace: 'shop', name: 'pg-manager' } });
+  const status = await running.send({ id: '1', type: 'bench', data: { namespace: 'shop', name: 'pg-manager' } });
+  if (status !== 204) throw new Error(`the event was answered ${status}`);
   const event = performance.now() - begun;
   await pause(300);
-  const sample = { ready: running.readyMs, event, cpu: cpuOf(running.pid), ...memoryOf(running.pid) };
+  const sample = { ready: running.readyMs, event, cpu: cpuOf(running.pid) ?? Number.NaN, ...memoryOf(running.pid) };
   await running.stop();
   return sample;
 }
@@ -100,11 +105,4 @@ function targetsOf(name: string, all: ReadonlyMap<string, readonly Sample[]>, wa
     ...limit('ready against naive', ratioOf(own, all.get(`${name}, naive`)!, 'ready'), wanted.toNaive, '×'),
     ...limit('RSS idle', rounded(median(own.map(({ rss }) => rss))), wanted.rss, ' MB'),
   ];
-}
-
-function shuffled<T>(items: readonly T[]): T[] {
-  return items
-    .map((item) => ({ item, key: Math.random() }))
-    .toSorted((a, b) => a.key - b.key)
-    .map(({ item }) => item);
 }

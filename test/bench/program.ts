@@ -21,6 +21,10 @@ export interface RunningProgram {
   stop(): Promise<void>;
 }
 
+/** A bench that fails leaves nothing behind. */
+const children = new Set<ChildProcess>();
+process.once('exit', () => children.forEach((child) => child.kill('SIGKILL')));
+
 /** Starts it and asks every millisecond whether it is ready. */
 export async function startProgram({ argv, env = {} }: Program): Promise<RunningProgram> {
   const port = await freePort();
@@ -31,8 +35,10 @@ export async function startProgram({ argv, env = {} }: Program): Promise<Running
     env: { PATH: process.env['PATH'], PORT: String(port), ...env },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
+  children.add(child);
+  child.once('exit', () => children.delete(child));
   while ((await statusOf(`${url}healthz`)) !== 200) {
-    if (child.exitCode !== null) throw new Error(`${argv.join(' ')} ended with ${child.exitCode}`);
+    if (hasEnded(child)) throw new Error(`${argv.join(' ')} ended with ${child.signalCode ?? child.exitCode}`);
     await pause(1);
   }
   const readyMs = performance.now() - begun;
@@ -40,10 +46,14 @@ export async function startProgram({ argv, env = {} }: Program): Promise<Running
 }
 
 async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null) return;
+  if (hasEnded(child)) return;
   const ended = once(child, 'exit');
   child.kill('SIGTERM');
   await ended;
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
 }
 
 /** 0 while nobody listens. */
@@ -78,15 +88,31 @@ export function memoryOf(pid: number): { rss: number; private: number } {
   return { rss: field('Rss'), private: field('Private_Dirty') };
 }
 
-/** Milliseconds of CPU that a process has used. */
-export function cpuOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
+/** Milliseconds of CPU that a process has used; undefined when it has ended. */
+export function cpuOf(pid: number): number | undefined {
+  const fields = textOf(`/proc/${pid}/stat`)
+    ?.replace(/^.*\) /, '')
     .split(' ');
   // Clock ticks of 10 ms; utime and stime are the 12th and 13th after the name.
-  return (Number(fields[11]) + Number(fields[12])) * 10;
+  return fields === undefined ? undefined : (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 export function descriptorsOf(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
+}
+
+/** The most that was ever resident, in MB; undefined when it has ended. */
+export function peakOf(pid: number): number | undefined {
+  const text = textOf(`/proc/${pid}/status`);
+  const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(text ?? '')?.[1];
+  return kilobytes === undefined ? undefined : Number(kilobytes) / 1024;
+}
+
+/** A process may end while its files are read. */
+function textOf(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
 }

@@ -1,18 +1,34 @@
-/** `npm run bench [NAME …]`: runs all benches, or those named; writes `results.json` and prints tables. */
+/**
+ * `npm run bench -- [--rounds N] [--share S] [NAME …]`: runs all benches, or those named, and prints tables. Only what was
+ * run whole is written to `results.json`.
+ */
 import { availableParallelism, totalmem } from 'node:os';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { benchActivation } from './activation.ts';
+import { benchBurst } from './burst.ts';
 import { benchColdStart, benchColdStartLimited } from './cold-start.ts';
-import { benchBurst, benchSoak } from './load.ts';
+import { benchCronJob } from './cron-job.ts';
+import { benchDutyCycle } from './duty-cycle.ts';
+import { whole, type Bench } from './extent.ts';
+import { benchIdle } from './idle.ts';
+import { benchScale } from './scale.ts';
+import { benchSlot } from './slot.ts';
+import { benchSoak } from './soak.ts';
 import { textOf, type Table } from './table.ts';
 
-const benches: Readonly<Record<string, () => Promise<Table>>> = {
+const benches: Readonly<Record<string, Bench>> = {
   activation: benchActivation,
   'cold-start': benchColdStart,
   'cold-start-250m': benchColdStartLimited,
   burst: benchBurst,
   soak: benchSoak,
+  scale: benchScale,
+  slot: benchSlot,
+  idle: benchIdle,
+  'cron-job': benchCronJob,
+  'duty-cycle': benchDutyCycle,
 };
 
 interface Result extends Table {
@@ -32,11 +48,16 @@ function save(name: string, table: Table): void {
   writeFileSync(file, `${JSON.stringify(Object.fromEntries(merged), undefined, 2)}\n`);
 }
 
-const named = process.argv.slice(2);
+const { values, positionals: named } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: 'string' }, share: { type: 'string' } },
+});
+const extent = { rounds: Number(values.rounds ?? whole.rounds), share: Number(values.share ?? whole.share) };
+const isWhole = extent.rounds >= whole.rounds && extent.share >= whole.share;
 const unknown = named.filter((name) => !(name in benches));
 if (unknown.length > 0) throw new Error(`no bench ${unknown.join(', ')}; there are ${Object.keys(benches).join(', ')}`);
 for (const name of named.length > 0 ? named : Object.keys(benches)) {
-  const table = await benches[name]!();
-  save(name, table);
+  const table = await benches[name]!(extent);
+  if (isWhole) save(name, table);
   process.stdout.write(textOf(table));
 }

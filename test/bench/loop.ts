@@ -1,0 +1,59 @@
+/** A Broker whose only Trigger leads back to the function that posts: pages of a walk go round, all else is counted. */
+import { createServer, request, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createGate } from '../../local/eventing/gate.ts';
+import { readAll } from '../../local/eventing/http.ts';
+
+export interface Loop {
+  /** For `K_SINK`. */
+  readonly url: string;
+  /** Where events of the type go from now on. */
+  lead(url: string): void;
+  /** Resolves when every event that went round has been answered. */
+  idle(): Promise<void>;
+  readonly counts: { rounds: number; others: number; refused: number };
+  close(): void;
+}
+
+/** At most `concurrency` at a time are let in, as queue-proxy does it. */
+export async function startLoop(type: string, concurrency: number): Promise<Loop> {
+  const counts = { rounds: 0, others: 0, refused: 0 };
+  const gate = createGate(concurrency);
+  const under = new Set<Promise<void>>();
+  let target = '';
+  const server = createServer((incoming, response) => {
+    void readAll(incoming).then((body) => {
+      response.writeHead(202).end();
+      if (incoming.headers['ce-type'] !== type) return void (counts.others += 1);
+      counts.rounds += 1;
+      const delivery = deliver(incoming, body).finally(() => under.delete(delivery));
+      under.add(delivery);
+    });
+  });
+
+  async function deliver({ headers }: IncomingMessage, body: Buffer): Promise<void> {
+    await gate.enter(new AbortController().signal);
+    const status = await post(target, headers, body).finally(() => gate.leave());
+    if (status !== 204) counts.refused += 1;
+  }
+
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    lead: (url) => void (target = url),
+    async idle() {
+      while (under.size > 0) await Promise.all(under);
+    },
+    counts,
+    close: () => server.close(),
+  };
+}
+
+function post(url: string, headers: IncomingMessage['headers'], body: Buffer): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request(url, { method: 'POST', headers }, (answer) => {
+      answer.resume().on('end', () => resolve(answer.statusCode ?? 0));
+    });
+    outgoing.on('error', reject).end(body);
+  });
+}

@@ -1,0 +1,153 @@
+/** An API server with an installation of some size, and one process of the schedule function that sweeps it. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { KubeConfig } from '@kubernetes/client-node';
+import { eventType } from '../../functions/domain/events.ts';
+import { path } from '../../functions/domain/names.ts';
+import { PgManager } from '../../functions/domain/resources.ts';
+import { createKube } from '../../functions/platform/kube.ts';
+import { getAssets } from '../../local/assets/index.ts';
+import { startControlPlane, type ControlPlane } from '../../local/control-plane/index.ts';
+import { knativeDefinitions } from '../../local/eventing/index.ts';
+import { installManifests } from '../../local/install.ts';
+import { kubectlRunner } from '../../local/kubectl.ts';
+import { createRest, type Rest } from '../../local/kubernetes/rest.ts';
+import { openBook } from '../../local/processes.ts';
+import { silentProgress } from '../../local/progress.ts';
+import { eventually } from '../support/eventually.ts';
+import { store } from './etcd.ts';
+import { finishedBackup, settledManager } from './fleet.ts';
+import { limited, memoryLimitOf } from './limits.ts';
+import { concurrency } from './load.ts';
+import { startLoop, type Loop } from './loop.ts';
+import { startMeter, type Meter } from './meter.ts';
+import { cpuOf, peakOf, startProgram, type RunningProgram } from './program.ts';
+import { shipped } from './variants.ts';
+
+const crds = resolve(import.meta.dirname, '../../crds');
+
+/** Seconds that the API server may take to know what was put into etcd. */
+const patience = 300;
+
+export interface Size {
+  readonly managers: number;
+  readonly backups: number;
+}
+
+export interface Stage extends Size {
+  readonly controlPlane: ControlPlane;
+  readonly meter: Meter;
+  readonly loop: Loop;
+  readonly schedule: RunningProgram;
+  readonly close: () => Promise<void>;
+}
+
+/** What one sweep took. */
+export interface Sample {
+  readonly seconds: number;
+  /** From the API server, as on the wire. */
+  readonly bytes: number;
+  /** Seconds of CPU of the function, the API server and etcd. */
+  readonly cpu: number;
+  readonly server: number;
+  readonly etcd: number;
+  /** MB that were ever resident, at most. */
+  readonly peak: number;
+}
+
+export async function openSize(dir: string, size: Size): Promise<Stage> {
+  const assets = await getAssets(silentProgress());
+  const book = openBook(dir);
+  const controlPlane = await startControlPlane({ dir, book, binaries: assets });
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromFile(controlPlane.kubeConfigPath);
+  const [kube, rest] = [createKube(kubeConfig), await createRest(kubeConfig)];
+  const kubectl = kubectlRunner(assets.kubectl, controlPlane.kubeConfigPath, dir);
+  await installManifests({ kube, kubectl }, knativeDefinitions(), [crds]);
+  await fill(controlPlane, rest, size);
+  const meter = await startMeter(Number(new URL(controlPlane.url).port));
+  const loop = await startLoop(eventType.sweepPage, concurrency);
+  const schedule = await startSchedule(controlPlane, meter, loop);
+  loop.lead(schedule.url);
+  return {
+    ...size,
+    controlPlane,
+    meter,
+    loop,
+    schedule,
+    async close() {
+      await schedule.stop();
+      loop.close();
+      meter.close();
+      kube.close();
+      rest.close();
+      await controlPlane.stop();
+      book.close();
+    },
+  };
+}
+
+/** It reaches the API server through the meter only, and has the memory of its Service. */
+function startSchedule({ kubeConfigPath, url }: ControlPlane, meter: Meter, loop: Loop): Promise<RunningProgram> {
+  const kubeConfig = readFileSync(kubeConfigPath, 'utf8').replace(url, `https://127.0.0.1:${meter.port}`);
+  const { argv, env } = shipped('schedule', kubeConfig);
+  return startProgram(limited({ argv, env: { ...env, K_SINK: loop.url } }, { memory: memoryLimitOf('schedule') }));
+}
+
+/** Past the API server, which would take longer for it than for the bench. */
+async function fill({ etcdUrl }: ControlPlane, rest: Rest, { managers, backups }: Size): Promise<void> {
+  const now = Math.floor(Date.now() / 1000);
+  const settled = Array.from({ length: managers }, (_, number) => settledManager(number, now));
+  const parsed = settled.map(({ manager }) =>
+    PgManager.parse({ ...manager, metadata: { ...manager.metadata, resourceVersion: '1' } }),
+  );
+  const finished = Array.from({ length: backups }, (_, number) =>
+    finishedBackup(parsed[number % managers]!, Math.floor(number / managers), now),
+  );
+  await store(
+    etcdUrl,
+    'pgmanagers',
+    settled.map(({ manager }) => manager),
+  );
+  await store(
+    etcdUrl,
+    'pingsources',
+    settled.map(({ timer }) => timer),
+  );
+  await store(etcdUrl, 'pgbackups', finished);
+  await untilCounted(rest, path.managers(''), managers);
+  await untilCounted(rest, path.backups(''), backups);
+}
+
+async function untilCounted(rest: Rest, at: string, count: number): Promise<void> {
+  const look = async (): Promise<true | undefined> => {
+    const { body } = await rest.send({ method: 'GET', path: `${at}?limit=1` });
+    const { remainingItemCount = 0 } = (body as { metadata: { remainingItemCount?: number } }).metadata;
+    return remainingItemCount + 1 === count ? true : undefined;
+  };
+  await eventually(`${count} at ${at}`, look, patience);
+}
+
+let ticks = 0;
+
+/** One tick, and all pages that come of it. */
+export async function sweep({ controlPlane, meter, loop, schedule }: Stage): Promise<Sample> {
+  const { pids } = controlPlane;
+  const cpu = (): number[] => [schedule.pid, pids.kubeApiserver, pids.etcd].map(cpuSeconds);
+  const [bytes, before] = [meter.counts.received, cpu()];
+  const begun = performance.now();
+  ticks += 1;
+  const status = await schedule.send({ id: `sweep-${ticks}`, type: 'dev.knative.sources.ping', pgpurpose: 'sweep' });
+  await loop.idle();
+  const seconds = (performance.now() - begun) / 1000;
+  if (status !== 204 || loop.counts.refused > 0 || loop.counts.others > 0) {
+    throw new Error(`the sweep was answered ${status}, ${JSON.stringify(loop.counts)}`);
+  }
+  const [own = 0, server = 0, etcd = 0] = cpu().map((now, at) => now - (before[at] ?? 0));
+  const peak = peakOf(schedule.pid) ?? Number.NaN;
+  return { seconds, bytes: meter.counts.received - bytes, cpu: own, server, etcd, peak };
+}
+
+function cpuSeconds(pid: number): number {
+  return (cpuOf(pid) ?? Number.NaN) / 1000;
+}

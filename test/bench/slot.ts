@@ -1,0 +1,140 @@
+/**
+ * A slot on real parts: how soon wal-g starts and success is told, beside the same wal-g run by hand. Functions from zero
+ * with the timer on the slot and ahead of it, and warm.
+ */
+import { existsSync, statSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
+import { slotBackupName } from '../../functions/domain/names.ts';
+import { eventually } from '../support/eventually.ts';
+import { runAsOwner, type Shop } from '../support/shop.ts';
+import type { Extent } from './extent.ts';
+import { watch } from './watch.ts';
+import { compare } from './rounds.ts';
+import { addManager, keepWarm, nextSlot, openStage, untilAtZero } from './shop-stage.ts';
+import { median, quantile, rounded } from './statistics.ts';
+import type { Row, Table } from './table.ts';
+
+interface Way {
+  readonly name: string;
+  readonly isAhead: boolean;
+  readonly isWarm: boolean;
+}
+
+const ways: readonly Way[] = [
+  { name: 'from zero, timer on the slot', isAhead: false, isWarm: false },
+  { name: 'from zero, timer ahead', isAhead: true, isWarm: false },
+  { name: 'warm, timer ahead', isAhead: true, isWarm: true },
+];
+
+/** From the patch to the slot: the function that the patch wakes has to be at zero again before the timer fires. */
+const secondsAhead = 17;
+const workers = ['schedule', 'backup', 'rotation'] as const;
+
+interface Sample {
+  /** Seconds after the slot. */
+  readonly line: number;
+  readonly success: number;
+  /** Seconds that wal-g takes by hand. */
+  readonly hand: number;
+  /** Milliseconds of CPU by function, its start included when it was at zero. */
+  readonly cpu: Readonly<Record<(typeof workers)[number], number>>;
+}
+
+export async function benchSlot({ rounds }: Extent): Promise<Table> {
+  const shop = await openStage('bench-slot');
+  try {
+    await shop.database();
+    await addManager(shop);
+    // The first round warms up the database and the page cache.
+    return tableOf(await compare(ways, { rounds, warmUps: 1 }, (way) => play(shop, way)), rounds);
+  } finally {
+    await shop.close();
+  }
+}
+
+async function play(shop: Shop, { isAhead, isWarm }: Way): Promise<Sample> {
+  const slot = await nextSlot(shop, secondsAhead, isAhead);
+  if (isWarm) await keepWarm(shop, workers, slot - 1_000);
+  else await untilAtZero(shop);
+  if (!isWarm && Date.now() > slot - 4_500) throw new Error('functions were not at zero before the timer fired');
+  const watching = watch(() => shop.environment.functions());
+  const name = slotBackupName('pg-manager', slot / 1000);
+  const log = shop.running().realPath(`/PgBackup/${name}.log`);
+  const [line, success] = await Promise.all([firstLine(log), successOf(shop, name)]);
+  await eventually('rotation', async () => {
+    const { status } = await shop.pgm();
+    const { backup, rotation } = status.conditions;
+    return backup?.lastSuccess?.name === name && rotation?.servedBackup === backup.lastSuccess.uid ? true : undefined;
+  });
+  watching.stop();
+  const cpu = Object.fromEntries(workers.map((each) => [each, watching.of(each).cpu])) as Sample['cpu'];
+  await untilAtZero(shop);
+  return { line: (line - slot) / 1000, success: (success - slot) / 1000, hand: await byHand(shop), cpu };
+}
+
+/** When the log of the run has something in it, in milliseconds since 1970. */
+async function firstLine(log: string): Promise<number> {
+  while (!existsSync(log) || statSync(log).size === 0) await pause(5);
+  return Date.now();
+}
+
+async function successOf({ environment, namespace }: Shop, name: string): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const stream = environment.rest.lines(`/apis/aidbox.pg/v01/namespaces/${namespace}/pgbackups?watch=1`, (line) => {
+    const { object } = JSON.parse(line) as { object: { metadata: { name: string }; status?: Ended } };
+    if (object.metadata.name !== name) return;
+    if (object.status?.state === 'success') resolve(Date.now());
+    if (object.status?.state === 'error') reject(new Error(object.status.message));
+  });
+  return promise.finally(() => stream.close());
+}
+
+interface Ended {
+  readonly state?: string;
+  readonly message?: string;
+}
+
+/** Seconds of the same command, without us. */
+async function byHand(shop: Shop): Promise<number> {
+  const begun = performance.now();
+  await runAsOwner(shop.running(), 'wal-g backup-push "$PGDATA"');
+  return (performance.now() - begun) / 1000;
+}
+
+function tableOf(samples: ReadonlyMap<Way, readonly Sample[]>, rounds: number): Table {
+  const rows = [...samples].map(([{ name }, some]): Row => {
+    const overhead = some.map(({ success, hand }) => success - hand);
+    const lines = some.map(({ line }) => line);
+    const middle = (values: readonly number[]): number => rounded(median(values));
+    return {
+      functions: name,
+      'first line': middle(lines),
+      'p10–p90': `${rounded(quantile(lines, 0.1))}–${rounded(quantile(lines, 0.9))}`,
+      success: middle(some.map(({ success }) => success)),
+      'by hand': middle(some.map(({ hand }) => hand)),
+      overhead: middle(overhead),
+      'overhead p90': rounded(quantile(overhead, 0.9)),
+      ...Object.fromEntries(workers.map((each) => [`CPU ms, ${each}`, middle(some.map(({ cpu }) => cpu[each]))])),
+    };
+  });
+  const overheadOf = (name: string): number => Number(rows.find((row) => row['functions'] === name)?.['overhead']);
+  const [onSlot, ahead] = rows;
+  return {
+    title: 'Slot',
+    method: `Local environment, small database; medians of ${rounds} rounds, all ways in each, in random order. Seconds after the slot; by hand is wal-g backup-push alone in the same container, once in each pair; overhead is success less that.`,
+    rows,
+    targets: [
+      atMost('overhead, warm', overheadOf('warm, timer ahead'), 2),
+      atMost('overhead, from zero', overheadOf('from zero, timer ahead'), 4),
+      atMost(
+        'first line from zero, with the timer ahead',
+        Number(ahead?.['first line']),
+        Number(onSlot?.['first line']),
+      ),
+    ],
+  };
+}
+
+function atMost(what: string, found: number, limit: number): NonNullable<Table['targets']>[number] {
+  return { what, wanted: `≤ ${limit} s`, found, met: found <= limit };
+}
