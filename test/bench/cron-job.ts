@@ -8,7 +8,7 @@ import { eventually } from '../support/eventually.ts';
 import type { Shop } from '../support/shop.ts';
 import type { Extent } from './extent.ts';
 import { compare } from './rounds.ts';
-import { addManager, nextSlot, openStage, untilAtZero } from './shop-stage.ts';
+import { addManager, openStage, slotFromZero, untilAtZero } from './shop-stage.ts';
 import { median, rounded } from './statistics.ts';
 import type { Row, Table } from './table.ts';
 import { watch, type Use } from './watch.ts';
@@ -22,7 +22,6 @@ pod=$(kubectl get pod -n shop -l app=plain -o 'jsonpath={.items[0].metadata.name
 kubectl exec -n shop "$pod" -c postgres -- sh -c '${asOwner} backup-push "$PGDATA"'
 kubectl exec -n shop "$pod" -c postgres -- sh -c '${asOwner} delete retain FULL 2 --confirm'`;
 
-const secondsAhead = 17;
 const functions = ['schedule', 'backup', 'rotation', 'storage'] as const;
 const accounts = 'system:serviceaccount:aidboxops:';
 
@@ -54,8 +53,7 @@ export async function benchCronJob({ rounds }: Extent): Promise<Table> {
 }
 
 async function byFunctions(shop: Shop): Promise<Sample> {
-  const slot = await nextSlot(shop, secondsAhead, true);
-  await untilAtZero(shop);
+  const slot = await slotFromZero(shop, true);
   const name = slotBackupName('pg-manager', slot / 1000);
   const watching = watch(() => shop.environment.functions());
   const audit = auditOf(shop);

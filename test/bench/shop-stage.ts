@@ -1,7 +1,7 @@
 /** The local environment for measurements: one database, functions that go to zero soon, and nothing that ticks by itself. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { path } from '../../functions/domain/names.ts';
-import { dailySchedule, timerName } from '../../functions/domain/timer.ts';
+import { dailySchedule, slotLead, timerName } from '../../functions/domain/timer.ts';
 import { eventually } from '../support/eventually.ts';
 import { openShop, timeOfDay, type Shop, type ShopOptions } from '../support/shop.ts';
 import { buildFunctions } from '../../local/build.ts';
@@ -9,6 +9,10 @@ import { buildFunctions } from '../../local/build.ts';
 /** Knative's shortest window. */
 const window = '6s';
 const functionNames = ['schedule', 'backup', 'rotation', 'storage'] as const;
+/** From a change to its slot: the function that the change wakes has to be at zero again before the timer fires. */
+const secondsAhead = 18;
+/** Seconds that functions may take to go to zero. */
+const patience = 180;
 /** A schedule that does not come. */
 const never = '0 0 0 30 2 *';
 
@@ -29,14 +33,23 @@ function patch(shop: Shop, kind: string, name: string, change: object): Promise<
 }
 
 export async function untilAtZero({ environment }: Shop): Promise<void> {
-  await eventually('functions at zero', () =>
-    environment.functions().every(({ state }) => state === 'zero') ? true : undefined,
-  );
+  const look = (): true | undefined =>
+    environment.functions().every(({ state }) => state === 'zero') ? true : undefined;
+  await eventually('functions at zero', look, patience);
 }
 
-/** Gives the manager a slot so many seconds from now and its timer; answers when it is, in milliseconds since 1970. */
-export async function nextSlot(shop: Shop, seconds: number, isAhead: boolean): Promise<number> {
-  const slot = (Math.floor(Date.now() / 1000) + seconds) * 1000;
+/** A slot that comes when all functions are at zero, in milliseconds since 1970; one that comes too soon is let pass. */
+export async function slotFromZero(shop: Shop, isAhead: boolean): Promise<number> {
+  for (;;) {
+    const slot = await nextSlot(shop, isAhead);
+    await untilAtZero(shop);
+    if (Date.now() < slot - (slotLead + 1) * 1000) return slot;
+  }
+}
+
+/** Gives the manager a slot soon, and its timer; answers when it is, in milliseconds since 1970. */
+export async function nextSlot(shop: Shop, isAhead: boolean): Promise<number> {
+  const slot = (Math.floor(Date.now() / 1000) + secondsAhead) * 1000;
   const at = new Date(slot).toISOString().slice(11, 19);
   const change = JSON.stringify({ spec: { backup: { at } } });
   await shop.kubectl('patch', 'pgm', '-n', shop.namespace, 'pg-manager', '--type=merge', '-p', change);
