@@ -8,7 +8,7 @@ import { eventually } from '../support/eventually.ts';
 import type { Shop } from '../support/shop.ts';
 import type { Extent } from './extent.ts';
 import { compare } from './rounds.ts';
-import { addManager, openStage, slotFromZero, untilAtZero } from './shop-stage.ts';
+import { addManager, openStage, patience, slotFromZero, untilAtZero } from './shop-stage.ts';
 import { median, rounded } from './statistics.ts';
 import type { Row, Table } from './table.ts';
 import { watch, type Use } from './watch.ts';
@@ -57,11 +57,12 @@ async function byFunctions(shop: Shop): Promise<Sample> {
   const name = slotBackupName('pg-manager', slot / 1000);
   const watching = watch(() => shop.environment.functions());
   const audit = auditOf(shop);
-  await eventually('rotation', async () => {
+  const rotated = async (): Promise<true | undefined> => {
     const stored = (await shop.environment.kube.get(managerPath)) as Manager | undefined;
     const { backup, rotation } = stored?.status?.conditions ?? {};
     return backup?.lastSuccess?.name === name && rotation?.servedBackup === backup.lastSuccess.uid ? true : undefined;
-  });
+  };
+  await eventually('rotation', rotated, patience);
   const seconds = (Date.now() - slot) / 1000;
   // Announcing comes last, and belongs to it.
   await untilAtZero(shop);

@@ -11,8 +11,8 @@ const window = '6s';
 const functionNames = ['schedule', 'backup', 'rotation', 'storage'] as const;
 /** From a change to its slot: the function that the change wakes has to be at zero again before the timer fires. */
 const secondsAhead = 18;
-/** Seconds that functions may take to go to zero. */
-const patience = 180;
+/** Seconds that a busy machine may take for what comes by itself. */
+export const patience = 180;
 /** A schedule that does not come. */
 const never = '0 0 0 30 2 *';
 

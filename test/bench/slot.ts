@@ -10,7 +10,7 @@ import { runAsOwner, type Shop } from '../support/shop.ts';
 import type { Extent } from './extent.ts';
 import { watch } from './watch.ts';
 import { compare } from './rounds.ts';
-import { addManager, keepWarm, nextSlot, openStage, slotFromZero, untilAtZero } from './shop-stage.ts';
+import { addManager, keepWarm, nextSlot, openStage, patience, slotFromZero, untilAtZero } from './shop-stage.ts';
 import { median, quantile, rounded } from './statistics.ts';
 import type { Row, Table } from './table.ts';
 
@@ -57,11 +57,12 @@ async function play(shop: Shop, { isAhead, isWarm }: Way): Promise<Sample> {
   const name = slotBackupName('pg-manager', slot / 1000);
   const log = shop.running().realPath(`/PgBackup/${name}.log`);
   const [line, success] = await Promise.all([firstLine(log), successOf(shop, name)]);
-  await eventually('rotation', async () => {
+  const rotated = async (): Promise<true | undefined> => {
     const { status } = await shop.pgm();
     const { backup, rotation } = status.conditions;
     return backup?.lastSuccess?.name === name && rotation?.servedBackup === backup.lastSuccess.uid ? true : undefined;
-  });
+  };
+  await eventually('rotation', rotated, patience);
   watching.stop();
   const cpu = Object.fromEntries(workers.map((each) => [each, watching.of(each).cpu])) as Sample['cpu'];
   await untilAtZero(shop);
