@@ -44,7 +44,12 @@ export function shipped(name: FunctionName, kubeConfig: string): Program {
 
 /** Fills the compile cache, as the build of the image does. */
 export async function warm(kubeConfig: string): Promise<void> {
-  for (const name of functionNames) await (await startProgram(shipped(name, kubeConfig))).stop();
+  for (const name of functionNames) {
+    const program = await startProgram(shipped(name, kubeConfig));
+    const status = await program.send({ id: '1', type: 'build' });
+    if (status !== 204) throw new Error(`an event that names no object was answered ${status}`);
+    await program.stop();
+  }
 }
 
 function environment(kubeConfig: string): Record<string, string> {
