@@ -309,7 +309,7 @@ test('faults: a copy after each of the given times', async () => {
 
 test('a restart loses what waits for its next attempt; the address stays, and is taken up again', async () => {
   const [busy, other] = [await subscriber({ status: 503 }, { status: 204 }), await subscriber()];
-  const patient: DeliverySpec = { retry: 5, backoffPolicy: 'linear', backoffDelay: 'PT1H' };
+  const patient: DeliverySpec = { retry: 5, backoffPolicy: 'exponential', backoffDelay: 'PT10H' };
   const broker = await running(storedBroker(), [storedTrigger('busy', to(busy.url, patient))]);
   await broker.send();
   await until('a failed attempt', () => broker.of('delivery').some(({ retryInMs }) => retryInMs !== undefined));
