@@ -87,5 +87,7 @@ function fateOf(answer: Answer | 'timeout' | 'crash'): Fate {
 }
 
 function progress(done: number, all: number): void {
-  if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${done} of ${all} mutants`);
+  const text = `${done} of ${all} mutants`;
+  if (process.stdout.isTTY) process.stdout.write(`\r\x1b[K${text}`);
+  else if (done % 250 === 0) process.stdout.write(`${text}\n`);
 }
