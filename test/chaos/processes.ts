@@ -5,7 +5,7 @@ const mark = 'AIDBOXOPS_RUN=';
 
 /**
  * What lives of runs that work with this storage prefix: `<run id>/<kind>` of each process, and every wal-g beside them,
- * such as a probe's.
+ * such as a probe's, but not PostgreSQL's own, which archives WAL at any time.
  */
 export function livingRuns(walgPrefix: string): string[] {
   return readdirSync('/proc')
@@ -18,7 +18,10 @@ function runOf(pid: string, walgPrefix: string): string | undefined {
     const environment = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
     if (!environment.includes(`WALG_FILE_PREFIX=${walgPrefix}`)) return undefined;
     const run = environment.find((one) => one.startsWith(mark))?.slice(mark.length);
-    return run ?? (readFileSync(`/proc/${pid}/comm`, 'utf8') === 'wal-g\n' ? 'wal-g' : undefined);
+    if (run !== undefined) return run;
+    const [, subcommand] = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
+    const isOurs = readFileSync(`/proc/${pid}/comm`, 'utf8') === 'wal-g\n' && subcommand !== 'wal-push';
+    return isOurs ? `wal-g ${subcommand}` : undefined;
   } catch {
     // Ended while it was looked at, or of another user: none of ours.
     return undefined;
