@@ -72,7 +72,10 @@ const judgeByState: Readonly<Record<RunReport['state'], (sight: Sight) => Decisi
   none: judgeTraceless,
 };
 
-/** A pod that is gone took the run with it; one that is silent may still be deleting, so it has until after the deadline. */
+/**
+ * A pod that is gone took the run with it; one that is silent, or that we may not ask, may still be deleting: it has
+ * until after the deadline.
+ */
 function judgeUnreachable(
   observation: Observation,
   running: Running,
@@ -81,7 +84,7 @@ function judgeUnreachable(
   const { pod } = running.executor;
   const until = (parseTime(running.startTime) ?? 0) + rotationTimeout + lastGrace;
   const fact = `pod ${pod} does not answer: ${problem.message}`;
-  if (problem.kind === 'not-found' || problem.kind === 'forbidden' || observation.now >= until) {
+  if (problem.kind === 'not-found' || observation.now >= until) {
     return fail(observation, running.id, fact);
   }
   return { commands: [], next: 'wait', reason: 'PodUnreachable', message: fact };

@@ -541,6 +541,18 @@ const looking: readonly Case[] = [
     wantNext: 'wait',
   },
   {
+    name: 'the pod may not be asked, as after a restart of the API server: it may still be deleting',
+    given: { ...runs(), look: sawNothing('forbidden', 'pods "postgres-0" is forbidden'), now: now + 4199 },
+    wantCommands: [],
+    wantNext: 'wait',
+  },
+  {
+    name: 'the pod may not be asked until well after the deadline',
+    given: { ...runs(), look: sawNothing('forbidden', 'pods "postgres-0" is forbidden'), now: now + 4200 },
+    wantCommands: ['status error'],
+    wantNext: 'again',
+  },
+  {
     name: 'the pod is silent until well after the deadline',
     given: { ...runs(), look: sawNothing('transient', 'broken pipe'), now: now + 4200 },
     wantCommands: ['status error'],

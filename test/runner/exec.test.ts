@@ -40,7 +40,7 @@ const target = { namespace: 'pgnamespace', pod: 'postgres-0', container: 'postgr
 describe('exec', () => {
   let server: Server;
   let play: Play;
-  let reject: { code: number; body: string } | undefined;
+  let reject: { code: number; body: string; times?: number } | undefined;
   let requested: URL;
   let closed: Promise<number>;
 
@@ -50,7 +50,8 @@ describe('exec', () => {
     server.on('upgrade', (request, socket, head) => {
       requested = new URL(request.url ?? '', 'http://server');
       if (reject !== undefined) {
-        const { code, body } = reject;
+        const { code, body, times = Infinity } = reject;
+        reject = times > 1 ? { code, body, times: times - 1 } : undefined;
         socket.end(
           `HTTP/1.1 ${code} No\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
         );
@@ -67,7 +68,7 @@ describe('exec', () => {
 
   function exec(argv: string[] = ['true'], options: Partial<ExecOptions> = {}): Promise<ExecResult> {
     const { port } = server.address() as AddressInfo;
-    return createExec(configOf(port))(target, argv, { timeoutMs: 10_000, ...options });
+    return createExec(configOf(port), 1)(target, argv, { timeoutMs: 10_000, ...options });
   }
 
   async function played(by: Play, options?: Partial<ExecOptions>): Promise<ExecResult> {
@@ -120,6 +121,19 @@ describe('exec', () => {
   test('forbidden: the body names the missing verb', async () => {
     const message = 'pods "postgres-0" is forbidden: User "backup" cannot create resource "pods/exec"';
     assert.deepEqual(await rejected(403, { kind: 'Status', message, code: 403 }), { kind: 'forbidden', message });
+  });
+
+  test('forbidden by an API server that has not read the roles yet: asked again', async () => {
+    play = (socket) => socket.send(success);
+    reject = { code: 403, body: JSON.stringify({ kind: 'Status', message: 'not yet', code: 403 }), times: 1 };
+    assert.deepEqual(await exec(), { kind: 'done', exitCode: 0, stdout: '', stderr: '' });
+  });
+
+  test('forbidden, and no time left to ask again', async () => {
+    reject = { code: 403, body: JSON.stringify({ kind: 'Status', message: 'no', code: 403 }), times: 1 };
+    const { port } = server.address() as AddressInfo;
+    const result = await createExec(configOf(port), 60_000)(target, ['true'], { timeoutMs: 10_000 });
+    assert.deepEqual(result, { kind: 'forbidden', message: 'no' });
   });
 
   test('silence after the connection is ended by our deadline', async () => {
