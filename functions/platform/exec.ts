@@ -177,13 +177,18 @@ function openSocket(session: Session, socket: WebSocket): WebSocket {
 /** Returns whether the stream stays open. */
 function receive(session: Session, stream: number, bytes: Buffer, untilEnd: boolean): boolean {
   if (stream === channel.stdout) receiveStdout(session, bytes, untilEnd);
-  if (stream === channel.stderr && session.stderrBytes < maxStderrBytes) {
-    session.stderr.push(bytes);
-    session.stderrBytes += bytes.length;
-  }
+  if (stream === channel.stderr) receiveStderr(session, bytes);
   if (stream === channel.status && bytes.length > 0) session.settle(ofStatus(session, bytes));
   // settle hangs up; a `false` would make the library do it a second time.
   return true;
+}
+
+/** The beginning is enough: it only explains. */
+function receiveStderr(session: Session, bytes: Buffer): void {
+  const kept = bytes.subarray(0, maxStderrBytes - session.stderrBytes);
+  if (kept.length === 0) return;
+  session.stderr.push(kept);
+  session.stderrBytes += kept.length;
 }
 
 function receiveStdout(session: Session, bytes: Buffer, untilEnd: boolean): void {

@@ -37,6 +37,20 @@ function configOf(port: number): KubeConfig {
 
 const target = { namespace: 'pgnamespace', pod: 'postgres-0', container: 'postgres' };
 
+const gigabyte = 2 ** 30;
+
+/** Sends up to a gigabyte on a channel, each frame when the one before it is on its way; gives how much was taken. */
+async function pour(socket: WebSocket, channel: number): Promise<number> {
+  const bytes = frame(channel, 'x'.repeat(1024 * 1024));
+  for (let sent = 0; sent < gigabyte; sent += bytes.length) {
+    const failed = await new Promise<boolean>((resolve) =>
+      socket.send(bytes, (error) => resolve(error !== undefined && error !== null)),
+    );
+    if (failed) return sent;
+  }
+  return gigabyte;
+}
+
 describe('exec', () => {
   let server: Server;
   let play: Play;
@@ -134,6 +148,22 @@ describe('exec', () => {
     const { port } = server.address() as AddressInfo;
     const result = await createExec(configOf(port), 60_000)(target, ['true'], { timeoutMs: 10_000 });
     assert.deepEqual(result, { kind: 'forbidden', message: 'no' });
+  });
+
+  test('1 GB of output: cut off after 8 MiB', async () => {
+    const sent = Promise.withResolvers<number>();
+    const result = await played((socket) => void pour(socket, 1).then(sent.resolve));
+    assert.deepEqual(result, { kind: 'unknown', message: 'command wrote more than 8388608 bytes' });
+    assert.ok((await sent.promise) < gigabyte, 'nobody takes the rest');
+  });
+
+  test('1 GB of errors: the beginning is kept, and the end is seen', async () => {
+    const before = process.memoryUsage().rss;
+    const pouring = (socket: WebSocket): void => void pour(socket, 2).then(() => socket.send(exitStatus(3)));
+    const result = await played(pouring, { timeoutMs: 120_000 });
+    assert.ok(result.kind === 'done' && result.exitCode === 3, result.kind);
+    assert.equal(result.stderr.length, 64 * 1024);
+    assert.ok(process.memoryUsage().rss - before < gigabyte / 2, 'memory is bounded');
   });
 
   test('silence after the connection is ended by our deadline', async () => {
