@@ -19,8 +19,8 @@ export interface ApiServer {
   /** The `cluster` entry of a kubeconfig that leads here. */
   readonly cluster: Readonly<Record<string, unknown>>;
   call(what: ApiCall): Promise<unknown>;
-  /** The answer as lines, read as slowly as they are consumed. */
-  lines(what: ApiCall): AsyncGenerator<string, void, void>;
+  /** The answer as lines, read as slowly as they are consumed; `onOpen` comes with its head. */
+  lines(what: ApiCall, onOpen?: () => void): AsyncGenerator<string, void, void>;
   close(): void;
 }
 
@@ -76,9 +76,10 @@ export async function openApiServer(kubeConfigPath: string): Promise<ApiServer> 
       ...(current.skipTLSVerify ? { 'insecure-skip-tls-verify': true } : {}),
     },
     call: async (what) => parse(await textOf(await openOk(what))),
-    async *lines(what) {
+    async *lines(what, onOpen) {
       let rest = '';
       const incoming = await openOk(what);
+      onOpen?.();
       incoming.setEncoding('utf8');
       for await (const chunk of incoming as AsyncIterable<string>) {
         const parts = (rest + chunk).split('\n');

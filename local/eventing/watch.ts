@@ -26,8 +26,8 @@ export interface Watch<T extends Stored> {
   onEvent(event: WatchEvent<T>): Promise<void> | void;
   /** Lists or watches fail (no such kind, not allowed, no answer); they are tried again every half second. */
   onTrouble?(error: unknown): void;
-  /** A list has succeeded: nothing from now on is missed. */
-  onReady?(): void;
+  /** A stream is open, at first and again after every trouble: nothing from its position on is missed. */
+  readonly onReady?: () => void;
 }
 
 interface ListBody<T> {
@@ -48,7 +48,8 @@ export async function watch<T extends Stored>(api: ApiServer, what: Watch<T>): P
   while (!what.signal.aborted) {
     try {
       position ??= await list(api, what);
-      for await (const line of api.lines({ ...call(what, watchQuery(position)), signal: what.signal })) {
+      const request = { ...call(what, watchQuery(position)), signal: what.signal };
+      for await (const line of api.lines(request, what.onReady)) {
         position = await take(what, line);
       }
     } catch (error) {
@@ -64,7 +65,6 @@ async function list<T extends Stored>(api: ApiServer, what: Watch<T>): Promise<s
   const query = new URLSearchParams(what.onList === undefined ? { limit: '1' } : {});
   const body = (await api.call({ ...call(what, query), signal: what.signal })) as ListBody<T>;
   what.onList?.(body.items ?? []);
-  what.onReady?.();
   return body.metadata.resourceVersion;
 }
 
