@@ -95,3 +95,28 @@ for (const { name, step } of expired) {
     assert.deepEqual(told, ['MODIFIED a']);
   });
 }
+
+test('a watch that is refused once after a good list is ready with the stream that opens next', async () => {
+  const told: string[] = [];
+  const abort = new AbortController();
+  let attempts = 0;
+  const api = {
+    call: () => Promise.resolve({ metadata: { resourceVersion: '1' } }),
+    // eslint-disable-next-line @typescript-eslint/require-await
+    async *lines(_: ApiCall, onOpen?: () => void) {
+      attempts += 1;
+      if (attempts === 1) throw failure.of(404, 'NotFound', 'not served yet');
+      onOpen?.();
+      abort.abort();
+      yield* [] as string[];
+    },
+  } as unknown as ApiServer;
+  await watch<Stored>(api, {
+    path: '/things',
+    signal: abort.signal,
+    onEvent: () => undefined,
+    onTrouble: () => void told.push('trouble'),
+    onReady: () => void told.push('ready'),
+  });
+  assert.deepEqual(told, ['trouble', 'ready']);
+});
