@@ -139,6 +139,11 @@ const wrong: readonly { readonly what: string; readonly change: Partial<Seen>; r
       ],
     },
     {
+      what: 'a success that a rotation deleted that says it is done',
+      change: { manager: deleting('ok'), stored: [entry(2)] },
+      wanted: [/^3: day-1 is in success and is stored 0 times$/],
+    },
+    {
       what: 'a success that is stored twice',
       change: { stored: [...well.stored, { ...entry(2), name: 'base_000000010000000000000008' }] },
       wanted: [/^3: day-2 is in success and is stored 2 times$/],
@@ -246,6 +251,16 @@ const wrong: readonly { readonly what: string; readonly change: Partial<Seen>; r
       wanted: [/^10: uid-pg-manager\/rotation\/day-2-1\/success was never announced$/],
     },
   ];
+
+/** One is kept, and `day-1` was to go. */
+function deleting(status: 'ok' | 'error'): Seen['manager'] {
+  const planned = { id: 'day-2-1', cut: names[2]!, names: [names[1]!] };
+  return manager().keeping(1).condition('rotation', { status, planned }).build();
+}
+
+test('a failed rotation may have deleted what it was told to', () => {
+  assert.deepEqual(breaksOf({ ...well, manager: deleting('error'), stored: [entry(2)] }), []);
+});
 
 test('a final state in which all is well breaks nothing', () => {
   assert.deepEqual(breaksOf(well), []);

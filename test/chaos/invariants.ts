@@ -52,16 +52,24 @@ function pushesAtOnce({ calls }: Seen): string[] {
     .map(({ kind, run, overlaps }) => `2: ${kind} of ${run} began while wal-g ${overlaps} was alive`);
 }
 
-function successesNotStored({ lives, stored }: Seen): string[] {
+function successesNotStored({ lives, manager, stored }: Seen): string[] {
+  const doomed = namesBeingDeleted(manager);
   return lives
     .filter(isThere)
     .filter(isSuccess)
+    .filter(({ status }) => !doomed.includes(status.backup?.name ?? ''))
     .flatMap(({ name, uid }) => {
       const own = stored.filter((entry) => entry.uid === uid);
       if (own.length !== 1) return [`3: ${name} is in success and is stored ${own.length} times`];
       const missing = own.flatMap(({ missingWal }) => missingWal);
       return missing.length === 0 ? [] : [`3: ${name} is in success and its WAL is not stored: ${missing.join(', ')}`];
     });
+}
+
+/** What a failed rotation was told to delete may be gone before the next one has seen it. */
+function namesBeingDeleted({ status }: Seen['manager']): readonly string[] {
+  const { rotation } = status.conditions;
+  return rotation?.status === 'error' ? (rotation.planned?.names ?? []) : [];
 }
 
 /** A run that failed may leave a backup that nobody proved; nothing else may be there. */

@@ -2,8 +2,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseLossless } from '../../functions/domain/json.ts';
+import { eventually } from '../support/eventually.ts';
 import { runAsOwner } from '../support/shop.ts';
-import { livingRuns } from './processes.ts';
+import { isProbe, livingRuns } from './processes.ts';
 import { secret, type Stage } from './stage.ts';
 import type { Announcement, Seen, StoredBackup, Told } from './seen.ts';
 import { callsIn } from './wal-g.ts';
@@ -36,7 +37,7 @@ export async function lookAt(stage: Stage): Promise<Seen> {
     lives,
     stored: await storedBackups(stage),
     calls: callsIn(stage.calls),
-    alive: livingRuns(stage.prefix),
+    alive: await livingLong(stage.prefix),
     lockIsHeld: await isLocked(stage),
     timers: timers.map(({ metadata }) => metadata.name),
     events: events.map(({ involvedObject, reason, type }): Told => ({ uid: involvedObject.uid, type, reason })),
@@ -44,6 +45,15 @@ export async function lookAt(stage: Stage): Promise<Seen> {
     texts: [JSON.stringify([manager, lives, events, timers, announced]), ...logsOf(stage)].join('\n'),
     secret,
   };
+}
+
+/** A probe may begin at any moment and ends by itself within this (seconds); a run that is alive now is one too many. */
+const probeLastsAtMost = 30;
+
+async function livingLong(prefix: string): Promise<string[]> {
+  const probesEnded = (): true | undefined => (livingRuns(prefix).some(isProbe) ? undefined : true);
+  await eventually('the end of probes', probesEnded, probeLastsAtMost).catch(() => undefined);
+  return livingRuns(prefix);
 }
 
 async function list<T>({ namespace, shop }: Stage, kind: string): Promise<T[]> {

@@ -13,6 +13,11 @@ export function livingRuns(walgPrefix: string): string[] {
     .flatMap((pid) => runOf(pid, walgPrefix) ?? []);
 }
 
+/** Of what `livingRuns` gives: a look at the storage, not a run. */
+export function isProbe(living: string): boolean {
+  return living === 'wal-g st';
+}
+
 function runOf(pid: string, walgPrefix: string): string | undefined {
   try {
     const environment = readFileSync(`/proc/${pid}/environ`, 'latin1').split('\0');
