@@ -6,6 +6,7 @@ import { DateTime } from 'luxon';
 import { failure } from '../domain/failures.ts';
 import type { UnixSeconds } from '../domain/time.ts';
 import { exchange, type Answer } from './exchange.ts';
+import { yamlOf } from './yaml.ts';
 
 /** One page of a list; `continue` is undefined on the last page. Items are unparsed. */
 export interface Page {
@@ -62,8 +63,10 @@ interface Call {
   readonly path: string;
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly body?: object | undefined;
-  readonly contentType?: string;
+  readonly isApply?: boolean;
 }
+
+const applyPatch = 'application/apply-patch+yaml';
 
 const credentialsLifetimeMs = 30_000;
 
@@ -105,10 +108,12 @@ export function createKube(kubeConfig: KubeConfig): Kube {
         headers: {
           ...(options.headers as Record<string, string>),
           Accept: 'application/json',
-          ...(what.body === undefined ? {} : { 'Content-Type': what.contentType ?? 'application/json' }),
+          ...(what.body === undefined
+            ? {}
+            : { 'Content-Type': what.isApply === true ? applyPatch : 'application/json' }),
         },
       },
-      what.body === undefined ? undefined : JSON.stringify(what.body),
+      bodyOf(what),
     );
     const date = DateTime.fromHTTP(answer.headers.date ?? '', { zone: 'utc' });
     if (date.isValid && (newestDate === undefined || date > newestDate)) newestDate = date;
@@ -141,7 +146,7 @@ export function createKube(kubeConfig: KubeConfig): Kube {
         path: options.subresource === undefined ? path : `${path}/${options.subresource}`,
         query: { fieldManager: options.fieldManager, force: options.force === true ? 'true' : undefined },
         body: object,
-        contentType: 'application/apply-patch+yaml',
+        isApply: true,
       });
     },
     async create(path, object) {
@@ -168,6 +173,11 @@ export function createKube(kubeConfig: KubeConfig): Kube {
     serverTime: () => newestDate,
     close: () => agent?.destroy(),
   };
+}
+
+function bodyOf({ body, isApply }: Call): string | undefined {
+  if (body === undefined) return undefined;
+  return isApply === true ? yamlOf(body) : JSON.stringify(body);
 }
 
 function target({ path, query = {} }: Call): string {

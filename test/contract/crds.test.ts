@@ -227,6 +227,7 @@ describe('refused', () => {
     'a directory with a line break': inDirectory('/a\nb', directoryMend),
     'a directory with a line break at the end': inDirectory('/a\n', directoryMend),
     'a directory with a NUL': inDirectory('/a\u0000b', directoryMend),
+    'a directory with a control character of the upper half': inDirectory('/a\u0085b', directoryMend),
     'a directory that climbs': inDirectory('/a/../b', dotsMend),
     'a directory that climbs at once': inDirectory('/..', dotsMend),
     'a directory that climbs at its end': inDirectory('/a/..', dotsMend),

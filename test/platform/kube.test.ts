@@ -1,4 +1,4 @@
-/** Deleting on a real API server: only the incarnation that is meant goes, and the connection can be used again. */
+/** Calls of a real API server: only the incarnation that is meant is deleted, the connection can be used again, any text can be written. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -41,3 +41,19 @@ test('one deletion after the other over the same connections', async () => {
     assert.equal(await kube.get(`${maps}/${name}`), undefined);
   }
 });
+
+// A log may hold any of them. The API server reads what is applied as YAML, which is narrower than JSON.
+for (const [what, text, stored] of [
+  ['control characters of the upper half', 'a\u007f\u0080\u0085\u009fb', undefined],
+  ['separators of lines and paragraphs', 'a\u2028\u2029b', undefined],
+  ['a byte order mark and what is no character', '\ufeffa\ufffe\uffffb', undefined],
+  ['half a character', 'a\ud83d', 'a\ufffd'],
+  ['a character of two halves', 'a\ud83d\ude00', undefined],
+] as const) {
+  test(`${what} can be applied`, async () => {
+    const at = `${maps}/text`;
+    const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'text' }, data: { text } };
+    await kube.apply(at, object, { fieldManager: 'test', force: true });
+    assert.deepEqual(((await kube.get(at)) as { data: object }).data, { text: stored ?? text });
+  });
+}
