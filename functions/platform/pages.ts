@@ -1,6 +1,6 @@
 /**
  * A walk over collections, one page an activation. Each activation posts the next page before it handles its own, so
- * that a page that dies takes none of the following with it. A page that comes twice posts its successor twice, under
+ * that a page that dies takes none of the following with it; one that cannot be posted stops nothing but the walk. A page that comes twice posts its successor twice, under
  * the same id: both chains handle the same pages alike and end together.
  */
 import { eventType, type OwnEvent } from '../domain/events.ts';
@@ -47,7 +47,10 @@ export async function beginWalk(walk: Walk, tick: string): Promise<Outcome> {
   return goOn(walk, { tick, page: 1, kind: first.kind, continue: '', started });
 }
 
-/** Posts the next page, then handles the one that the hint asks for. */
+/**
+ * Posts the next page, then handles the one that the hint asks for: also when nothing can be posted, for the work does not
+ * hang on it. Then the event has to come again, for its successor.
+ */
 export async function goOn(walk: Walk, hint: PageHint): Promise<Outcome> {
   const collection = walk.collections.find(({ kind }) => kind === hint.kind);
   if (collection === undefined)
@@ -67,8 +70,10 @@ export async function goOn(walk: Walk, hint: PageHint): Promise<Outcome> {
     return { outcome: 'done', reason: 'StalePage', message: `the page is of an old ${walk.name}` };
   }
   const next = nextPage(walk, hint, page.continue);
-  if (next !== undefined) await walk.effects.sink.post(pageEvent(walk, next));
+  const posted = next === undefined ? undefined : walk.effects.sink.post(pageEvent(walk, next));
+  const [posting] = await Promise.allSettled([posted]);
   const handled = await collection.handle(page.items, hint);
+  if (posting.status === 'rejected') throw posting.reason;
   return { outcome: 'done', reason: 'PageDone', message: `page ${hint.page}: ${handled} ${hint.kind}` };
 }
 

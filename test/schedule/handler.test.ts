@@ -361,11 +361,15 @@ test('#54 a poisonous manager does not stop its page, a broken object neither', 
   assert.ok(at.effects.log.lines.some(({ message }) => message.startsWith('Object skipped')));
 });
 
-test('#54 a page whose successor cannot be posted is tried again before anything is done', async () => {
+test('#50 #54 a page whose successor cannot be posted is handled, and has to come again', async () => {
   const at = world(slot, [aManager().schedule(settled).object()]);
   at.effects.sink.down = true;
   assert.equal(await send(at.app, sweepTick), 503);
-  assert.deepEqual(at.kube.writes, []);
+  assert.equal(at.kube.all(backups).length, 1);
+  at.effects.sink.down = false;
+  assert.equal(await send(at.app, sweepTick), 204);
+  assert.equal(at.kube.all(backups).length, 1);
+  assert.deepEqual(posted(at, 'pg.aidbox.sweep.page.v1'), ['tick-1/2']);
 });
 
 test('#55 an expired list token begins the list again, once', async () => {

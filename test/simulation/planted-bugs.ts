@@ -246,8 +246,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: 'functions/platform/pages.ts',
-        from: `if (next !== undefined) await walk.effects.sink.post(pageEvent(walk, next));`,
-        to: `if (next?.page === 0) await walk.effects.sink.post(pageEvent(walk, next));`,
+        from: `next === undefined ? undefined : walk.effects.sink.post`,
+        to: `next?.page !== 0 ? undefined : walk.effects.sink.post`,
       },
     ],
     breaks: [1, 5, 10],
