@@ -256,7 +256,8 @@ test('nothing to do: two minutes without a write, ticks of sweep and probe inclu
   await shop.tick('probe');
   // What is stored after all these faults can be restored; to see that needs no API server.
   const ask = "select count(*) as rows, md5(string_agg(n || code, ',' order by n)) as sum from orders";
-  const rows = await withRestored(shop, database, { block: 'restore-newest' }, (sql) => sql(ask));
+  const restore = { block: 'restore-newest', variables: { BACKUP: await shop.newest() } };
+  const rows = await withRestored(shop, database, restore, (sql) => sql(ask));
   assert.deepEqual(rows, await database.sql(ask));
   await shop.tick('probe');
   await shop.tick('sweep');

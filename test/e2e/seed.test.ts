@@ -78,7 +78,8 @@ test("restored with the README's commands, every row is the same", async () => {
   const ask = "select count(*) as rows, md5(string_agg(n || code, ',' order by n)) as sum from orders";
   const want = await database.sql(ask);
   assert.equal(want[0]?.['rows'], '5000');
-  const rows = await withRestored(shop, database, { block: 'restore-newest' }, (sql) => sql(ask));
+  const restore = { block: 'restore-newest', variables: { BACKUP: await shop.newest() } };
+  const rows = await withRestored(shop, database, restore, (sql) => sql(ask));
   assert.deepEqual(rows, want);
 });
 

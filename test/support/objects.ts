@@ -29,6 +29,8 @@ export interface Objects {
   pgbs(): Promise<PgBackup[]>;
   pgm(name?: string): Promise<PgManager>;
   finished(name: string, seconds?: number): Promise<PgBackup>;
+  /** wal-g's name of the newest proved backup of `pg-manager`. */
+  newest(): Promise<string>;
   /** Types and reasons of the Kubernetes Events about an object, such as `Warning NoPodAccess`, sorted. */
   events(uid: string): Promise<string[]>;
 }
@@ -66,6 +68,10 @@ export function objectsIn({ namespace, kubectl, apply }: Place): Objects {
         },
         seconds,
       ),
+    async newest() {
+      const { lastSuccess } = (await objects.pgm()).status.conditions.backup ?? {};
+      return (await objects.pgb(lastSuccess?.name ?? ''))?.status.backup?.name ?? '';
+    },
     async events(uid) {
       const of = `involvedObject.uid=${uid}`;
       const text = await kubectl('get', 'events', '-n', namespace, '--field-selector', of, '-o', 'json');

@@ -82,7 +82,8 @@ describe('the main job', () => {
     await database.sql("insert into orders values (0, 'after the last backup')");
     await untilArchived(database);
     const want = await database.sql(everyRow);
-    assert.deepEqual(await askRestored(shop, 'postgres', { block: 'restore-newest' }, everyRow), want);
+    const restore = { block: 'restore-newest', variables: { BACKUP: await shop.newest() } };
+    assert.deepEqual(await askRestored(shop, 'postgres', restore, everyRow), want);
   });
 
   test('the oldest kept backup is restored with the rows of its time', async () => {
