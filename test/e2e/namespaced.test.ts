@@ -94,6 +94,17 @@ test('in the end only the timer of the slot is left', async () => {
   });
 });
 
+test('uninstalled, nothing of ours is left, and what is yours stays', async () => {
+  await follow(shop, 'uninstall-namespaced');
+  const kinds = 'roles,rolebindings,pingsources.sources.knative.dev';
+  const left = async (): Promise<string> =>
+    `${await shop.kubectl('get', kinds, '-n', 'databases', '-o', 'name')}${await shop.kubectl('get', 'clusterroles,clusterrolebindings', '-o', 'name')}`;
+  assert.doesNotMatch(await left(), /aidboxops/);
+  assert.equal((await shop.pgbs()).length, 1);
+  assert.equal((await shop.stored(shop.running())).length, 1);
+  assert.equal((await shop.pgm()).metadata.name, 'pg-manager');
+});
+
 /** Whether this ServiceAccount may list PgManagers there. */
 async function mayList(serviceAccount: string, namespace: string): Promise<string> {
   const as = `--as=system:serviceaccount:aidboxops:${serviceAccount}`;

@@ -14,8 +14,15 @@ import { openShop, type Shop } from '../support/shop.ts';
 const repository = join(import.meta.dirname, '../..');
 const readme = readFileSync(join(repository, 'README.md'), 'utf8');
 
-/** Blocks that another test runs: `npm test` is this very run, the restores compare rows in seed.test.ts and rotation.test.ts. */
-const runElsewhere = ['develop', 'restore-newest', 'restore-by-name', 'restore-to-time', 'install-namespaced'];
+/** Blocks that another test runs: `npm test` is this very run, the restores compare rows in seed.test.ts and rotation.test.ts, one namespace has namespaced.test.ts. */
+const runElsewhere = [
+  'develop',
+  'restore-newest',
+  'restore-by-name',
+  'restore-to-time',
+  'install-namespaced',
+  'uninstall-namespaced',
+];
 
 const ran = new Set<string>();
 
