@@ -100,11 +100,13 @@ export function prove(answer: CatalogueAnswer, claim: Claim): Proof {
   const catalogue = readCatalogue(answer);
   if (!catalogue.known) return { verdict: 'unknown', why: catalogue.why };
   const entry = catalogue.entries.find((candidate) => isClaimed(candidate, claim));
-  if (entry === undefined) return { verdict: 'absent' };
-  if (entry.systemIdentifier !== answer.systemIdentifier) return { verdict: 'foreign', entry };
   const timelines = readTimelines(answer.wal);
-  if (timelines === undefined)
-    return { verdict: 'unknown', why: oneLine(answer.error ?? 'the stored WAL could not be listed') };
+  const unlisted = { verdict: 'unknown', why: oneLine(answer.error ?? 'the stored WAL could not be listed') } as const;
+  // wal-g up to 3.0.5 also shows an empty list when the storage fails: a storage that can be read lists its WAL.
+  if (entry === undefined)
+    return catalogue.entries.length === 0 && timelines === undefined ? unlisted : { verdict: 'absent' };
+  if (entry.systemIdentifier !== answer.systemIdentifier) return { verdict: 'foreign', entry };
+  if (timelines === undefined) return unlisted;
   const hidden = whatIsNotSaid(entry, answer);
   if (hidden !== undefined) return { verdict: 'unknown', why: hidden };
   const missing = firstMissingSegment(segmentRange(entry, answer.segmentSize), timelines, answer.ready);

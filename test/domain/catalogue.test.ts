@@ -48,6 +48,7 @@ const smallSegments = {
 
 const verdicts: readonly (readonly [string, Partial<CatalogueAnswer>, string])[] = [
   ['an empty list of 3.0', { backups: '[]\n' }, 'absent'],
+  ['an empty list, and WAL that could not be listed', { backups: '[]', wal: '' }, 'unknown'],
   ['a system identifier that differs in its last digit', { systemIdentifier: '7711259327716174704' }, 'foreign'],
   ['the entry of another run', { backups: detail.replace('"u1"', '"u2"') }, 'absent'],
   ['the entry of another namespace', { backups: detail.replace('"shop"', '"other"') }, 'absent'],
