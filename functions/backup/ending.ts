@@ -18,8 +18,18 @@ interface Times {
   readonly endedAt: UnixSeconds;
 }
 
+/** What is known of a proved backup: its entry in the catalogue, and the wal-g that showed it. */
+interface Proved {
+  readonly entry: CatalogueEntry;
+  readonly walgVersion?: string | undefined;
+}
+
 /** Proved: it is in the catalogue and its WAL is stored. */
-export function succeeded(backup: PgBackup, entry: CatalogueEntry, run: RunReport | undefined): PgBackupStatus {
+export function succeeded(
+  backup: PgBackup,
+  { entry, walgVersion }: Proved,
+  run: RunReport | undefined,
+): PgBackupStatus {
   const startedAt = run?.startedAt ?? parseTime(backup.status.startTime) ?? entry.startedAt;
   const endedAt = run?.endedAt ?? entry.finishedAt;
   const log = run === undefined || run.state === 'none' ? 'log lost with the container' : logText(run);
@@ -37,6 +47,7 @@ export function succeeded(backup: PgBackup, entry: CatalogueEntry, run: RunRepor
         systemIdentifier: entry.systemIdentifier,
         compressedSize: entry.compressedSize,
         uncompressedSize: entry.uncompressedSize,
+        walgVersion,
       }),
     },
   );

@@ -205,7 +205,9 @@ function judgeProof(sight: Sight, otherwise: Problem): Step {
     case undefined:
       return noTime;
     case 'proved': {
-      const status = succeeded(sight.backup, proof.entry, sight.run);
+      const { catalogue } = sight.observation;
+      const walgVersion = catalogue?.ok === true ? catalogue.value.walgVersion : undefined;
+      const status = succeeded(sight.backup, { entry: proof.entry, walgVersion }, sight.run);
       return { kind: 'write', status, reason: 'Proved', message: `${proof.entry.name} is stored and restorable` };
     }
     case 'absent':

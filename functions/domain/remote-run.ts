@@ -148,7 +148,7 @@ export interface PruneAnswer {
 export interface CatalogueAnswer {
   readonly podTime: number;
   readonly systemIdentifier: string;
-  /** stdout of `wal-g backup-list --detail --json`, or of the plain list plus sentinels as fallback; undefined when storage could not be read. */
+  /** stdout of `wal-g backup-list --detail --json`, or else of the plain list; undefined when storage could not be read. */
   readonly backups?: string;
   /** True when `backups` has only names and times: details of at least one entry could not be read. */
   readonly plain: boolean;
@@ -169,6 +169,8 @@ export interface CatalogueAnswer {
   };
   /** First ERROR line of what failed. */
   readonly error?: string;
+  /** As `wal-g --version` prints it, without tabs; custom builds print `devel`. */
+  readonly walgVersion?: string;
 }
 
 /** Answer of `probe`. */

@@ -504,6 +504,7 @@ export const runnerParts: readonly { readonly with: readonly string[]; readonly 
       '}',
       'bounded wal wal-g wal-show --detailed-json --without-backups',
       'note_failure wal',
+      'bounded version wal-g --version',
       'say segment_size "$(segment_size)"',
       'ready=$(ls "$PGDATA/pg_wal/archive_status" 2>/dev/null | sed -nE \'s/^([0-9A-F]{24})\\.ready$/\\1/p\')',
       'say ready_total "$(printf \'%s\\n\' "$ready" | grep -c .)"',

@@ -560,6 +560,7 @@ catalogue() {
   }
   bounded wal wal-g wal-show --detailed-json --without-backups
   note_failure wal
+  bounded version wal-g --version
   say segment_size "$(segment_size)"
   # shellcheck disable=SC2012
   ready=$(ls "$PGDATA/pg_wal/archive_status" 2>/dev/null | sed -nE 's/^([0-9A-F]{24})\.ready$/\1/p')

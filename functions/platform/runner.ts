@@ -374,6 +374,7 @@ const CatalogueFields = PodFields.extend({
   ready_total: OptionalWhole,
   segment_size: SegmentSize,
   archiver: z.string().default(''),
+  version: z.string().default(''),
 });
 
 function readCatalogue(fields: Fields): CatalogueAnswer {
@@ -392,6 +393,7 @@ function readCatalogue(fields: Fields): CatalogueAnswer {
       archiver: readArchiver(answer.archiver),
       segmentSize: answer.segment_size,
       error: catalogueError(answer),
+      walgVersion: printable(walgVersion(answer.version)) || undefined,
     }),
   };
 }

@@ -881,6 +881,7 @@ test("finishTime is when wal-g ended by the pod's clock, not when it was noticed
     systemIdentifier: '7711259327716174705',
     compressedSize: 1_500_000_000,
     uncompressedSize: 2_000_000,
+    walgVersion: 'v3.0.8',
   });
 });
 

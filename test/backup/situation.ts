@@ -160,6 +160,7 @@ export function catalogue(
       ]),
       ready: [],
       readyTotal: 0,
+      walgVersion: 'v3.0.8',
       ...shape,
     },
   };

@@ -504,7 +504,6 @@ describe('status', () => {
       startLSN: '536870952',
       finishLSN: '536871168',
       systemIdentifier: '7046123456789012345',
-      timeline: '1',
       compressedSize: 9007199254740991,
       uncompressedSize: 9007199254740991,
       walgVersion: 'v3.0.8',

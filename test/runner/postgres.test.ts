@@ -104,6 +104,7 @@ describe('PostgreSQL and wal-g', { concurrency: true }, () => {
         assert.ok(timeline !== undefined && timeline.end_segment >= segment && timeline.missing_segments.length === 0);
         assert.deepEqual([answer.ready, answer.readyTotal], [[], 0]);
         assert.equal(answer.archiver?.failedCount, 0);
+        assert.ok((answer.walgVersion ?? '') !== '');
       });
 
       test('a rotation deletes what is before the cut; a backup made meanwhile stops it', async () => {
