@@ -121,7 +121,7 @@ function judgeAlive(sight: Sight): Step {
   if (overdue > proofPatience) {
     return ended(sight, {
       kind: 'WalgError',
-      text: `wal-g could not be ended after its deadline of ${span(executor.timeoutSeconds)}; it still holds the lock of the database.`,
+      text: `wal-g could not be ended after its deadline of ${span(executor.timeoutSeconds)}; it still holds the lock of the data directory.`,
     });
   }
   const commands = overdue > deadlineGrace ? [stopCommand(sight)] : [];

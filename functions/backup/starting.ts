@@ -65,7 +65,7 @@ function judgeProblem(observation: Observation, backup: PgBackup, look: Look): S
   return waitForPod(observation, backup, { pod: look.place.pod, state: problem.message });
 }
 
-/** Somebody holds the lock of the database: wait for a rotation, give way to a backup, stop an orphan. */
+/** Somebody holds the lock of the data directory: wait for a rotation, give way to a backup, stop an orphan. */
 function judgeHolder(observation: Observation, backup: PgBackup, inspection: Inspection): Step {
   const { holder } = inspection;
   const { now } = observation;
@@ -74,7 +74,7 @@ function judgeHolder(observation: Observation, backup: PgBackup, inspection: Ins
     if (now - since >= podPatience) {
       return end(observation, backup, {
         kind: 'AlreadyRunning',
-        text: `a process that is none of ours has held the lock of the data directory since ${rfc3339(since)}. Nothing was started. End it, then run a new backup.`,
+        text: `a process that is none of ours has held the lock of the data directory since ${rfc3339(since)}. Nothing was started. Stop it, then run a new backup.`,
       });
     }
     return pend(observation, backup, {
@@ -95,7 +95,7 @@ function waitForOrphan(observation: Observation, backup: PgBackup, id: string): 
   const since = waitingSince(backup, 'PodNotReady', observation.now);
   const before = orphanStop(observation);
   if (observation.now - since >= podPatience) {
-    const text = `run ${id}, whose PgBackup is finished or gone, has held the lock of the database since ${rfc3339(since)} and could not be stopped. Nothing was started. End it, then run a new backup.`;
+    const text = `run ${id}, whose PgBackup is finished or gone, has held the lock of the data directory since ${rfc3339(since)} and could not be stopped. Nothing was started. Stop it, then run a new backup.`;
     return { ...end(observation, backup, { kind: 'AlreadyRunning', text }), before };
   }
   const message = `waiting: a run whose PgBackup is finished or gone is being stopped (${id})`;
@@ -136,7 +136,7 @@ function waitForRotation(observation: Observation, backup: PgBackup): Step {
   if (observation.now - since >= rotationPatience) {
     return end(observation, backup, {
       kind: 'AlreadyRunning',
-      text: `a rotation has held the lock of the database since ${rfc3339(since)}. Nothing was started.`,
+      text: `a rotation has held the lock of the data directory since ${rfc3339(since)}. Nothing was started.`,
     });
   }
   return pend(observation, backup, { reason: 'WaitingForRotation', message: 'waiting for rotation' });

@@ -5,7 +5,7 @@
  * here are what the in-pod runner (platform/runner.sh) answers, already parsed; every time is the pod's clock.
  */
 
-/** What a run does: push a base backup or delete old ones. Both hold the one lock of the database. */
+/** What a run does: push a base backup or delete old ones. Both hold the one lock of the data directory. */
 export type RunKind = 'backup' | 'rotation';
 
 /**

@@ -97,7 +97,7 @@ function judgeAlive(sight: Sight): Decision {
     return fail(
       observation,
       running.id,
-      `wal-g could not be ended after its deadline of ${span(rotationTimeout)}; it still holds the lock of the database`,
+      `wal-g could not be ended after its deadline of ${span(rotationTimeout)}; it still holds the lock of the data directory`,
     );
   }
   const commands = overdue > stopGrace ? [stopCommand(sight)] : [];

@@ -22,6 +22,6 @@ export interface Finding {
   readonly location: Location;
   /** Set when there was a pod to ask. */
   readonly answer?: { readonly pod: string; readonly result: RunnerResult<ProbeAnswer> } | undefined;
-  /** A run that holds the lock of the database and that no unfinished PgBackup and no running rotation answers for. */
+  /** A run that holds the lock of the data directory and that no unfinished PgBackup and no running rotation answers for. */
   readonly orphan?: { readonly id: string; readonly kind: RunKind } | undefined;
 }

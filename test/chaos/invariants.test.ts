@@ -194,7 +194,11 @@ const wrong: readonly { readonly what: string; readonly change: Partial<Seen>; r
       change: { alive: ['day-2/backup'] },
       wanted: [/^5: a process of run day-2\/backup is alive$/],
     },
-    { what: 'a lock that was left', change: { lockIsHeld: true }, wanted: [/^5: the lock of the database is held$/] },
+    {
+      what: 'a lock that was left',
+      change: { lockIsHeld: true },
+      wanted: [/^5: the lock of the data directory is held$/],
+    },
     {
       what: 'a rotation that never ends',
       change: { manager: manager().condition('rotation', { status: 'pending', running: rotating }).build() },

@@ -101,7 +101,7 @@ function thingsLeftRunning({ alive, lockIsHeld, manager }: Seen): string[] {
   const { backup, rotation } = manager.status.conditions;
   return [
     ...alive.map((run) => `5: a process of run ${run} is alive`),
-    ...(lockIsHeld ? ['5: the lock of the database is held'] : []),
+    ...(lockIsHeld ? ['5: the lock of the data directory is held'] : []),
     ...(backup?.running === undefined ? [] : [`5: conditions.backup says that ${backup.running} is running`]),
     ...(rotation?.running === undefined ? [] : [`5: conditions.rotation says that ${rotation.running.id} is running`]),
   ];
