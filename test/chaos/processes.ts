@@ -24,11 +24,16 @@ function runOf(pid: string, walgPrefix: string): string | undefined {
     if (!environment.includes(`WALG_FILE_PREFIX=${walgPrefix}`)) return undefined;
     const run = environment.find((one) => one.startsWith(mark))?.slice(mark.length);
     if (run !== undefined) return run;
-    const [, subcommand] = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0');
-    const isOurs = readFileSync(`/proc/${pid}/comm`, 'utf8') === 'wal-g\n' && subcommand !== 'wal-push';
-    return isOurs ? `wal-g ${subcommand}` : undefined;
+    if (readFileSync(`/proc/${pid}/comm`, 'utf8') !== 'wal-g\n') return undefined;
+    const subcommand = subcommandIn(readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0'));
+    return subcommand === 'wal-push' ? undefined : `wal-g ${subcommand}`;
   } catch {
     // Ended while it was looked at, or of another user: none of ours.
     return undefined;
   }
+}
+
+/** What follows wal-g, which a shell may have read from a script in front of it. */
+function subcommandIn(argv: readonly string[]): string | undefined {
+  return argv[argv.findIndex((argument) => /(^|\/)wal-g$/.test(argument)) + 1];
 }
