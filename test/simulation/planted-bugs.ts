@@ -133,9 +133,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: 'functions/domain/catalogue.ts',
-        from: `if (entry === undefined) return { verdict: 'absent' };`,
-        to: `if (entry === undefined && catalogue.entries.length === 0) return { verdict: 'absent' };
-  if (entry === undefined) return { verdict: 'proved', entry: catalogue.entries[0]! };`,
+        from: `catalogue.entries.length === 0 && timelines === undefined ? unlisted : { verdict: 'absent' };`,
+        to: `catalogue.entries.length === 0 ? { verdict: 'absent' } : { verdict: 'proved', entry: catalogue.entries[0]! };`,
       },
     ],
     breaks: [3],
