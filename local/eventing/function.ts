@@ -21,6 +21,8 @@ export interface FunctionState {
   readonly url: string;
   readonly log: string;
   readonly starts: number;
+  /** Requests that are held or being answered. */
+  readonly requests: number;
 }
 
 /** A function as the activator drives it. */
@@ -96,6 +98,7 @@ function stateOf({ place, runs, starts }: Inner, { url }: Listening): FunctionSt
     url,
     log: place.log,
     starts,
+    requests: [...runs].reduce((sum, { users }) => sum + users, 0),
   };
 }
 

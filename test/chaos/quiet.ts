@@ -29,7 +29,11 @@ export async function untilQuiet(stage: Stage): Promise<string> {
 }
 
 /** Cheap looks first. */
-function whatIsOpen({ history, namespace, prefix }: Stage): string | undefined {
+function whatIsOpen(stage: Stage): string | undefined {
+  return whatIsUntold(stage) ?? whoIsAtWork(stage);
+}
+
+function whatIsUntold({ history, namespace }: Stage): string | undefined {
   const unfinished = history
     .lives(namespace)
     .find(({ deleted, status }) => !deleted && (status.finishTime === undefined || status.announced !== status.state));
@@ -40,7 +44,13 @@ function whatIsOpen({ history, namespace, prefix }: Stage): string | undefined {
   if (backup?.running !== undefined) return `conditions.backup says that ${backup.running} is running`;
   if (rotationOwed(manager) && !isLeftAlone(rotation)) return 'a rotation is owed';
   const timers = history.timers(namespace).filter((name) => !name.startsWith('aidboxops-slot-'));
-  if (timers.length > 0) return `timers are left: ${timers.join(', ')}`;
+  return timers.length > 0 ? `timers are left: ${timers.join(', ')}` : undefined;
+}
+
+/** A copy of an event may still be handled when nothing is open any more. */
+function whoIsAtWork({ environment, prefix }: Stage): string | undefined {
+  const busy = environment.functions().find(({ requests }) => requests > 0);
+  if (busy !== undefined) return `${busy.name} is at work`;
   const alive = livingRuns(prefix);
   return alive.length > 0 ? `processes are alive: ${alive.join(', ')}` : undefined;
 }
