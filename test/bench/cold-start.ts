@@ -1,5 +1,6 @@
 /** From the start of a process to its first answers, and what it weighs: paired and interleaved, every variant in every round. */
 import { setTimeout as pause } from 'node:timers/promises';
+import { rfc3339 } from '../../functions/domain/time.ts';
 import { aManager } from '../support/builders.ts';
 import { startFakeApi, type FakeApi } from './fake-api.ts';
 import { cpuOf, memoryOf, startProgram, type Program } from './program.ts';
@@ -43,7 +44,7 @@ async function compareStarts(
   wanted: Wanted,
 ): Promise<Table> {
   await buildVariants();
-  const api = await startFakeApi([aManager().object()]);
+  const api = await startFakeApi([managerOfToday()]);
   await warm(api.kubeConfig);
   const variants = variantsOf(api);
   const samples = await compare([...variants.keys()], { rounds }, (name) => sampleOf(under(variants.get(name)!)));
@@ -51,6 +52,16 @@ async function compareStarts(
   const rows = [...samples].map(([name, some]) => rowOf(name, some, samples));
   const method = `Medians of ${rounds} rounds, all variants in each, in random order; ratios are medians of pairs. Milliseconds from the start of the process; MB when idle.`;
   return { title, method, rows, targets: functionNames.flatMap((name) => targetsOf(name, samples, wanted)) };
+}
+
+/** No slot is due, none was missed. */
+function managerOfToday(): object {
+  const now = Math.floor(Date.now() / 1000);
+  const at = rfc3339(now + 43_200).slice(11, 19);
+  return aManager()
+    .at(at)
+    .created(now - 3_600)
+    .object();
 }
 
 function variantsOf({ kubeConfig }: FakeApi): Map<string, Program> {
@@ -66,7 +77,8 @@ async function sampleOf(program: Program): Promise<Sample> {
   const begun = performance.now();
   const running = await startProgram(program);
   const status = await running.send({ id: '1', type: 'bench', data: { namespace: 'shop', name: 'pg-manager' } });
-  if (status !== 204) throw new Error(`the event was answered ${status}`);
+  // The bare server says 200 to everything.
+  if (status !== 204 && status !== 200) throw new Error(`the event was answered ${status}`);
   const event = performance.now() - begun;
   await pause(300);
   const sample = { ready: running.readyMs, event, cpu: cpuOf(running.pid) ?? Number.NaN, ...memoryOf(running.pid) };
