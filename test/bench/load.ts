@@ -1,10 +1,9 @@
 /** One process of the schedule function with managers to look after, and events for it. */
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { rfc3339 } from '../../functions/domain/time.ts';
 import { aManager } from '../support/builders.ts';
 import { startFakeApi, type FakeApi } from './fake-api.ts';
 import { startProgram, type Program, type RunningProgram } from './program.ts';
+import { startSink } from './sink.ts';
 import { buildVariants, shipped } from './variants.ts';
 
 /** As the Service allows one process. */
@@ -34,13 +33,9 @@ export async function prepare(
       .object(),
   );
   const api = await startFakeApi(objects);
-  const sink = createServer(
-    (request, response) => void request.resume().on('end', () => response.writeHead(202).end()),
-  );
-  await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve));
+  const sink = await startSink();
   const program = shipped('schedule', api.kubeConfig);
-  const sinkUrl = `http://127.0.0.1:${(sink.address() as AddressInfo).port}`;
-  const schedule = await startProgram(under({ ...program, env: { ...program.env, K_SINK: sinkUrl } }));
+  const schedule = await startProgram(under({ ...program, env: { ...program.env, K_SINK: sink.url } }));
   return {
     api,
     schedule,
