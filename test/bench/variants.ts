@@ -53,7 +53,8 @@ export async function warm(kubeConfig: string): Promise<void> {
 }
 
 function environment(kubeConfig: string): Record<string, string> {
-  const path = join(directory, 'kubeconfig');
+  // Another bench may be going on.
+  const path = join(directory, `kubeconfig-${process.pid}`);
   writeFileSync(path, kubeConfig);
   return { KUBECONFIG: path, NODE_ENV: 'production' };
 }
