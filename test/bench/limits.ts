@@ -48,7 +48,8 @@ interface Service {
 }
 
 function groupsOf({ cpus, memory }: Limits): string[] {
-  const name = `aidboxops-bench-${cpus ?? 'all'}-${memory ?? 'all'}`;
+  // Each program has its own: those that run beside each other do not share a limit.
+  const name = `aidboxops-bench-${process.pid}-${(made += 1)}`;
   const groups = new Set<string>();
   if (cpus !== undefined) groups.add(limitCpu(makeGroup('cpu', name), cpus));
   if (memory !== undefined) groups.add(limitMemory(makeGroup('memory', name), memory));
@@ -71,11 +72,14 @@ function limitMemory(group: string, bytes: number): string {
   return group;
 }
 
+let made = 0;
+const groupsMade = new Set<string>();
+process.once('exit', () => groupsMade.forEach((group) => rmdirSync(group)));
+
 /** Is there until this process ends. */
 function makeGroup(controller: string, name: string): string {
   const group = join(root, isUnified ? '' : controller, name);
-  if (existsSync(group)) return group;
-  mkdirSync(group);
-  process.once('exit', () => rmdirSync(group));
+  if (!groupsMade.has(group)) mkdirSync(group);
+  groupsMade.add(group);
   return group;
 }
