@@ -1,7 +1,8 @@
 /**
  * A walk over collections, one page an activation. Each activation posts the next page before it handles its own, so
- * that a page that dies takes none of the following with it; one that cannot be posted stops nothing but the walk. A page that comes twice posts its successor twice, under
- * the same id: both chains handle the same pages alike and end together.
+ * that a page that dies takes none of the following with it; one that cannot be posted stops nothing but the walk. A
+ * page that comes twice posts its successor twice, under the same id: both chains handle the same pages alike and end
+ * together.
  */
 import { eventType, type OwnEvent } from '../domain/events.ts';
 import { failure } from '../domain/failures.ts';
