@@ -75,10 +75,12 @@ describe('the runner', { concurrency: true }, () => {
         const request = await the.request('same');
         const answers = await Promise.all(Array.from({ length: 10 }, () => the.pod.runner.start(target, request)));
         assert.deepEqual(new Set(answers.map((answer) => value(answer).state)), new Set(['running']));
+        // A wal-g that is signalled before it is under way has not written its call.
+        await until('wal-g is under way', () => Promise.resolve(the.calls().length > before));
         kill(await the.pidOf('same', 'pid'), 'SIGTERM');
-        await the.exited('same');
-        assert.equal(the.calls().length, before + 1);
+        assert.equal((await the.exited('same')).exitCode, 143);
         await the.quiet();
+        assert.equal(the.calls().length, before + 1);
       });
 
       test('start killed at any moment: the run is there in full or not at all', async () => {
