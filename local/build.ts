@@ -1,4 +1,4 @@
-/** Bundles each function into one file, `dist/<function>.cjs`, as the image has it. */
+/** Bundles each function into one file, `dist/<function>.cjs`, and what runs them into `dist/boot.cjs`, as the image has them. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { build, type BuildResult, type Plugin } from 'esbuild';
@@ -39,17 +39,21 @@ export function functionNames(): string[] {
     .map((entry) => entry.name);
 }
 
-/** Writes all bundles and what went into them (`dist/<function>.meta.json`); returns size by function. */
+/** Writes all bundles and what went into them (`dist/<bundle>.meta.json`); returns size by bundle. */
 export async function buildFunctions(): Promise<Map<string, number>> {
   mkdirSync(target, { recursive: true });
-  const sizes = functionNames().map(async (name) => [name, await buildFunction(name)] as const);
+  const entries = [
+    ['boot', 'boot.ts'] as const,
+    ...functionNames().map((name) => [name, join(name, 'main.ts')] as const),
+  ];
+  const sizes = entries.map(async ([name, entry]) => [name, await buildBundle(name, entry)] as const);
   return new Map(await Promise.all(sizes));
 }
 
-async function buildFunction(name: string): Promise<number> {
+async function buildBundle(name: string, entry: string): Promise<number> {
   const result = await build({
     absWorkingDir: root,
-    entryPoints: [join('functions', name, 'main.ts')],
+    entryPoints: [join('functions', entry)],
     outfile: join('dist', `${name}.cjs`),
     bundle: true,
     minify: true,

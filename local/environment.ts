@@ -193,11 +193,11 @@ async function startFunctions(
   });
 }
 
-/** The image runs `node /app/<function>.cjs`; here it is the same bundle under dist/ and the same Node. */
-export function bundleOf(container: { readonly command: readonly string[] }): string[] {
-  const script = container.command.findLast((one) => one.endsWith('.cjs'));
-  if (script === undefined) throw new Error(`no bundle in the command: ${container.command.join(' ')}`);
-  return [process.execPath, join(repository, 'dist', basename(script))];
+/** The image runs `node /app/boot.cjs <function>`; here they are the same bundles under dist/ and the same Node. */
+export function bundleOf({ command }: { readonly command: readonly string[] }): string[] {
+  const script = command.findIndex((one) => one.endsWith('.cjs'));
+  if (script === -1) throw new Error(`no bundle in the command: ${command.join(' ')}`);
+  return [process.execPath, join(repository, 'dist', basename(command[script]!)), ...command.slice(script + 1)];
 }
 
 /** Troubles of stand-ins: most are conflicts that the next attempt settles. */

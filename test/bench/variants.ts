@@ -1,5 +1,5 @@
 /** Programs that are compared: nothing but `node:http`, a function as it is shipped, and the same function built naively. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { buildFunctions } from '../../local/build.ts';
@@ -14,8 +14,11 @@ export type FunctionName = (typeof functionNames)[number];
 
 /** Builds everything once. */
 export async function buildVariants(): Promise<void> {
-  mkdirSync(directory, { recursive: true });
+  mkdirSync(join(directory, 'cache'), { recursive: true });
   await buildFunctions();
+  // Beside their code cache, as in the image.
+  for (const name of ['boot', ...functionNames])
+    copyFileSync(join(root, 'dist', `${name}.cjs`), join(directory, `${name}.cjs`));
   await Promise.all(functionNames.map(buildNaively));
   writeFileSync(
     join(directory, 'bare.cjs'),
@@ -31,21 +34,21 @@ export function naive(name: FunctionName, kubeConfig: string): Program {
   return { argv: [process.execPath, join(directory, `${name}.mjs`)], env: environment(kubeConfig) };
 }
 
-/** As in the image, but for its compile cache. */
+/** As in the image, but for its code cache. */
 export function bundled(name: FunctionName, kubeConfig: string): Program {
-  return { argv: [process.execPath, join(root, 'dist', `${name}.cjs`)], env: environment(kubeConfig) };
+  return { argv: [process.execPath, join(directory, `${name}.cjs`)], env: environment(kubeConfig) };
 }
 
 /** As in the image. */
 export function shipped(name: FunctionName, kubeConfig: string): Program {
-  const program = bundled(name, kubeConfig);
-  return { ...program, env: { ...program.env, NODE_COMPILE_CACHE: join(directory, 'cache') } };
+  return { argv: [process.execPath, join(directory, 'boot.cjs'), name], env: environment(kubeConfig) };
 }
 
-/** Fills the compile cache, as the build of the image does. */
+/** Makes the code caches, as the build of the image does. */
 export async function warm(kubeConfig: string): Promise<void> {
   for (const name of functionNames) {
-    const program = await startProgram(shipped(name, kubeConfig));
+    const { argv, env } = shipped(name, kubeConfig);
+    const program = await startProgram({ argv, env: { ...env, MAKE_CODE_CACHE: '1' } });
     const status = await program.send({ id: '1', type: 'build' });
     if (status !== 204) throw new Error(`an event that names no object was answered ${status}`);
     await program.stop();

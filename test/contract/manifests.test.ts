@@ -334,7 +334,7 @@ describe('Services', () => {
 
     it(`${name} runs its own bundle under its own ServiceAccount, with no rights on the node`, () => {
       assert.equal(spec.containers.length, 1);
-      assert.deepEqual(container.command, ['node', `/app/${name}.cjs`]);
+      assert.deepEqual(container.command, ['node', '/app/boot.cjs', name]);
       assert.equal(spec.serviceAccountName, name);
       assert.deepEqual(container.securityContext, {
         allowPrivilegeEscalation: false,

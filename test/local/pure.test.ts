@@ -61,9 +61,10 @@ it('takes settings of PostgreSQL from a command line in both spellings', () => {
 });
 
 it('runs the bundle that the container names, with the Node of this process', () => {
-  const [node, script] = bundleOf({ command: ['node', '/app/backup.cjs'] });
+  const [node, script, ...rest] = bundleOf({ command: ['node', '/app/boot.cjs', 'backup'] });
   assert.equal(node, process.execPath);
-  assert.match(script ?? '', /\/dist\/backup\.cjs$/);
+  assert.match(script ?? '', /\/dist\/boot\.cjs$/);
+  assert.deepEqual(rest, ['backup']);
   assert.throws(() => bundleOf({ command: ['sh'] }), /no bundle in the command: sh/);
 });
 

@@ -10,8 +10,8 @@ import { kubectl, openNamespace, type Shop } from './target.ts';
 
 /** Parts that may be killed at any time, and how their command lines begin. */
 const parts = [
-  { name: 'the backup function', pattern: /^node \/app\/backup\.cjs/ },
-  { name: 'every function', pattern: /^node \/app\/\w+\.cjs/ },
+  { name: 'the backup function', pattern: /^node \/app\/boot\.cjs backup/ },
+  { name: 'every function', pattern: /^node \/app\/boot\.cjs \w+/ },
   { name: 'the ingress of the Broker', pattern: /^\/program\/eventing-broker-ingress/ },
   { name: 'the filter of the Broker', pattern: /^\/program\/eventing-broker-filter/ },
   { name: 'the dispatcher of the channel', pattern: /^\/program\/eventing-channel-dispatcher/ },

@@ -11,7 +11,10 @@ test('the last stage of our Dockerfile is understood', () => {
   const copies = stage.filter(({ name }) => name === 'COPY').flatMap(({ text }) => copiedFromBuild(text));
   assert.deepEqual(copies, ['dist/*.cjs', 'sbom.cdx.json']);
   assert.equal(stage.find(({ name }) => name === 'USER')?.text, '65532:65532');
-  assert.match(stage.find(({ text }) => text.includes('healthz'))?.text ?? '', /done; +test -n /);
+  assert.match(
+    stage.find(({ text }) => text.includes('healthz'))?.text ?? '',
+    /boot\.cjs "\$name".* test -s "cache\/\$name"; +done/,
+  );
 });
 
 for (const text of ['dist/a.cjs ./', '--from=build /src/a /other/', '--from=build /etc/passwd ./', '--from=build ./']) {
