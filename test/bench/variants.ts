@@ -1,5 +1,5 @@
 /** Programs that are compared: nothing but `node:http`, a function as it is shipped, and the same function built naively. */
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { buildFunctions } from '../../local/build.ts';
@@ -14,6 +14,8 @@ export type FunctionName = (typeof functionNames)[number];
 
 /** Builds everything once. */
 export async function buildVariants(): Promise<void> {
+  // V8 would take the cache of another bundle of the same length.
+  rmSync(join(directory, 'cache'), { recursive: true, force: true });
   mkdirSync(join(directory, 'cache'), { recursive: true });
   await buildFunctions();
   // Beside their code cache, as in the image.
