@@ -1,6 +1,7 @@
 /** A Broker whose only Trigger leads back to the function that posts: pages of a walk go round, all else is counted. */
 import { createServer, request, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import { createGate } from '../../local/eventing/gate.ts';
 import { readAll } from '../../local/eventing/http.ts';
 
@@ -11,13 +12,17 @@ export interface Loop {
   lead(url: string): void;
   /** Resolves when every event that went round has been answered. */
   idle(): Promise<void>;
-  readonly counts: { rounds: number; others: number; refused: number };
+  /** Events that went round, those that led elsewhere, deliveries that were made again, events that were never taken. */
+  readonly counts: { rounds: number; others: number; again: number; refused: number };
   close(): void;
 }
 
-/** At most `concurrency` at a time are let in, as queue-proxy does it. */
+/** A Trigger waits a second, then two, four, … before it delivers again (ms). */
+const backoff = [1_000, 2_000, 4_000, 8_000, 16_000];
+
+/** At most `concurrency` at a time are let in, as queue-proxy does it; what is answered 503 is delivered again. */
 export async function startLoop(type: string, concurrency: number): Promise<Loop> {
-  const counts = { rounds: 0, others: 0, refused: 0 };
+  const counts = { rounds: 0, others: 0, again: 0, refused: 0 };
   const gate = createGate(concurrency);
   const under = new Set<Promise<void>>();
   let target = '';
@@ -32,9 +37,19 @@ export async function startLoop(type: string, concurrency: number): Promise<Loop
   });
 
   async function deliver({ headers }: IncomingMessage, body: Buffer): Promise<void> {
-    await gate.enter(new AbortController().signal);
-    const status = await post(target, headers, body).finally(() => gate.leave());
+    let status = await deliverOnce(headers, body);
+    for (const delay of backoff) {
+      if (status !== 503) break;
+      counts.again += 1;
+      await pause(delay);
+      status = await deliverOnce(headers, body);
+    }
     if (status !== 204) counts.refused += 1;
+  }
+
+  async function deliverOnce(headers: IncomingMessage['headers'], body: Buffer): Promise<number> {
+    await gate.enter(new AbortController().signal);
+    return post(target, headers, body).finally(() => gate.leave());
   }
 
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -51,6 +51,8 @@ export interface Sample {
   readonly cpu: number;
   readonly server: number;
   readonly etcd: number;
+  /** Pages that were answered 503 and delivered again: an API server that has just learnt of so much is not always ready. */
+  readonly again: number;
   /** MB that were ever resident, at most. */
   readonly peak: number;
 }
@@ -134,7 +136,7 @@ let ticks = 0;
 export async function sweep({ controlPlane, meter, loop, schedule }: Stage): Promise<Sample> {
   const { pids } = controlPlane;
   const cpu = (): number[] => [schedule.pid, pids.kubeApiserver, pids.etcd].map(cpuSeconds);
-  const [bytes, before] = [meter.counts.received, cpu()];
+  const [bytes, again, before] = [meter.counts.received, loop.counts.again, cpu()];
   const begun = performance.now();
   ticks += 1;
   const status = await schedule.send({ id: `sweep-${ticks}`, type: 'dev.knative.sources.ping', pgpurpose: 'sweep' });
@@ -145,7 +147,15 @@ export async function sweep({ controlPlane, meter, loop, schedule }: Stage): Pro
   }
   const [own = 0, server = 0, etcd = 0] = cpu().map((now, at) => now - (before[at] ?? 0));
   const peak = peakOf(schedule.pid) ?? Number.NaN;
-  return { seconds, bytes: meter.counts.received - bytes, cpu: own, server, etcd, peak };
+  return {
+    seconds,
+    bytes: meter.counts.received - bytes,
+    cpu: own,
+    server,
+    etcd,
+    again: loop.counts.again - again,
+    peak,
+  };
 }
 
 function cpuSeconds(pid: number): number {

@@ -53,6 +53,7 @@ function tableOf(samples: ReadonlyMap<Stage, readonly Sample[]>, rounds: number)
       'peak RSS MB': rounded(Math.max(...some.map(({ peak }) => peak))),
       'MB read': rounded(middle('bytes') / megabyte),
       'KB a manager': rounded(middle('bytes') / 1000 / size.managers),
+      'delivered again': some.reduce((sum, { again }) => sum + again, 0),
       'API server CPU s': rounded(middle('server')),
       'etcd CPU s': rounded(middle('etcd')),
     };
