@@ -10,7 +10,7 @@ import { compare } from './rounds.ts';
 import { startSink } from './sink.ts';
 import { median, pairedRatio, quantile, rounded } from './statistics.ts';
 import type { Row, Table, Target } from './table.ts';
-import { bare, buildVariants, bundled, functionNames, naive, shipped, warm } from './variants.ts';
+import { bare, buildVariants, bundled, functionNames, naive, shipped } from './variants.ts';
 
 interface Sample {
   readonly ready: number;
@@ -46,7 +46,6 @@ async function compareStarts(
 ): Promise<Table> {
   await buildVariants();
   const api = await startFakeApi([managerOfToday()]);
-  await warm(api.kubeConfig);
   const variants = variantsOf(api);
   // What a look finds is told: without a sink the event would have to come again.
   const sink = await startSink();

@@ -42,7 +42,8 @@ function send(response: ServerResponse, status: number, text: string): void {
     .end(text);
 }
 
-function kubeConfigOf(cluster: object): string {
+/** Text of a kubeconfig that leads to this one cluster, with a token that nobody knows. */
+export function kubeConfigOf(cluster: object): string {
   return JSON.stringify({
     apiVersion: 'v1',
     kind: 'Config',

@@ -3,6 +3,7 @@ import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 import { buildFunctions } from '../../local/build.ts';
+import { kubeConfigOf } from './fake-api.ts';
 import { startProgram, type Program } from './program.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -12,7 +13,7 @@ const directory = join(root, '.local', 'bench');
 export const functionNames = ['schedule', 'backup', 'rotation', 'storage'] as const;
 export type FunctionName = (typeof functionNames)[number];
 
-/** Builds everything once. */
+/** Builds everything once, code caches included. */
 export async function buildVariants(): Promise<void> {
   // V8 would take the cache of another bundle of the same length.
   rmSync(join(directory, 'cache'), { recursive: true, force: true });
@@ -22,6 +23,7 @@ export async function buildVariants(): Promise<void> {
   for (const name of ['boot', ...functionNames])
     copyFileSync(join(root, 'dist', `${name}.cjs`), join(directory, `${name}.cjs`));
   await Promise.all(functionNames.map(buildNaively));
+  for (const name of functionNames) await makeCodeCache(name);
   writeFileSync(
     join(directory, 'bare.cjs'),
     `require('node:http').createServer((_, response) => response.end()).listen(Number(process.env.PORT));`,
@@ -46,15 +48,13 @@ export function shipped(name: FunctionName, kubeConfig: string): Program {
   return { argv: [process.execPath, join(directory, 'boot.cjs'), name], env: environment(kubeConfig) };
 }
 
-/** Makes the code caches, as the build of the image does. */
-export async function warm(kubeConfig: string): Promise<void> {
-  for (const name of functionNames) {
-    const { argv, env } = shipped(name, kubeConfig);
-    const program = await startProgram({ argv, env: { ...env, MAKE_CODE_CACHE: '1' } });
-    const status = await program.send({ id: '1', type: 'build' });
-    if (status !== 204) throw new Error(`an event that names no object was answered ${status}`);
-    await program.stop();
-  }
+/** As the build of the image does. */
+async function makeCodeCache(name: FunctionName): Promise<void> {
+  const { argv, env } = shipped(name, kubeConfigOf({ server: 'https://127.0.0.1:1' }));
+  const program = await startProgram({ argv, env: { ...env, MAKE_CODE_CACHE: '1' } });
+  const status = await program.send({ id: '1', type: 'build' });
+  if (status !== 204) throw new Error(`an event that names no object was answered ${status}`);
+  await program.stop();
 }
 
 function environment(kubeConfig: string): Record<string, string> {
