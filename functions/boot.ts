@@ -1,7 +1,7 @@
 /**
  * What a container runs: `boot.cjs FUNCTION` runs the bundle of that name beside it from V8's code cache, `cache/FUNCTION`.
  * The cache holds every function that the process which made it had called; Node's own compile cache holds those that are
- * compiled while loading, and would leave a quarter of a cold start to compiling. V8 compares no more of the source than its
+ * compiled while loading, and would leave a fifth of a cold start to compiling. V8 compares no more of the source than its
  * length: a cache belongs to the very bundle and Node that it was made with. Without one, or with one of another Node, all
  * is compiled anew. With `MAKE_CODE_CACHE` set the process makes the cache when it ends.
  */
