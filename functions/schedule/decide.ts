@@ -1,14 +1,14 @@
 /** What a look at one PgManager leads to: which slot runs, which were missed, what its status and timer should be. No side effects. */
 import { isDeepStrictEqual } from 'node:util';
 import { buildKubernetesEvent } from '../domain/build/kubernetes-event.ts';
-import { buildPgBackup } from '../domain/build/pg-backup.ts';
+import { buildPgBackup } from './slot-backup.ts';
 import type { Command, Decision } from '../domain/commands.ts';
 import { defined } from '../domain/defined.ts';
 import { eventType, type OwnEvent } from '../domain/events.ts';
 import { oldestManager } from '../domain/managers.ts';
 import { apiVersion, fieldManager, label, path, slotBackupName } from '../domain/names.ts';
 import type { MissedSettling, PgBackup, PgManager, ScheduleStatus } from '../domain/resources.ts';
-import { nextSlot, settle, type Cursor, type Settlement, type Wish } from '../domain/slots.ts';
+import { nextSlot, settle, type Cursor, type Settlement, type Wish } from './slots.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
 import { dailySchedule, timerName, type Timer } from '../domain/timer.ts';
 

@@ -1,7 +1,7 @@
 /** Entry point of the schedule function. */
 import { start } from '../platform/start.ts';
 import { createScheduleHandler } from './handler.ts';
-import { createUndeliveredHandler } from './undelivered.ts';
+import { createUndeliveredHandler } from './dead-letters.ts';
 
 start('schedule', ({ effects, clock, environment }) => ({
   '/': createScheduleHandler(effects, clock, environment.AIDBOX_NAMESPACE),

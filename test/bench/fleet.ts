@@ -1,7 +1,7 @@
 /** What an installation looks like that has been at work for a while: everything settled, made by the product's own decisions. */
 import type { UnixSeconds } from '../../functions/domain/time.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
-import { buildPgBackup } from '../../functions/domain/build/pg-backup.ts';
+import { buildPgBackup } from '../../functions/schedule/slot-backup.ts';
 import { buildPingSource } from '../../functions/domain/build/ping-source.ts';
 import type { Command } from '../../functions/domain/commands.ts';
 import type { Manifest } from '../../functions/domain/manifest.ts';

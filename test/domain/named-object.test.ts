@@ -1,7 +1,7 @@
 /** Which object an event names. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { namedObject, type NamedObject } from '../../functions/domain/named-object.ts';
+import { namedObject, type NamedObject } from '../../functions/schedule/event-subject.ts';
 
 const manager: NamedObject = { kind: 'PgManager', namespace: 'shop', name: 'a' };
 const backup: NamedObject = { kind: 'PgBackup', namespace: 'shop', name: 'a' };

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DateTime } from 'luxon';
-import { earlyTolerance, nextSlot, settle, type Cursor, type Wish } from '../../functions/domain/slots.ts';
+import { earlyTolerance, nextSlot, settle, type Cursor, type Wish } from '../../functions/schedule/slots.ts';
 import { parseTime, rfc3339 } from '../../functions/domain/time.ts';
 
 /** A moment of January 2022: `02 06:00:00`. */

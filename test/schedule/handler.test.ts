@@ -7,7 +7,7 @@ import { PgManager, type ScheduleStatus } from '../../functions/domain/resources
 import { rfc3339 } from '../../functions/domain/time.ts';
 import { createApp } from '../../functions/platform/http.ts';
 import { createScheduleHandler } from '../../functions/schedule/handler.ts';
-import { createUndeliveredHandler } from '../../functions/schedule/undelivered.ts';
+import { createUndeliveredHandler } from '../../functions/schedule/dead-letters.ts';
 import { aBackup, aManager, slot } from '../support/builders.ts';
 import { createFakeClock, createFakeEffects, type FakeEffects } from '../support/effects.ts';
 import { createFakeKube, type FakeKube } from '../support/fake-kube.ts';

@@ -8,7 +8,7 @@ import type { EventHandler, ReceivedEvent } from '../../functions/platform/http.
 import type { Kube, Page } from '../../functions/platform/kube.ts';
 import { createRotationHandler } from '../../functions/rotation/handler.ts';
 import { createScheduleHandler } from '../../functions/schedule/handler.ts';
-import { createUndeliveredHandler } from '../../functions/schedule/undelivered.ts';
+import { createUndeliveredHandler } from '../../functions/schedule/dead-letters.ts';
 import { createStorageHandler } from '../../functions/storage/handler.ts';
 import type { Plain } from './api-server.ts';
 import { createModelRunner } from './exec.ts';

@@ -317,7 +317,7 @@ const nothingToSettle: Outcome = {`,
     name: 'suspend is ignored',
     patches: [
       {
-        file: 'functions/domain/slots.ts',
+        file: 'functions/schedule/slots.ts',
         from: `const quiet = cursor.suspended || wish.suspended;`,
         to: `const quiet = cursor.suspended && wish.at === '';`,
       },

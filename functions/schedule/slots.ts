@@ -2,7 +2,7 @@
  * Slot arithmetic: which daily slots are due, which one may still run, which were missed. A pure function of what the
  * manager wants, what is stored of it, and `now`.
  */
-import type { UnixSeconds } from './time.ts';
+import type { UnixSeconds } from '../domain/time.ts';
 
 const day = 86_400;
 

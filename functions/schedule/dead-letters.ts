@@ -1,6 +1,6 @@
 /** Dead letters: events that no retry could deliver. One log line each, and a Warning Event on the object that they name. */
 import { buildKubernetesEvent } from '../domain/build/kubernetes-event.ts';
-import { namedObject } from '../domain/named-object.ts';
+import { namedObject } from './event-subject.ts';
 import { path } from '../domain/names.ts';
 import type { Effects } from '../platform/apply.ts';
 import type { EventHandler } from '../platform/http.ts';

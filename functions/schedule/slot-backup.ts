@@ -1,7 +1,7 @@
-import type { Manifest } from '../manifest.ts';
-import { apiVersion, label, slotAnnotation, slotBackupName } from '../names.ts';
-import type { PgManager } from '../resources.ts';
-import { rfc3339, type UnixSeconds } from '../time.ts';
+import type { Manifest } from '../domain/manifest.ts';
+import { apiVersion, label, slotAnnotation, slotBackupName } from '../domain/names.ts';
+import type { PgManager } from '../domain/resources.ts';
+import { rfc3339, type UnixSeconds } from '../domain/time.ts';
 
 /** The PgBackup of a slot. Without owner reference: deleting a manager deletes no history. */
 export function buildPgBackup(manager: PgManager, slot: UnixSeconds): Manifest {
