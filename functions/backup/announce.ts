@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { isFinished, isLaunching, isRunning } from '../domain/backups.ts';
 import { buildKubernetesEvent } from '../domain/build/kubernetes-event.ts';
 import type { Command } from '../domain/commands.ts';
-import { projectBackupCondition } from '../domain/conditions.ts';
+import { projectBackupCondition } from './condition.ts';
 import { defined } from '../domain/defined.ts';
 import { eventType, type OwnEvent } from '../domain/events.ts';
 import { fieldManager, label } from '../domain/names.ts';
@@ -14,10 +14,10 @@ import type { PgBackup } from '../domain/resources.ts';
 import { rotationTimer } from '../domain/observe-timer.ts';
 import { parseTime, type UnixSeconds } from '../domain/time.ts';
 import { timerName } from '../domain/timer.ts';
-import { runningSince } from './ending.ts';
+import { runningSince } from './outcome.ts';
 import type { Observation } from './observation.ts';
-import { sourceOf } from './running.ts';
-import { applyBackupStatus } from './step.ts';
+import { sourceOf } from './run.ts';
+import { applyBackupStatus } from './transition.ts';
 
 /** Writes `conditions.backup` of every manager of the StatefulSet whose projection differs. */
 export function conditionCommands(observation: Observation): Command[] {

@@ -7,7 +7,7 @@ import type { PgBackup } from '../domain/resources.ts';
 import { timerName } from '../domain/timer.ts';
 import { announceCommands, conditionCommands, owedAnnouncements } from './announce.ts';
 import type { Observation } from './observation.ts';
-import { judgeRunning } from './running.ts';
+import { judgeRunning } from './run.ts';
 import {
   alreadyRunning,
   end,
@@ -17,8 +17,8 @@ import {
   pendBehind,
   relaunch,
   stepCommands,
-} from './starting.ts';
-import type { Step } from './step.ts';
+} from './start.ts';
+import type { Step } from './transition.ts';
 
 /** The unfinished PgBackups in the order they are served: a running one always beats those not started, then age decides. */
 export function inTurn(open: readonly PgBackup[]): PgBackup[] {

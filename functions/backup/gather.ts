@@ -11,8 +11,8 @@ import type { Earlier } from '../platform/reconcile.ts';
 import { locatePods, lookIntoPrimary, podRef, skip, type Look, type PodReader } from '../platform/pods.ts';
 import { inTurn } from './decide.ts';
 import type { Observation } from './observation.ts';
-import { needsCatalogue } from './running.ts';
-import { settingsFor } from './starting.ts';
+import { needsCatalogue } from './run.ts';
+import { settingsFor } from './start.ts';
 
 /** Which StatefulSet to look at, and why. */
 export interface Target {

@@ -99,7 +99,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'an orphan is not stopped',
     patches: [
       {
-        file: 'functions/backup/starting.ts',
+        file: 'functions/backup/start.ts',
         from: `if (holder === undefined || holder === 'unknown' || holder.kind === 'rotation') return [];
   if`,
         to: `if (open.length >= 0) return [];

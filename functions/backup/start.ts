@@ -13,10 +13,10 @@ import type { Inspection } from '../domain/remote-run.ts';
 import type { PgBackup, PgManager } from '../domain/resources.ts';
 import { oneLine } from '../domain/text.ts';
 import { parseTime, rfc3339, type UnixSeconds } from '../domain/time.ts';
-import { failed } from './ending.ts';
+import { failed } from './outcome.ts';
 import type { Look } from '../platform/pods.ts';
 import type { Observation } from './observation.ts';
-import { applyBackupStatus, type Step } from './step.ts';
+import { applyBackupStatus, type Step } from './transition.ts';
 
 /** How long a PgBackup may wait for its pod (seconds). */
 const podPatience = 600;

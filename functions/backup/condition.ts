@@ -1,9 +1,9 @@
 /** `conditions.backup` of a PgManager: a projection of the PgBackups of its StatefulSet, never a memory of its own. */
-import { isFinished } from './backups.ts';
-import { defined } from './defined.ts';
-import { byAge } from './managers.ts';
-import type { BackupCondition, FinishedRun, PgBackup } from './resources.ts';
-import { oneLine } from './text.ts';
+import { isFinished } from '../domain/backups.ts';
+import { defined } from '../domain/defined.ts';
+import { byAge } from '../domain/managers.ts';
+import type { BackupCondition, FinishedRun, PgBackup } from '../domain/resources.ts';
+import { oneLine } from '../domain/text.ts';
 
 /** How many finished runs `log` shows. */
 const logLength = 5;

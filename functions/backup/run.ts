@@ -12,9 +12,9 @@ import type { Executor, PgBackup } from '../domain/resources.ts';
 import { errorLines, fullLog, lastLine } from '../domain/run-texts.ts';
 import { oneLine } from '../domain/text.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
-import { failed, runningSince, succeeded } from './ending.ts';
+import { failed, runningSince, succeeded } from './outcome.ts';
 import type { Observation } from './observation.ts';
-import type { Step } from './step.ts';
+import type { Step } from './transition.ts';
 
 /** How long the WAL of a finished backup may take to be stored (seconds). */
 const archivingGrace = 120;
