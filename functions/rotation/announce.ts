@@ -9,9 +9,9 @@ import { eventType, type OwnEvent } from '../domain/events.ts';
 import { byAge } from '../domain/managers.ts';
 import { containerName, path } from '../domain/names.ts';
 import type { PgBackup, PgManager, UntoldRotation } from '../domain/resources.ts';
-import { rotationOf } from '../domain/rotation.ts';
+import { rotationOf } from './condition.ts';
 import type { Observation } from './observation.ts';
-import { applyRotation } from './settle.ts';
+import { applyRotation } from './outcome.ts';
 
 /** How many failed PgBackups of a StatefulSet stay. */
 const keptFailures = 10;

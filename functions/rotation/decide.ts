@@ -4,15 +4,15 @@ import { isFinished } from '../domain/backups.ts';
 import type { Decision } from '../domain/commands.ts';
 import { byAge } from '../domain/managers.ts';
 import type { PgBackup, RotationCondition } from '../domain/resources.ts';
-import { atRest, retryAt, rotationOf } from '../domain/rotation.ts';
+import { atRest, retryAt, rotationOf } from './condition.ts';
 import { successToServe } from '../domain/rotation-owed.ts';
 import { rfc3339 } from '../domain/time.ts';
 import { timerName } from '../domain/timer.ts';
 import { tell } from './announce.ts';
 import type { Observation } from './observation.ts';
-import { judgeDue } from './planning.ts';
-import { judgeRunning } from './running.ts';
-import { applyRotation } from './settle.ts';
+import { judgeDue } from './plan.ts';
+import { judgeRunning } from './run.ts';
+import { applyRotation } from './outcome.ts';
 
 /** Where the rotation of a manager stands. Only `running` and `due` need the pod. */
 export type Stance =

@@ -2,7 +2,7 @@
 import { path } from '../domain/names.ts';
 import { databaseDown } from '../domain/pod-problems.ts';
 import { parseEach, PgManager, type PgBackup } from '../domain/resources.ts';
-import { rotationOf } from '../domain/rotation.ts';
+import { rotationOf } from './condition.ts';
 import { rotationOwed } from '../domain/rotation-owed.ts';
 import { backupsAfter, managersAfter } from '../platform/earlier.ts';
 import { listHistory } from '../platform/history.ts';
@@ -22,7 +22,7 @@ import {
 } from '../platform/pods.ts';
 import { stanceOf } from './decide.ts';
 import type { Observation } from './observation.ts';
-import { isAlive, needsCatalogue } from './running.ts';
+import { isAlive, needsCatalogue } from './run.ts';
 
 /** Which PgManager to look at. */
 export interface Target {

@@ -1,6 +1,6 @@
 /** What a person reads about a rotation: one line each. No side effects. */
 import type { CatalogueEntry } from '../domain/catalogue.ts';
-import { maxAttempts } from '../domain/rotation.ts';
+import { maxAttempts } from './condition.ts';
 import { oneLine } from '../domain/text.ts';
 import { rfc3339 } from '../domain/time.ts';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { CatalogueEntry } from '../../functions/domain/catalogue.ts';
-import { doomedBy, planCut, type Holdings, type Plan } from '../../functions/domain/cut.ts';
+import { doomedBy, planCut, type Holdings, type Plan } from '../../functions/rotation/retention.ts';
 
 const day = 86_400;
 const begin = 1_640_000_000;

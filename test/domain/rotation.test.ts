@@ -13,7 +13,7 @@ import {
   retryAt,
   rotationOf,
   type Ending,
-} from '../../functions/domain/rotation.ts';
+} from '../../functions/rotation/condition.ts';
 import type { FinishedRotation, RotationCondition } from '../../functions/domain/resources.ts';
 import { aManager } from '../support/builders.ts';
 

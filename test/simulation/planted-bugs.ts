@@ -158,7 +158,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'unproven backups count',
     patches: [
       {
-        file: 'functions/domain/cut.ts',
+        file: 'functions/rotation/retention.ts',
         from: `if (owner === undefined || !isOurs(holdings, entry) || !holdings.proven.has(owner.uid)) return false;`,
         to: `if (owner === undefined || !isOurs(holdings, entry)) return false;`,
       },
@@ -170,7 +170,11 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'one too few is kept',
     patches: [
-      { file: 'functions/domain/cut.ts', from: `[Math.max(1, retain) - 1]`, to: `[Math.max(1, retain - 1) - 1]` },
+      {
+        file: 'functions/rotation/retention.ts',
+        from: `[Math.max(1, retain) - 1]`,
+        to: `[Math.max(1, retain - 1) - 1]`,
+      },
     ],
     breaks: [6],
     within: 50,
@@ -179,7 +183,11 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'what is not ours is deleted unasked',
     patches: [
-      { file: 'functions/domain/cut.ts', from: `if (holdings.adopt || doomed`, to: `if (!holdings.adopt || doomed` },
+      {
+        file: 'functions/rotation/retention.ts',
+        from: `if (holdings.adopt || doomed`,
+        to: `if (!holdings.adopt || doomed`,
+      },
     ],
     breaks: [6],
     within: 400,
@@ -330,11 +338,11 @@ const nothingToSettle: Outcome = {`,
     name: 'PgBackups are pruned before the delete is verified',
     patches: [
       {
-        file: 'functions/rotation/running.ts',
+        file: 'functions/rotation/run.ts',
         from: `  if (left.length > 0) {`,
         to: `  if (left.length > 1_000_000) {`,
       },
-      { file: 'functions/rotation/running.ts', from: `    deleted: gone,`, to: `    deleted: planned?.names ?? gone,` },
+      { file: 'functions/rotation/run.ts', from: `    deleted: gone,`, to: `    deleted: planned?.names ?? gone,` },
     ],
     breaks: [6],
     within: 400,
@@ -388,7 +396,7 @@ const nothingToSettle: Outcome = {`,
     name: 'an id means two rotations',
     patches: [
       {
-        file: 'functions/domain/rotation.ts',
+        file: 'functions/rotation/condition.ts',
         from: `const ids = [...(rotation.log ?? []).map(({ id }) => id), rotation.planned?.id, rotation.running?.id];`,
         to: `const ids = [rotation.log?.[0]?.id, rotation.planned?.id, rotation.running?.id];`,
       },

@@ -1,8 +1,8 @@
 /** `conditions.rotation` of a PgManager: run ids, attempts, and how one ending changes it. No side effects. */
-import type { CatalogueEntry } from './catalogue.ts';
-import { defined } from './defined.ts';
-import type { FinishedRotation, PgManager, RotationCondition, RotationOutcome } from './resources.ts';
-import { parseTime, type UnixSeconds } from './time.ts';
+import type { CatalogueEntry } from '../domain/catalogue.ts';
+import { defined } from '../domain/defined.ts';
+import type { FinishedRotation, PgManager, RotationCondition, RotationOutcome } from '../domain/resources.ts';
+import { parseTime, type UnixSeconds } from '../domain/time.ts';
 
 /** The tenth failure is served: the next successful backup tries again. */
 export const maxAttempts = 10;

@@ -1,18 +1,18 @@
 /** A rotation that is due: what keeps it from beginning, and what the plan leads to. No side effects. */
 import { readCatalogue, type CatalogueEntry } from '../domain/catalogue.ts';
 import type { Decision } from '../domain/commands.ts';
-import { doomedBy, planCut, refusalMessage, type Plan } from '../domain/cut.ts';
+import { doomedBy, planCut, refusalMessage, type Plan } from './retention.ts';
 import { defined } from '../domain/defined.ts';
 import { pinExecutor, startNotAfter } from '../domain/executor.ts';
 import { containerName } from '../domain/names.ts';
 import { databaseDown } from '../domain/pod-problems.ts';
 import type { PgBackup, RotationCondition } from '../domain/resources.ts';
-import { attemptOf, attemptsFor, goneOf, rotationOf, runId, type Ending } from '../domain/rotation.ts';
+import { attemptOf, attemptsFor, goneOf, rotationOf, runId, type Ending } from './condition.ts';
 import { oneLine } from '../domain/text.ts';
 import { rfc3339 } from '../domain/time.ts';
 import { dryRunMessage, someNames, storedMessage } from './messages.ts';
 import type { Observation } from './observation.ts';
-import { applyRotation, fail, settle } from './settle.ts';
+import { applyRotation, fail, settle } from './outcome.ts';
 import { runTimer, timerCommands } from './timer.ts';
 
 /** Hard deadline of a run (seconds). */

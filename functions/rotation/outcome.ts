@@ -4,7 +4,7 @@ import type { CatalogueEntry } from '../domain/catalogue.ts';
 import type { Command, Decision } from '../domain/commands.ts';
 import { containerName, fieldManager } from '../domain/names.ts';
 import type { PgBackup, PgManager, RotationCondition } from '../domain/resources.ts';
-import { afterEnding, attemptOf, forgottenRuns, goneOf, rotationOf, type Ending } from '../domain/rotation.ts';
+import { afterEnding, attemptOf, forgottenRuns, goneOf, rotationOf, type Ending } from './condition.ts';
 import { rfc3339 } from '../domain/time.ts';
 import { failureMessage } from './messages.ts';
 import type { Observation } from './observation.ts';

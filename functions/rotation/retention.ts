@@ -2,9 +2,9 @@
  * The cut: from which stored backup on everything stays. Chosen by us and given to wal-g by name (`delete before
  * FIND_FULL <cut>`), because wal-g's own counting (`retain n`) would count backups that cannot be restored.
  */
-import type { CatalogueEntry } from './catalogue.ts';
-import { oneLine } from './text.ts';
-import { rfc3339 } from './time.ts';
+import type { CatalogueEntry } from '../domain/catalogue.ts';
+import { oneLine } from '../domain/text.ts';
+import { rfc3339 } from '../domain/time.ts';
 
 /** What is stored, whose it is, and how much of it is to stay. */
 export interface Holdings {

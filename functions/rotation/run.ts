@@ -1,19 +1,19 @@
 /** A look at the rotation that was started: is it alive, did it end, is gone what was to go? No side effects. */
 import { readCatalogue, type CatalogueEntry } from '../domain/catalogue.ts';
 import type { Command, Decision } from '../domain/commands.ts';
-import { doomedBy, sparedBy } from '../domain/cut.ts';
+import { doomedBy, sparedBy } from './retention.ts';
 import { defined } from '../domain/defined.ts';
 import { startMayStillArrive } from '../domain/executor.ts';
 import { containerName } from '../domain/names.ts';
 import type { Inspection, RunReport } from '../domain/remote-run.ts';
 import type { RotationCondition } from '../domain/resources.ts';
-import { attemptOf, goneOf, maxAttempts, rotationOf, type Ending } from '../domain/rotation.ts';
+import { attemptOf, goneOf, maxAttempts, rotationOf, type Ending } from './condition.ts';
 import { errorLines, fullLog } from '../domain/run-texts.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
 import { someNames, storedMessage } from './messages.ts';
 import type { Observation } from './observation.ts';
-import { rotationTimeout } from './planning.ts';
-import { applyRotation, fail, settle } from './settle.ts';
+import { rotationTimeout } from './plan.ts';
+import { applyRotation, fail, settle } from './outcome.ts';
 import { timerCommands } from './timer.ts';
 
 /** After the pod-side deadline: 60 s until KILL, and as much again before we stop it ourselves (seconds). */
