@@ -10,7 +10,7 @@ import { oneLine } from '../domain/text.ts';
 import { parseTime, type UnixSeconds } from '../domain/time.ts';
 import { changeKey, follow, owedChanges, type Change } from './changes.ts';
 import type { Finding } from './finding.ts';
-import type { Verdict } from './judge.ts';
+import type { Verdict } from './checks.ts';
 
 export interface Observation {
   /** API server's clock. */

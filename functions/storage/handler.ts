@@ -14,8 +14,8 @@ import type { Outcome } from '../platform/reconcile.ts';
 import { decide, orphanHint, type Observation } from './decide.ts';
 import { subjectOf } from './finding.ts';
 import { lookAt } from './gather.ts';
-import { judge, type Verdict } from './judge.ts';
-import { probeWalk, type Look } from './page.ts';
+import { judge, type Verdict } from './checks.ts';
+import { probeWalk, type Look } from './probe-page.ts';
 
 const nowhere: Outcome = { outcome: 'done', reason: 'PointsNowhere', message: 'the event names no object' };
 

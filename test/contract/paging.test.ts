@@ -17,7 +17,7 @@ import { listAll } from '../../functions/platform/list.ts';
 import { beginWalk, goOn, type Walk } from '../../functions/platform/pages.ts';
 import type { Outcome } from '../../functions/platform/reconcile.ts';
 import { sweepWalk } from '../../functions/schedule/sweep.ts';
-import { probeWalk } from '../../functions/storage/page.ts';
+import { probeWalk } from '../../functions/storage/probe-page.ts';
 import { serveKinds, type ServedKinds } from '../support/definitions.ts';
 import { createFakeLog, createFakeRunner, createFakeSink, type FakeSink } from '../support/effects.ts';
 import { eventually } from '../support/eventually.ts';

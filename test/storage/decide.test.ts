@@ -7,7 +7,7 @@ import type { StorageCondition } from '../../functions/domain/resources.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
 import { owedChanges } from '../../functions/storage/changes.ts';
 import { decide, orphanHint } from '../../functions/storage/decide.ts';
-import type { Verdict } from '../../functions/storage/judge.ts';
+import type { Verdict } from '../../functions/storage/checks.ts';
 import { aManager, slot } from '../support/builders.ts';
 import { found } from './situation.ts';
 

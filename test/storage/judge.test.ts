@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Finding } from '../../functions/storage/finding.ts';
-import { judge, type Verdict } from '../../functions/storage/judge.ts';
+import { judge, type Verdict } from '../../functions/storage/checks.ts';
 import { found, foundNobody, subject, writeFails } from './situation.ts';
 
 const forbidden =
