@@ -3,17 +3,17 @@
  * timer → CloudEvent → `announced` → the observe timer goes. Whoever finds `announced` behind tells again. No side effects.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { isFinished, isLaunching, isRunning } from '../domain/backups.ts';
-import { buildKubernetesEvent } from '../domain/build/kubernetes-event.ts';
-import type { Command } from '../domain/commands.ts';
+import { isFinished, isLaunching, isRunning } from '../domain/resources/backup-state.ts';
+import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
+import type { Command } from '../domain/commands/command.ts';
 import { projectBackupCondition } from './condition.ts';
 import { defined } from '../domain/defined.ts';
-import { eventType, type OwnEvent } from '../domain/events.ts';
-import { fieldManager, label } from '../domain/names.ts';
-import type { PgBackup } from '../domain/resources.ts';
-import { rotationTimer } from '../domain/observe-timer.ts';
+import { eventType, type OwnEvent } from '../domain/events/cloud-event.ts';
+import { fieldManager, label } from '../domain/resources/names.ts';
+import type { PgBackup } from '../domain/resources/pg-manager.ts';
+import { rotationTimer } from '../domain/commands/run-timers.ts';
 import { parseTime, type UnixSeconds } from '../domain/time.ts';
-import { timerName } from '../domain/timer.ts';
+import { timerName } from '../domain/events/timer.ts';
 import { runningSince } from './outcome.ts';
 import type { Observation } from './observation.ts';
 import { sourceOf } from './run.ts';

@@ -1,8 +1,8 @@
 /** `conditions.backup` of a PgManager: a projection of the PgBackups of its StatefulSet, never a memory of its own. */
-import { isFinished } from '../domain/backups.ts';
+import { isFinished } from '../domain/resources/backup-state.ts';
 import { defined } from '../domain/defined.ts';
-import { byAge } from '../domain/managers.ts';
-import type { BackupCondition, FinishedRun, PgBackup } from '../domain/resources.ts';
+import { byAge } from '../domain/resources/manager-state.ts';
+import type { BackupCondition, FinishedRun, PgBackup } from '../domain/resources/pg-manager.ts';
 import { oneLine } from '../domain/text.ts';
 
 /** How many finished runs `log` shows. */

@@ -1,7 +1,7 @@
 /** Reads exactly what a look at one StatefulSet's backups is decided from. */
-import { isFinished, isRunning, isTold } from '../domain/backups.ts';
-import { path } from '../domain/names.ts';
-import { parseEach, PgBackup, PgManager } from '../domain/resources.ts';
+import { isFinished, isRunning, isTold } from '../domain/resources/backup-state.ts';
+import { path } from '../domain/resources/names.ts';
+import { parseEach, PgBackup, PgManager } from '../domain/resources/pg-manager.ts';
 import { backupsAfter, managersAfter } from '../platform/earlier.ts';
 import { listHistory } from '../platform/history.ts';
 import { serverNow } from '../platform/kube.ts';

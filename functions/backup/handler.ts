@@ -1,9 +1,9 @@
 /** Settles what an event hints at: a look at all unfinished PgBackups of one StatefulSet. */
-import { isTold } from '../domain/backups.ts';
-import { objectHint, type ObjectHint } from '../domain/hints.ts';
-import { path } from '../domain/names.ts';
-import { PgBackup } from '../domain/resources.ts';
-import { tickType } from '../domain/timer.ts';
+import { isTold } from '../domain/resources/backup-state.ts';
+import { objectHint, type ObjectHint } from '../domain/events/event-target.ts';
+import { path } from '../domain/resources/names.ts';
+import { PgBackup } from '../domain/resources/pg-manager.ts';
+import { tickType } from '../domain/events/timer.ts';
 import { apply, type Effects } from '../platform/apply.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { EventHandler, ReceivedEvent } from '../platform/http.ts';

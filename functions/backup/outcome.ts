@@ -1,9 +1,9 @@
 /** Statuses of a started PgBackup and the messages that a person reads. No side effects. */
-import { lsnText, type CatalogueEntry } from '../domain/catalogue.ts';
+import { lsnText, type CatalogueEntry } from '../domain/run/catalogue.ts';
 import { defined } from '../domain/defined.ts';
-import { problemMessage, type Problem } from '../domain/errors.ts';
-import type { RunReport } from '../domain/remote-run.ts';
-import type { PgBackup, PgBackupStatus } from '../domain/resources.ts';
+import { problemMessage, type Problem } from '../domain/failure-kinds.ts';
+import type { RunReport } from '../domain/run/protocol.ts';
+import type { PgBackup, PgBackupStatus } from '../domain/resources/pg-manager.ts';
 import { bounded, byteSize, redact } from '../domain/text.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
 

@@ -1,15 +1,15 @@
 /** A look at the PgBackup that is running: is it still alive, did it end, can it be proved? No side effects. */
-import { isLaunching } from '../domain/backups.ts';
-import { prove, type Claim, type Proof } from '../domain/catalogue.ts';
-import type { Command } from '../domain/commands.ts';
+import { isLaunching } from '../domain/resources/backup-state.ts';
+import { prove, type Claim, type Proof } from '../domain/run/catalogue.ts';
+import type { Command } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';
-import { problemMessage, type Problem } from '../domain/errors.ts';
-import { startMayStillArrive } from '../domain/executor.ts';
-import { oldestManager } from '../domain/managers.ts';
-import { containerName, path } from '../domain/names.ts';
-import type { Identity, Inspection, RunReport } from '../domain/remote-run.ts';
-import type { Executor, PgBackup } from '../domain/resources.ts';
-import { errorLines, fullLog, lastLine } from '../domain/run-texts.ts';
+import { problemMessage, type Problem } from '../domain/failure-kinds.ts';
+import { startMayStillArrive } from '../domain/run/launch.ts';
+import { oldestManager } from '../domain/resources/manager-state.ts';
+import { containerName, path } from '../domain/resources/names.ts';
+import type { Identity, Inspection, RunReport } from '../domain/run/protocol.ts';
+import type { Executor, PgBackup } from '../domain/resources/pg-manager.ts';
+import { errorLines, fullLog, lastLine } from '../domain/run/log-excerpt.ts';
 import { oneLine } from '../domain/text.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
 import { failed, runningSince, succeeded } from './outcome.ts';

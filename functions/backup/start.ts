@@ -1,16 +1,16 @@
 /** A look at the PgBackup that is next in turn: start it, let it wait, or end it at once. No side effects. */
-import { isFinished } from '../domain/backups.ts';
-import type { Command, PodRef } from '../domain/commands.ts';
+import { isFinished } from '../domain/resources/backup-state.ts';
+import type { Command, PodRef } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';
-import { problemMessage, type ErrorKind, type Problem, type WaitReason } from '../domain/errors.ts';
-import { pinExecutor, startNotAfter } from '../domain/executor.ts';
-import { waitingMessage, type Place } from '../domain/location.ts';
-import { databaseDown, forbiddenText, obstacleProblem } from '../domain/pod-problems.ts';
-import { oldestManager } from '../domain/managers.ts';
-import { containerName } from '../domain/names.ts';
-import { backupTimer } from '../domain/observe-timer.ts';
-import type { Inspection } from '../domain/remote-run.ts';
-import type { PgBackup, PgManager } from '../domain/resources.ts';
+import { problemMessage, type ErrorKind, type Problem, type WaitReason } from '../domain/failure-kinds.ts';
+import { pinExecutor, startNotAfter } from '../domain/run/launch.ts';
+import { waitingMessage, type Place } from '../domain/run/location.ts';
+import { databaseDown, forbiddenText, obstacleProblem } from '../domain/run/obstacles.ts';
+import { oldestManager } from '../domain/resources/manager-state.ts';
+import { containerName } from '../domain/resources/names.ts';
+import { backupTimer } from '../domain/commands/run-timers.ts';
+import type { Inspection } from '../domain/run/protocol.ts';
+import type { PgBackup, PgManager } from '../domain/resources/pg-manager.ts';
 import { oneLine } from '../domain/text.ts';
 import { parseTime, rfc3339, type UnixSeconds } from '../domain/time.ts';
 import { failed } from './outcome.ts';

@@ -1,5 +1,5 @@
 /** Commands that act in a database pod. What came of them is seen by the next look, so no answer is relied on here. */
-import type { Command } from '../domain/commands.ts';
+import type { Command } from '../domain/commands/command.ts';
 import type { Log } from './log.ts';
 import type { Runner, RunnerResult } from './runner.ts';
 

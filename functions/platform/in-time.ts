@@ -1,4 +1,4 @@
-import { failure } from '../domain/failures.ts';
+import { failure } from '../domain/request-error.ts';
 import type { Clock } from './clock.ts';
 import type { Runner } from './runner.ts';
 

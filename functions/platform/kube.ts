@@ -3,7 +3,7 @@ import type { RequestOptions } from 'node:http';
 import { Agent } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { DateTime } from 'luxon';
-import { failure } from '../domain/failures.ts';
+import { failure } from '../domain/request-error.ts';
 import type { UnixSeconds } from '../domain/time.ts';
 import { exchange, type Answer } from './exchange.ts';
 import { yamlOf } from './yaml.ts';

@@ -1,5 +1,5 @@
-import { path } from '../domain/names.ts';
-import { parseEach, PgManager } from '../domain/resources.ts';
+import { path } from '../domain/resources/names.ts';
+import { parseEach, PgManager } from '../domain/resources/pg-manager.ts';
 import type { Kube } from './kube.ts';
 import type { Log } from './log.ts';
 import { skip } from './pods.ts';

@@ -4,10 +4,10 @@
  * page that comes twice posts its successor twice, under the same id: both chains handle the same pages alike and end
  * together.
  */
-import { eventType, type OwnEvent } from '../domain/events.ts';
-import { failure } from '../domain/failures.ts';
-import type { PageHint } from '../domain/hints.ts';
-import { installationNamespace } from '../domain/names.ts';
+import { eventType, type OwnEvent } from '../domain/events/cloud-event.ts';
+import { failure } from '../domain/request-error.ts';
+import type { PageHint } from '../domain/events/event-target.ts';
+import { installationNamespace } from '../domain/resources/names.ts';
 import { parseTime, rfc3339 } from '../domain/time.ts';
 import { serverNow, type Kube, type Page } from './kube.ts';
 import type { Outcome } from './reconcile.ts';

@@ -1,9 +1,9 @@
 /** Finding the database pod: reads what domain/location.ts judges, and asks several ready pods who is the primary. */
-import type { PodRef } from '../domain/commands.ts';
-import { locate, type Location, type Place, type Surroundings } from '../domain/location.ts';
-import { containerName, path } from '../domain/names.ts';
-import type { Inspection, RunAddress } from '../domain/remote-run.ts';
-import { parseEach, Pod, StatefulSet } from '../domain/resources.ts';
+import type { PodRef } from '../domain/commands/command.ts';
+import { locate, type Location, type Place, type Surroundings } from '../domain/run/location.ts';
+import { containerName, path } from '../domain/resources/names.ts';
+import type { Inspection, RunAddress } from '../domain/run/protocol.ts';
+import { parseEach, Pod, StatefulSet } from '../domain/resources/pg-manager.ts';
 import type { Kube } from './kube.ts';
 import { listAll } from './list.ts';
 import type { Log } from './log.ts';

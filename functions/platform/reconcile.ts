@@ -1,5 +1,5 @@
 /** Gather → decide → apply until nothing is left to do now: the loop that every function runs. */
-import type { Decision } from '../domain/commands.ts';
+import type { Decision } from '../domain/commands/command.ts';
 import type { Applied, Writes } from './apply.ts';
 import type { Clock } from './clock.ts';
 

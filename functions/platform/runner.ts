@@ -16,7 +16,7 @@ import type {
   StartAnswer,
   StartRequest,
   StopAnswer,
-} from '../domain/remote-run.ts';
+} from '../domain/run/protocol.ts';
 import { wholeWords } from '../domain/text.ts';
 import type { Exec, ExecResult, ExecTarget } from './exec.ts';
 import { runnerParts } from './runner-script.ts';

@@ -2,8 +2,8 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { CloudEvent, HTTP } from 'cloudevents';
-import type { OwnEvent } from '../domain/events.ts';
-import { failure } from '../domain/failures.ts';
+import type { OwnEvent } from '../domain/events/cloud-event.ts';
+import { failure } from '../domain/request-error.ts';
 import { rfc3339 } from '../domain/time.ts';
 import { exchange } from './exchange.ts';
 

@@ -2,13 +2,13 @@
  * Tells how rotations ended and clears away what they made needless, in the order that loses nothing: PgBackups of
  * deleted backups with their log files → Kubernetes Events → CloudEvents → `announced`. No side effects.
  */
-import { buildKubernetesEvent } from '../domain/build/kubernetes-event.ts';
-import type { Command, Decision } from '../domain/commands.ts';
+import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
+import type { Command, Decision } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';
-import { eventType, type OwnEvent } from '../domain/events.ts';
-import { byAge } from '../domain/managers.ts';
-import { containerName, path } from '../domain/names.ts';
-import type { PgBackup, PgManager, UntoldRotation } from '../domain/resources.ts';
+import { eventType, type OwnEvent } from '../domain/events/cloud-event.ts';
+import { byAge } from '../domain/resources/manager-state.ts';
+import { containerName, path } from '../domain/resources/names.ts';
+import type { PgBackup, PgManager, UntoldRotation } from '../domain/resources/pg-manager.ts';
 import { rotationOf } from './condition.ts';
 import type { Observation } from './observation.ts';
 import { applyRotation } from './outcome.ts';

@@ -1,7 +1,12 @@
 /** `conditions.rotation` of a PgManager: run ids, attempts, and how one ending changes it. No side effects. */
-import type { CatalogueEntry } from '../domain/catalogue.ts';
+import type { CatalogueEntry } from '../domain/run/catalogue.ts';
 import { defined } from '../domain/defined.ts';
-import type { FinishedRotation, PgManager, RotationCondition, RotationOutcome } from '../domain/resources.ts';
+import type {
+  FinishedRotation,
+  PgManager,
+  RotationCondition,
+  RotationOutcome,
+} from '../domain/resources/pg-manager.ts';
 import { parseTime, type UnixSeconds } from '../domain/time.ts';
 
 /** The tenth failure is served: the next successful backup tries again. */

@@ -1,13 +1,13 @@
 /** What a look at the rotation of one PgManager leads to: the run first, then what is owed, then telling. No side effects. */
 import { isDeepStrictEqual } from 'node:util';
-import { isFinished } from '../domain/backups.ts';
-import type { Decision } from '../domain/commands.ts';
-import { byAge } from '../domain/managers.ts';
-import type { PgBackup, RotationCondition } from '../domain/resources.ts';
+import { isFinished } from '../domain/resources/backup-state.ts';
+import type { Decision } from '../domain/commands/command.ts';
+import { byAge } from '../domain/resources/manager-state.ts';
+import type { PgBackup, RotationCondition } from '../domain/resources/pg-manager.ts';
 import { atRest, retryAt, rotationOf } from './condition.ts';
-import { successToServe } from '../domain/rotation-owed.ts';
+import { successToServe } from '../domain/resources/rotation-owed.ts';
 import { rfc3339 } from '../domain/time.ts';
-import { timerName } from '../domain/timer.ts';
+import { timerName } from '../domain/events/timer.ts';
 import { tell } from './announce.ts';
 import type { Observation } from './observation.ts';
 import { judgeDue } from './plan.ts';

@@ -1,9 +1,9 @@
 /** Reads exactly what a look at the rotation of one PgManager is decided from. */
-import { path } from '../domain/names.ts';
-import { databaseDown } from '../domain/pod-problems.ts';
-import { parseEach, PgManager, type PgBackup } from '../domain/resources.ts';
+import { path } from '../domain/resources/names.ts';
+import { databaseDown } from '../domain/run/obstacles.ts';
+import { parseEach, PgManager, type PgBackup } from '../domain/resources/pg-manager.ts';
 import { rotationOf } from './condition.ts';
-import { rotationOwed } from '../domain/rotation-owed.ts';
+import { rotationOwed } from '../domain/resources/rotation-owed.ts';
 import { backupsAfter, managersAfter } from '../platform/earlier.ts';
 import { listHistory } from '../platform/history.ts';
 import { serverNow } from '../platform/kube.ts';

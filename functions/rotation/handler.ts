@@ -1,7 +1,7 @@
 /** Settles what an event hints at: a look at the rotation of one PgManager, or of all with a StatefulSet's selector. */
-import { eventType } from '../domain/events.ts';
-import { objectHint, type ObjectHint } from '../domain/hints.ts';
-import { tickType } from '../domain/timer.ts';
+import { eventType } from '../domain/events/cloud-event.ts';
+import { objectHint, type ObjectHint } from '../domain/events/event-target.ts';
+import { tickType } from '../domain/events/timer.ts';
 import type { Effects } from '../platform/apply.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { EventHandler, ReceivedEvent } from '../platform/http.ts';

@@ -1,9 +1,9 @@
 /** Ends a rotation: its condition, what has to be warned of, and files that nothing names any more. No side effects. */
-import { buildKubernetesEvent } from '../domain/build/kubernetes-event.ts';
-import type { CatalogueEntry } from '../domain/catalogue.ts';
-import type { Command, Decision } from '../domain/commands.ts';
-import { containerName, fieldManager } from '../domain/names.ts';
-import type { PgBackup, PgManager, RotationCondition } from '../domain/resources.ts';
+import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
+import type { CatalogueEntry } from '../domain/run/catalogue.ts';
+import type { Command, Decision } from '../domain/commands/command.ts';
+import { containerName, fieldManager } from '../domain/resources/names.ts';
+import type { PgBackup, PgManager, RotationCondition } from '../domain/resources/pg-manager.ts';
 import { afterEnding, attemptOf, forgottenRuns, goneOf, rotationOf, type Ending } from './condition.ts';
 import { rfc3339 } from '../domain/time.ts';
 import { failureMessage } from './messages.ts';

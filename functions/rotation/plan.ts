@@ -1,12 +1,12 @@
 /** A rotation that is due: what keeps it from beginning, and what the plan leads to. No side effects. */
-import { readCatalogue, type CatalogueEntry } from '../domain/catalogue.ts';
-import type { Decision } from '../domain/commands.ts';
+import { readCatalogue, type CatalogueEntry } from '../domain/run/catalogue.ts';
+import type { Decision } from '../domain/commands/command.ts';
 import { doomedBy, planCut, refusalMessage, type Plan } from './retention.ts';
 import { defined } from '../domain/defined.ts';
-import { pinExecutor, startNotAfter } from '../domain/executor.ts';
-import { containerName } from '../domain/names.ts';
-import { databaseDown } from '../domain/pod-problems.ts';
-import type { PgBackup, RotationCondition } from '../domain/resources.ts';
+import { pinExecutor, startNotAfter } from '../domain/run/launch.ts';
+import { containerName } from '../domain/resources/names.ts';
+import { databaseDown } from '../domain/run/obstacles.ts';
+import type { PgBackup, RotationCondition } from '../domain/resources/pg-manager.ts';
 import { attemptOf, attemptsFor, goneOf, rotationOf, runId, type Ending } from './condition.ts';
 import { oneLine } from '../domain/text.ts';
 import { rfc3339 } from '../domain/time.ts';

@@ -2,7 +2,7 @@
  * The cut: from which stored backup on everything stays. Chosen by us and given to wal-g by name (`delete before
  * FIND_FULL <cut>`), because wal-g's own counting (`retain n`) would count backups that cannot be restored.
  */
-import type { CatalogueEntry } from '../domain/catalogue.ts';
+import type { CatalogueEntry } from '../domain/run/catalogue.ts';
 import { oneLine } from '../domain/text.ts';
 import { rfc3339 } from '../domain/time.ts';
 

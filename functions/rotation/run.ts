@@ -1,14 +1,14 @@
 /** A look at the rotation that was started: is it alive, did it end, is gone what was to go? No side effects. */
-import { readCatalogue, type CatalogueEntry } from '../domain/catalogue.ts';
-import type { Command, Decision } from '../domain/commands.ts';
+import { readCatalogue, type CatalogueEntry } from '../domain/run/catalogue.ts';
+import type { Command, Decision } from '../domain/commands/command.ts';
 import { doomedBy, sparedBy } from './retention.ts';
 import { defined } from '../domain/defined.ts';
-import { startMayStillArrive } from '../domain/executor.ts';
-import { containerName } from '../domain/names.ts';
-import type { Inspection, RunReport } from '../domain/remote-run.ts';
-import type { RotationCondition } from '../domain/resources.ts';
+import { startMayStillArrive } from '../domain/run/launch.ts';
+import { containerName } from '../domain/resources/names.ts';
+import type { Inspection, RunReport } from '../domain/run/protocol.ts';
+import type { RotationCondition } from '../domain/resources/pg-manager.ts';
 import { attemptOf, goneOf, maxAttempts, rotationOf, type Ending } from './condition.ts';
-import { errorLines, fullLog } from '../domain/run-texts.ts';
+import { errorLines, fullLog } from '../domain/run/log-excerpt.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
 import { someNames, storedMessage } from './messages.ts';
 import type { Observation } from './observation.ts';

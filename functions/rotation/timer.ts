@@ -1,7 +1,7 @@
 /** The timer of a rotation that is due or runs. No side effects. */
-import type { Command } from '../domain/commands.ts';
-import type { PgManager } from '../domain/resources.ts';
-import { rotationTimer } from '../domain/observe-timer.ts';
+import type { Command } from '../domain/commands/command.ts';
+import type { PgManager } from '../domain/resources/pg-manager.ts';
+import { rotationTimer } from '../domain/commands/run-timers.ts';
 import type { Observation } from './observation.ts';
 
 /** Made or mended before anything is begun. */

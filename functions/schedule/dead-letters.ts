@@ -1,7 +1,7 @@
 /** Dead letters: events that no retry could deliver. One log line each, and a Warning Event on the object that they name. */
-import { buildKubernetesEvent } from '../domain/build/kubernetes-event.ts';
+import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
 import { namedObject } from './event-subject.ts';
-import { path } from '../domain/names.ts';
+import { path } from '../domain/resources/names.ts';
 import type { Effects } from '../platform/apply.ts';
 import type { EventHandler } from '../platform/http.ts';
 import { serverNow } from '../platform/kube.ts';

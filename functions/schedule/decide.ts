@@ -1,16 +1,16 @@
 /** What a look at one PgManager leads to: which slot runs, which were missed, what its status and timer should be. No side effects. */
 import { isDeepStrictEqual } from 'node:util';
-import { buildKubernetesEvent } from '../domain/build/kubernetes-event.ts';
+import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
 import { buildPgBackup } from './slot-backup.ts';
-import type { Command, Decision } from '../domain/commands.ts';
+import type { Command, Decision } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';
-import { eventType, type OwnEvent } from '../domain/events.ts';
-import { oldestManager } from '../domain/managers.ts';
-import { apiVersion, fieldManager, label, path, slotBackupName } from '../domain/names.ts';
-import type { MissedSettling, PgBackup, PgManager, ScheduleStatus } from '../domain/resources.ts';
+import { eventType, type OwnEvent } from '../domain/events/cloud-event.ts';
+import { oldestManager } from '../domain/resources/manager-state.ts';
+import { apiVersion, fieldManager, label, path, slotBackupName } from '../domain/resources/names.ts';
+import type { MissedSettling, PgBackup, PgManager, ScheduleStatus } from '../domain/resources/pg-manager.ts';
 import { nextSlot, settle, type Cursor, type Settlement, type Wish } from './slots.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
-import { dailySchedule, timerName, type Timer } from '../domain/timer.ts';
+import { dailySchedule, timerName, type Timer } from '../domain/events/timer.ts';
 
 /** What is true of one manager, read within one look. */
 export interface Observation {

@@ -1,6 +1,6 @@
 /** Settles what an event hints at: a look at one PgManager, or one page of the sweep. */
-import { objectHint, pageHint } from '../domain/hints.ts';
-import { PgManager } from '../domain/resources.ts';
+import { objectHint, pageHint } from '../domain/events/event-target.ts';
+import { PgManager } from '../domain/resources/pg-manager.ts';
 import type { Effects } from '../platform/apply.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { EventHandler } from '../platform/http.ts';

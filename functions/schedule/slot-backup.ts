@@ -1,6 +1,6 @@
-import type { Manifest } from '../domain/manifest.ts';
-import { apiVersion, label, slotAnnotation, slotBackupName } from '../domain/names.ts';
-import type { PgManager } from '../domain/resources.ts';
+import type { Manifest } from '../domain/resources/manifest.ts';
+import { apiVersion, label, slotAnnotation, slotBackupName } from '../domain/resources/names.ts';
+import type { PgManager } from '../domain/resources/pg-manager.ts';
 import { rfc3339, type UnixSeconds } from '../domain/time.ts';
 
 /** The PgBackup of a slot. Without owner reference: deleting a manager deletes no history. */

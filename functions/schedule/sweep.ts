@@ -1,11 +1,11 @@
 /** The sweep: whatever an event, a timer or a crash has lost is found here within one interval. */
-import { isTold } from '../domain/backups.ts';
-import { eventType, type OwnEvent } from '../domain/events.ts';
-import { failure } from '../domain/failures.ts';
-import type { PageHint } from '../domain/hints.ts';
-import { path } from '../domain/names.ts';
-import { parseEach, PgBackup, PgManager } from '../domain/resources.ts';
-import { rotationOwed } from '../domain/rotation-owed.ts';
+import { isTold } from '../domain/resources/backup-state.ts';
+import { eventType, type OwnEvent } from '../domain/events/cloud-event.ts';
+import { failure } from '../domain/request-error.ts';
+import type { PageHint } from '../domain/events/event-target.ts';
+import { path } from '../domain/resources/names.ts';
+import { parseEach, PgBackup, PgManager } from '../domain/resources/pg-manager.ts';
+import { rotationOwed } from '../domain/resources/rotation-owed.ts';
 import type { Effects } from '../platform/apply.ts';
 import type { Walk } from '../platform/pages.ts';
 import { skip } from '../platform/pods.ts';

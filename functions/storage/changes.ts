@@ -3,7 +3,7 @@
  * that is overtaken by the next one before it was told is kept behind it, marked with `+`: an outage that began and
  * ended while nobody could be told of it is told afterwards. No side effects.
  */
-import type { StorageCondition } from '../domain/resources.ts';
+import type { StorageCondition } from '../domain/resources/pg-manager.ts';
 import { rfc3339, type UnixSeconds } from '../domain/time.ts';
 
 /** A state that consumers are told of; `unknown` is only a gap in what is known. */

@@ -1,7 +1,7 @@
 /** What a finding says of storage: checks in their order, the first hit is the message. No side effects. */
-import { problemMessage } from '../domain/errors.ts';
-import { forbiddenText, obstacleProblem } from '../domain/pod-problems.ts';
-import type { ProbeAnswer, ProbeResult } from '../domain/remote-run.ts';
+import { problemMessage } from '../domain/failure-kinds.ts';
+import { forbiddenText, obstacleProblem } from '../domain/run/obstacles.ts';
+import type { ProbeAnswer, ProbeResult } from '../domain/run/protocol.ts';
 import type { Finding } from './finding.ts';
 
 /**

@@ -1,11 +1,11 @@
 /** What a verdict on storage leads to: the condition of one PgManager, then telling what changed. No side effects. */
 import { isDeepStrictEqual } from 'node:util';
-import { buildKubernetesEvent } from '../domain/build/kubernetes-event.ts';
-import type { Command, Decision } from '../domain/commands.ts';
+import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
+import type { Command, Decision } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';
-import { eventType, type OwnEvent } from '../domain/events.ts';
-import { fieldManager, path } from '../domain/names.ts';
-import type { PgManager, StorageCondition } from '../domain/resources.ts';
+import { eventType, type OwnEvent } from '../domain/events/cloud-event.ts';
+import { fieldManager, path } from '../domain/resources/names.ts';
+import type { PgManager, StorageCondition } from '../domain/resources/pg-manager.ts';
 import { oneLine } from '../domain/text.ts';
 import { parseTime, type UnixSeconds } from '../domain/time.ts';
 import { changeKey, follow, owedChanges, type Change } from './changes.ts';

@@ -1,7 +1,7 @@
 /** What one look at a database and its storage found. */
-import type { Location } from '../domain/location.ts';
-import type { ProbeAnswer, RunKind } from '../domain/remote-run.ts';
-import type { PgManager } from '../domain/resources.ts';
+import type { Location } from '../domain/run/location.ts';
+import type { ProbeAnswer, RunKind } from '../domain/run/protocol.ts';
+import type { PgManager } from '../domain/resources/pg-manager.ts';
 import type { RunnerResult } from '../platform/runner.ts';
 
 /** A database as a PgManager names it; the StatefulSet need not exist. */

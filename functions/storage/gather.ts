@@ -1,7 +1,7 @@
 /** Looks at one database and its storage. */
-import { path } from '../domain/names.ts';
-import type { Holder } from '../domain/remote-run.ts';
-import { parseEach, PgBackup, PgManager } from '../domain/resources.ts';
+import { path } from '../domain/resources/names.ts';
+import type { Holder } from '../domain/run/protocol.ts';
+import { parseEach, PgBackup, PgManager } from '../domain/resources/pg-manager.ts';
 import { listAll } from '../platform/list.ts';
 import { locatePods, lookIntoPrimary, podRef, skip, type PodReader } from '../platform/pods.ts';
 import type { Finding, Subject } from './finding.ts';

@@ -1,7 +1,7 @@
 /** Settles what an event hints at: the first look at a new PgManager, or one page of the probe. */
 import { isDeepStrictEqual } from 'node:util';
-import { objectHint, pageHint } from '../domain/hints.ts';
-import type { PgManager } from '../domain/resources.ts';
+import { objectHint, pageHint } from '../domain/events/event-target.ts';
+import type { PgManager } from '../domain/resources/pg-manager.ts';
 import { apply, type Effects } from '../platform/apply.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { EventHandler } from '../platform/http.ts';

@@ -1,6 +1,6 @@
 /** The periodic probe: page by page over all PgManagers, each database of a page once. */
-import { path } from '../domain/names.ts';
-import { parseEach, PgManager } from '../domain/resources.ts';
+import { path } from '../domain/resources/names.ts';
+import { parseEach, PgManager } from '../domain/resources/pg-manager.ts';
 import type { Effects } from '../platform/apply.ts';
 import type { Walk } from '../platform/pages.ts';
 import { skip } from '../platform/pods.ts';

@@ -1,6 +1,6 @@
 /** Garbage collector stand-in: removes, a moment later, what only had owners that are gone. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { failure } from '../../functions/domain/failures.ts';
+import { failure } from '../../functions/domain/request-error.ts';
 import { follow, type Change } from '../kubernetes/follow.ts';
 import type { OwnerReference, Stored } from '../kubernetes/objects.ts';
 import { createSettler } from '../kubernetes/settle.ts';

@@ -2,7 +2,7 @@
 import { Agent, request, type RequestOptions } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import { KubeConfig } from '@kubernetes/client-node';
-import { failure } from '../../functions/domain/failures.ts';
+import { failure } from '../../functions/domain/request-error.ts';
 
 /** One call; `as` is the user to impersonate, so that the RBAC of that user decides. */
 export interface ApiCall {

@@ -1,6 +1,6 @@
 /** Status as the Knative controllers would write it, so that `kubectl get` and `kubectl wait` tell the truth. */
 import { isDeepStrictEqual } from 'node:util';
-import { failure } from '../../functions/domain/failures.ts';
+import { failure } from '../../functions/domain/request-error.ts';
 import { messageOf, type Context } from './context.ts';
 import { keyOf, objectPath, type CollectionName, type Stored } from './objects.ts';
 

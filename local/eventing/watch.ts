@@ -3,7 +3,7 @@
  * `410 Gone`, as client-go's reflector does.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { failure } from '../../functions/domain/failures.ts';
+import { failure } from '../../functions/domain/request-error.ts';
 import type { ApiServer } from './api-server.ts';
 import type { Stored } from './objects.ts';
 

@@ -1,8 +1,8 @@
 /** Situation → what is written and what comes next. Numbers are those of the traces that break naive versions. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Command } from '../../functions/domain/commands.ts';
-import type { PgBackupStatus } from '../../functions/domain/resources.ts';
+import type { Command } from '../../functions/domain/commands/command.ts';
+import type { PgBackupStatus } from '../../functions/domain/resources/pg-manager.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
 import { decide, leftoverTimer } from '../../functions/backup/decide.ts';
 import type { Observation } from '../../functions/backup/observation.ts';

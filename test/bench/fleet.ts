@@ -2,10 +2,10 @@
 import type { UnixSeconds } from '../../functions/domain/time.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
 import { buildPgBackup } from '../../functions/schedule/slot-backup.ts';
-import { buildPingSource } from '../../functions/domain/build/ping-source.ts';
-import type { Command } from '../../functions/domain/commands.ts';
-import type { Manifest } from '../../functions/domain/manifest.ts';
-import type { PgManager } from '../../functions/domain/resources.ts';
+import { buildPingSource } from '../../functions/domain/commands/ping-source.ts';
+import type { Command } from '../../functions/domain/commands/command.ts';
+import type { Manifest } from '../../functions/domain/resources/manifest.ts';
+import type { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import { decide } from '../../functions/schedule/decide.ts';
 import { aManager, type ManagerBuilder } from '../support/builders.ts';
 

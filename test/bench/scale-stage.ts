@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
-import { eventType } from '../../functions/domain/events.ts';
-import { path } from '../../functions/domain/names.ts';
-import { PgManager } from '../../functions/domain/resources.ts';
+import { eventType } from '../../functions/domain/events/cloud-event.ts';
+import { path } from '../../functions/domain/resources/names.ts';
+import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import { createKube } from '../../functions/platform/kube.ts';
 import { getAssets } from '../../local/assets/index.ts';
 import { startControlPlane, type ControlPlane } from '../../local/control-plane/index.ts';

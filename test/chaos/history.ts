@@ -1,7 +1,7 @@
 /** What watches of the API server have seen: every PgBackup that ever was with all its states, managers and timers as they are. */
 import { isDeepStrictEqual } from 'node:util';
-import { label, path, slotAnnotation } from '../../functions/domain/names.ts';
-import { PgBackup, PgManager } from '../../functions/domain/resources.ts';
+import { label, path, slotAnnotation } from '../../functions/domain/resources/names.ts';
+import { PgBackup, PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import { follow, type Followed } from '../../local/kubernetes/follow.ts';
 import type { Stored } from '../../local/kubernetes/objects.ts';
 import type { Rest } from '../../local/kubernetes/rest.ts';

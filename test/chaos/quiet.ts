@@ -1,6 +1,6 @@
 /** Waits until a case has come to rest: nothing is unfinished, untold or running, and nothing changes any more. */
-import { rotationOwed } from '../../functions/domain/rotation-owed.ts';
-import type { RotationCondition } from '../../functions/domain/resources.ts';
+import { rotationOwed } from '../../functions/domain/resources/rotation-owed.ts';
+import type { RotationCondition } from '../../functions/domain/resources/pg-manager.ts';
 import { eventually } from '../support/eventually.ts';
 import { livingRuns } from './processes.ts';
 import { patience, type Stage } from './stage.ts';

@@ -1,5 +1,5 @@
 /** What of a case can be seen from outside once it is quiet; invariants.ts judges it. */
-import type { PgBackupStatus, PgManager } from '../../functions/domain/resources.ts';
+import type { PgBackupStatus, PgManager } from '../../functions/domain/resources/pg-manager.ts';
 
 /** A PgBackup from its creation on; it may be deleted by now. */
 export interface Life {

@@ -7,7 +7,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { failure } from '../../functions/domain/failures.ts';
+import { failure } from '../../functions/domain/request-error.ts';
 import type { Kube } from '../../functions/platform/kube.ts';
 import { aBackup, aManager, slot } from '../support/builders.ts';
 import { serveKinds, type ServedKinds } from '../support/definitions.ts';

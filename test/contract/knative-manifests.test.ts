@@ -7,8 +7,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
-import { buildPingSource } from '../../functions/domain/build/ping-source.ts';
-import { dailySchedule, halfMinuteSchedule, type Timer, type TimerPurpose } from '../../functions/domain/timer.ts';
+import { buildPingSource } from '../../functions/domain/commands/ping-source.ts';
+import {
+  dailySchedule,
+  halfMinuteSchedule,
+  type Timer,
+  type TimerPurpose,
+} from '../../functions/domain/events/timer.ts';
 import { getKnativeSources } from '../../local/assets/knative.ts';
 import { knativeDefinitions } from '../../local/eventing/index.ts';
 import { useEnvironment } from '../support/environment.ts';

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
 import * as z from 'zod';
-import { eventType } from '../../functions/domain/events.ts';
-import { brokerName, installationNamespace } from '../../functions/domain/names.ts';
+import { eventType } from '../../functions/domain/events/cloud-event.ts';
+import { brokerName, installationNamespace } from '../../functions/domain/resources/names.ts';
 import { startApiServer, type ApiServer } from '../support/api-server.ts';
 
 interface Manifest {

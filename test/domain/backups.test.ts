@@ -1,7 +1,7 @@
 /** How far a PgBackup has come. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isFinished, isLaunching, isRunning, isTold } from '../../functions/domain/backups.ts';
+import { isFinished, isLaunching, isRunning, isTold } from '../../functions/domain/resources/backup-state.ts';
 import { backup, executor } from '../backup/situation.ts';
 
 const pinned = { executor: executor() };

@@ -1,9 +1,9 @@
 /** Whole manifests, as they are sent. (That of a PgBackup is with the schedule's decisions, which alone make one.) */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { buildKubernetesEvent } from '../../functions/domain/build/kubernetes-event.ts';
-import { buildPingSource } from '../../functions/domain/build/ping-source.ts';
-import { backupTimer, rotationTimer } from '../../functions/domain/observe-timer.ts';
+import { buildKubernetesEvent } from '../../functions/domain/commands/kubernetes-event.ts';
+import { buildPingSource } from '../../functions/domain/commands/ping-source.ts';
+import { backupTimer, rotationTimer } from '../../functions/domain/commands/run-timers.ts';
 import { aBackup, aManager, slot } from '../support/builders.ts';
 
 test('the timer of a PgBackup, in its namespace, owned by it, into the Broker', () => {

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { lsnText, prove, readCatalogue, segmentRange } from '../../functions/domain/catalogue.ts';
-import { parseLossless } from '../../functions/domain/json.ts';
-import type { CatalogueAnswer } from '../../functions/domain/remote-run.ts';
+import { lsnText, prove, readCatalogue, segmentRange } from '../../functions/domain/run/catalogue.ts';
+import { parseLossless } from '../../functions/domain/run/lossless-json.ts';
+import type { CatalogueAnswer } from '../../functions/domain/run/protocol.ts';
 
 const claim = { uid: 'u1', namespace: 'shop', statefulSet: 'postgres' };
 

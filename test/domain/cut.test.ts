@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { CatalogueEntry } from '../../functions/domain/catalogue.ts';
+import type { CatalogueEntry } from '../../functions/domain/run/catalogue.ts';
 import { doomedBy, planCut, type Holdings, type Plan } from '../../functions/rotation/retention.ts';
 
 const day = 86_400;

@@ -1,7 +1,7 @@
 /** What a run is pinned to, and how long a cut start is waited for. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { pinExecutor, startMayStillArrive } from '../../functions/domain/executor.ts';
+import { pinExecutor, startMayStillArrive } from '../../functions/domain/run/launch.ts';
 
 const place = { pod: 'postgres-0', podUID: 'p', containerID: 'c' };
 const identity = { host: 'postgres-0', ticks: '1', boot: 'b', postmaster: '1640855462' };

@@ -1,7 +1,7 @@
 /** Which failed calls are what: by status and reason, and by nothing else. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { failure } from '../../functions/domain/failures.ts';
+import { failure } from '../../functions/domain/request-error.ts';
 
 type Kind = Exclude<keyof typeof failure, 'of'>;
 

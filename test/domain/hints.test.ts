@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { objectHint, pageHint } from '../../functions/domain/hints.ts';
+import { objectHint, pageHint } from '../../functions/domain/events/event-target.ts';
 import { aBackup, aManager, slot } from '../support/builders.ts';
 
 function event(data: unknown): { type: string; id: string; data: unknown } {

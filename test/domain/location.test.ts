@@ -1,8 +1,8 @@
 /** Objects around a selector → the places to work in, or what to say instead. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { locate, waitingMessage, type Location } from '../../functions/domain/location.ts';
-import { Pod, StatefulSet } from '../../functions/domain/resources.ts';
+import { locate, waitingMessage, type Location } from '../../functions/domain/run/location.ts';
+import { Pod, StatefulSet } from '../../functions/domain/resources/pg-manager.ts';
 
 interface PodShape {
   readonly name?: string;

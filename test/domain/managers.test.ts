@@ -1,7 +1,7 @@
 /** Which of several managers of one StatefulSet counts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { byAge, oldestManager } from '../../functions/domain/managers.ts';
+import { byAge, oldestManager } from '../../functions/domain/resources/manager-state.ts';
 import { aManager, slot } from '../support/builders.ts';
 
 const first = aManager('first').uid('b').created(slot).build();

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { buildKubernetesEvent } from '../../functions/domain/build/kubernetes-event.ts';
-import { path, slotBackupName } from '../../functions/domain/names.ts';
+import { buildKubernetesEvent } from '../../functions/domain/commands/kubernetes-event.ts';
+import { path, slotBackupName } from '../../functions/domain/resources/names.ts';
 import { parseTime } from '../../functions/domain/time.ts';
-import { dailySchedule, slotLead, timerName } from '../../functions/domain/timer.ts';
+import { dailySchedule, slotLead, timerName } from '../../functions/domain/events/timer.ts';
 
 /** As the CRD allows a PgManager to be called. */
 const managerNames = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/);

@@ -1,8 +1,8 @@
 /** What keeps us from working in a pod, in the words that a person reads. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { databaseDown, forbiddenText, obstacleProblem } from '../../functions/domain/pod-problems.ts';
-import type { Identity, PodObstacle } from '../../functions/domain/remote-run.ts';
+import { databaseDown, forbiddenText, obstacleProblem } from '../../functions/domain/run/obstacles.ts';
+import type { Identity, PodObstacle } from '../../functions/domain/run/protocol.ts';
 
 for (const [name, message, want] of [
   [

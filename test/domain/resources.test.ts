@@ -1,8 +1,8 @@
 /** What is read of objects that another version has written. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isRunning } from '../../functions/domain/backups.ts';
-import { parseEach, PgBackup, PgManager, Pod, StatefulSet } from '../../functions/domain/resources.ts';
+import { isRunning } from '../../functions/domain/resources/backup-state.ts';
+import { parseEach, PgBackup, PgManager, Pod, StatefulSet } from '../../functions/domain/resources/pg-manager.ts';
 import { aBackup } from '../support/builders.ts';
 
 test('one object that is not understood stops none of its neighbours, and the caller is told', () => {

@@ -1,8 +1,8 @@
 /** What the condition of a rotation says of its runs, and how an ending changes it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { CatalogueEntry } from '../../functions/domain/catalogue.ts';
-import { rotationOwed, successToServe } from '../../functions/domain/rotation-owed.ts';
+import type { CatalogueEntry } from '../../functions/domain/run/catalogue.ts';
+import { rotationOwed, successToServe } from '../../functions/domain/resources/rotation-owed.ts';
 import {
   afterEnding,
   atRest,
@@ -14,7 +14,7 @@ import {
   rotationOf,
   type Ending,
 } from '../../functions/rotation/condition.ts';
-import type { FinishedRotation, RotationCondition } from '../../functions/domain/resources.ts';
+import type { FinishedRotation, RotationCondition } from '../../functions/domain/resources/pg-manager.ts';
 import { aManager } from '../support/builders.ts';
 
 const time = '2022-01-02T06:10:00Z';

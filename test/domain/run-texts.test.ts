@@ -1,8 +1,8 @@
 /** What messages quote of a log. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { RunReport } from '../../functions/domain/remote-run.ts';
-import { errorLines, fullLog, lastLine } from '../../functions/domain/run-texts.ts';
+import type { RunReport } from '../../functions/domain/run/protocol.ts';
+import { errorLines, fullLog, lastLine } from '../../functions/domain/run/log-excerpt.ts';
 
 function run(tail: string, shape: Partial<RunReport> = {}): RunReport {
   return {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { halfMinuteSchedule, tickType } from '../../functions/domain/timer.ts';
+import { halfMinuteSchedule, tickType } from '../../functions/domain/events/timer.ts';
 
 test('a half-minute timer fires every 30 s, for the first time 15 to 30 s after what made it', () => {
   fc.assert(

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { PgManager } from '../../functions/domain/resources.ts';
-import { slotLead } from '../../functions/domain/timer.ts';
+import type { PgManager } from '../../functions/domain/resources/pg-manager.ts';
+import { slotLead } from '../../functions/domain/events/timer.ts';
 import {
   assertAsPublished,
   postEvent,

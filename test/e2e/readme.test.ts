@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
-import { PgManager } from '../../functions/domain/resources.ts';
+import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import { readmeBlock } from '../support/restored.ts';
 import { eventually } from '../support/eventually.ts';
 import { openShop, type Shop } from '../support/shop.ts';

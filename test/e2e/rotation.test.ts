@@ -4,7 +4,7 @@ import { chmodSync, chownSync, mkdirSync, readdirSync, renameSync } from 'node:f
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { PgBackup, RotationCondition } from '../../functions/domain/resources.ts';
+import type { PgBackup, RotationCondition } from '../../functions/domain/resources/pg-manager.ts';
 import type { Database } from '../../local/environment.ts';
 import {
   assertAsPublished,

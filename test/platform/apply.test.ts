@@ -1,11 +1,11 @@
 /** Commands → what is done, what counts as conflict, what stays owed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Command, PodRef } from '../../functions/domain/commands.ts';
-import type { OwnEvent } from '../../functions/domain/events.ts';
-import { failure } from '../../functions/domain/failures.ts';
-import type { StartRequest } from '../../functions/domain/remote-run.ts';
-import type { Timer } from '../../functions/domain/timer.ts';
+import type { Command, PodRef } from '../../functions/domain/commands/command.ts';
+import type { OwnEvent } from '../../functions/domain/events/cloud-event.ts';
+import { failure } from '../../functions/domain/request-error.ts';
+import type { StartRequest } from '../../functions/domain/run/protocol.ts';
+import type { Timer } from '../../functions/domain/events/timer.ts';
 import { apply, type Applied, type Effects } from '../../functions/platform/apply.ts';
 import type { Runner } from '../../functions/platform/runner.ts';
 import { aBackup, aManager, slot } from '../support/builders.ts';

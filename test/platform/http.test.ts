@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Express } from 'express';
 import request from 'supertest';
-import { failure } from '../../functions/domain/failures.ts';
+import { failure } from '../../functions/domain/request-error.ts';
 import { createApp, type EventHandler, type ReceivedEvent } from '../../functions/platform/http.ts';
 import { createFakeClock, createFakeLog, type Line } from '../support/effects.ts';
 

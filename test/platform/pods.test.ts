@@ -1,7 +1,7 @@
 /** Which of several ready pods is worked in, and what is kept of many PgBackups. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Inspection } from '../../functions/domain/remote-run.ts';
+import type { Inspection } from '../../functions/domain/run/protocol.ts';
 import { listHistory } from '../../functions/platform/history.ts';
 import { lookIntoPrimary } from '../../functions/platform/pods.ts';
 import type { RunnerResult } from '../../functions/platform/runner.ts';

@@ -1,8 +1,8 @@
 /** The loop that every function runs: when it goes on, when it waits, when it gives up. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Decision } from '../../functions/domain/commands.ts';
-import { failure } from '../../functions/domain/failures.ts';
+import type { Decision } from '../../functions/domain/commands/command.ts';
+import { failure } from '../../functions/domain/request-error.ts';
 import type { Applied } from '../../functions/platform/apply.ts';
 import { reconcile, type Outcome } from '../../functions/platform/reconcile.ts';
 import { createFakeClock } from '../support/effects.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { after, beforeEach, test } from 'node:test';
 import { KubeConfig } from '@kubernetes/client-node';
-import { failure } from '../../functions/domain/failures.ts';
+import { failure } from '../../functions/domain/request-error.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
 import { createKube, serverNow, type Kube } from '../../functions/platform/kube.ts';
 import { listAll } from '../../functions/platform/list.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import type { OwnEvent } from '../../functions/domain/events.ts';
+import type { OwnEvent } from '../../functions/domain/events/cloud-event.ts';
 import { createSink } from '../../functions/platform/sink.ts';
 import { slot } from '../support/builders.ts';
 import { bodyOf } from '../support/https-server.ts';

@@ -1,10 +1,10 @@
 /** Events in, until all is quiet: with an API server in memory and a pod that deletes as wal-g does. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { path } from '../../functions/domain/names.ts';
-import type { RunReport, StartRequest } from '../../functions/domain/remote-run.ts';
-import { PgManager, type RotationCondition } from '../../functions/domain/resources.ts';
-import { rotationOwed } from '../../functions/domain/rotation-owed.ts';
+import { path } from '../../functions/domain/resources/names.ts';
+import type { RunReport, StartRequest } from '../../functions/domain/run/protocol.ts';
+import { PgManager, type RotationCondition } from '../../functions/domain/resources/pg-manager.ts';
+import { rotationOwed } from '../../functions/domain/resources/rotation-owed.ts';
 import type { Kube } from '../../functions/platform/kube.ts';
 import type { Runner } from '../../functions/platform/runner.ts';
 import type { ReceivedEvent } from '../../functions/platform/http.ts';

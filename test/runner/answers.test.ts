@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { ExecOptions, ExecResult } from '../../functions/platform/exec.ts';
-import type { StartRequest } from '../../functions/domain/remote-run.ts';
+import type { StartRequest } from '../../functions/domain/run/protocol.ts';
 import { catalogueHash, createRunner, type Runner } from '../../functions/platform/runner.ts';
 
 const pod = { namespace: 'pgnamespace', pod: 'postgres-0', container: 'postgres' };

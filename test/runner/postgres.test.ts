@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { CatalogueAnswer, RunReport, StartRequest } from '../../functions/domain/remote-run.ts';
+import type { CatalogueAnswer, RunReport, StartRequest } from '../../functions/domain/run/protocol.ts';
 import { createRunner, type Runner, type RunnerResult } from '../../functions/platform/runner.ts';
 import { createPod, isRoot, kill, owner, type Pod, target, until } from './pod.ts';
 

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { StartRequest } from '../../functions/domain/remote-run.ts';
+import type { StartRequest } from '../../functions/domain/run/protocol.ts';
 import { createRunner } from '../../functions/platform/runner.ts';
 import { give, isRoot, kill, owner, type Pod, shells, target, until } from './pod.ts';
 import { createScene, hang, type Scene, value } from './scene.ts';

@@ -9,7 +9,7 @@ import type {
   StartAnswer,
   StartRequest,
   StopAnswer,
-} from '../../functions/domain/remote-run.ts';
+} from '../../functions/domain/run/protocol.ts';
 import type { RunnerResult } from '../../functions/platform/runner.ts';
 import { createPod, type Pod, processesOf, type Shell, target, until } from './pod.ts';
 

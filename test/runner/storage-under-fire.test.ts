@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { CatalogueAnswer, RunReport } from '../../functions/domain/remote-run.ts';
+import type { CatalogueAnswer, RunReport } from '../../functions/domain/run/protocol.ts';
 import { createRunner, type Runner } from '../../functions/platform/runner.ts';
 import { makeReadOnly, mountMemory } from './mounts.ts';
 import { createPod, kill, type Pod, target, until } from './pod.ts';

@@ -15,7 +15,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { PodObstacle } from '../../functions/domain/remote-run.ts';
+import type { PodObstacle } from '../../functions/domain/run/protocol.ts';
 import { createRunner, type Runner } from '../../functions/platform/runner.ts';
 import { makeReadOnly, mountMemory } from './mounts.ts';
 import { give, kill, owner, target, until } from './pod.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { CatalogueAnswer, ProbeAnswer } from '../../functions/domain/remote-run.ts';
+import type { CatalogueAnswer, ProbeAnswer } from '../../functions/domain/run/protocol.ts';
 import { createPod, type Pod, shells, target } from './pod.ts';
 
 const version = 'wal-g version v3.0.8\tf81943e6\t2026.01.20_10:00:00\tPostgreSQL';

@@ -1,8 +1,8 @@
 /** What is true of a manager → what is created, written and told. Numbers are those of the traces that break naive versions. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Command } from '../../functions/domain/commands.ts';
-import type { ScheduleStatus } from '../../functions/domain/resources.ts';
+import type { Command } from '../../functions/domain/commands/command.ts';
+import type { ScheduleStatus } from '../../functions/domain/resources/pg-manager.ts';
 import { decide, isSettled, type Observation } from '../../functions/schedule/decide.ts';
 import { aBackup, aManager, slot, type ManagerBuilder } from '../support/builders.ts';
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Express } from 'express';
-import { failure } from '../../functions/domain/failures.ts';
-import { PgManager, type ScheduleStatus } from '../../functions/domain/resources.ts';
+import { failure } from '../../functions/domain/request-error.ts';
+import { PgManager, type ScheduleStatus } from '../../functions/domain/resources/pg-manager.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
 import { createApp } from '../../functions/platform/http.ts';
 import { createScheduleHandler } from '../../functions/schedule/handler.ts';

@@ -4,8 +4,8 @@
  * place: readers may keep what they were given.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { failure } from '../../functions/domain/failures.ts';
-import { label } from '../../functions/domain/names.ts';
+import { failure } from '../../functions/domain/request-error.ts';
+import { label } from '../../functions/domain/resources/names.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
 import type { ApplyOptions, Page, Selection } from '../../functions/platform/kube.ts';
 import type { Random } from './random.ts';

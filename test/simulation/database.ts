@@ -1,5 +1,5 @@
 /** One database in one pod: its identity, its lock, its files, and what happens to it. */
-import type { Identity, PodObstacle, RunKind } from '../../functions/domain/remote-run.ts';
+import type { Identity, PodObstacle, RunKind } from '../../functions/domain/run/protocol.ts';
 import { createBucket, type Bucket } from './bucket.ts';
 
 /** Files of one run. */

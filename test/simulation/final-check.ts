@@ -1,6 +1,6 @@
 /** Invariants that are judged when the faults are over and everything had its time. */
-import { PgBackup, PgManager } from '../../functions/domain/resources.ts';
-import { rotationOwed } from '../../functions/domain/rotation-owed.ts';
+import { PgBackup, PgManager } from '../../functions/domain/resources/pg-manager.ts';
+import { rotationOwed } from '../../functions/domain/resources/rotation-owed.ts';
 import { parseTime } from '../../functions/domain/time.ts';
 import type { Alive } from './database.ts';
 import { checkSlots, firstSlot } from './slot-check.ts';

@@ -1,6 +1,6 @@
 /** Activations of the production handlers: their effects go to the models, through chance. */
 import { DateTime } from 'luxon';
-import { failure } from '../../functions/domain/failures.ts';
+import { failure } from '../../functions/domain/request-error.ts';
 import { createBackupHandler } from '../../functions/backup/handler.ts';
 import type { Effects } from '../../functions/platform/apply.ts';
 import type { Clock } from '../../functions/platform/clock.ts';

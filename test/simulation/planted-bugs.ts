@@ -59,7 +59,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'a failed PgBackup is taken for unfinished',
     patches: [
       {
-        file: 'functions/domain/backups.ts',
+        file: 'functions/domain/resources/backup-state.ts',
         from: `return backup.status.state === 'success' || backup.status.state === 'error';`,
         to: `return backup.status.state === 'success';`,
       },
@@ -132,7 +132,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'success on exit code 0 alone',
     patches: [
       {
-        file: 'functions/domain/catalogue.ts',
+        file: 'functions/domain/run/catalogue.ts',
         from: `catalogue.entries.length === 0 && timelines === undefined ? unlisted : { verdict: 'absent' };`,
         to: `catalogue.entries.length === 0 ? { verdict: 'absent' } : { verdict: 'proved', entry: catalogue.entries[0]! };`,
       },
@@ -145,7 +145,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'success without WAL',
     patches: [
       {
-        file: 'functions/domain/catalogue.ts',
+        file: 'functions/domain/run/catalogue.ts',
         from: `return missing === undefined ? { verdict: 'proved', entry }`,
         to: `return missing !== '' ? { verdict: 'proved', entry }`,
       },

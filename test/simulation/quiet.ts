@@ -2,7 +2,7 @@
  * What makes a quiet day cheap: a sweep or probe that would see exactly what the last one saw, and that one led to
  * nothing, is left out, but for one in 24.
  */
-import type { PgManager } from '../../functions/domain/resources.ts';
+import type { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import type { ReceivedEvent } from '../../functions/platform/http.ts';
 import type { Activation, Answer } from './functions.ts';
 import { firstSlot } from './slot-check.ts';

@@ -1,7 +1,7 @@
 /** Plays a scenario and says which invariants were broken. The same scenario gives the same run, to the last effect. */
 import { parseOnce } from './parse-once.ts';
-import { PgBackup, PgManager, Pod, StatefulSet } from '../../functions/domain/resources.ts';
-import { rotationOwed } from '../../functions/domain/rotation-owed.ts';
+import { PgBackup, PgManager, Pod, StatefulSet } from '../../functions/domain/resources/pg-manager.ts';
+import { rotationOwed } from '../../functions/domain/resources/rotation-owed.ts';
 import { perform, type Action } from './actions.ts';
 import { installDatabase } from './cluster.ts';
 import { createDatabase } from './database.ts';

@@ -10,7 +10,7 @@ import type {
   StartAnswer,
   StartRequest,
   StopAnswer,
-} from '../../functions/domain/remote-run.ts';
+} from '../../functions/domain/run/protocol.ts';
 import type { PrunableRun, RunnerResult } from '../../functions/platform/runner.ts';
 import { segmentName } from './bucket.ts';
 import { fileKey, identityOf, type Database, type RunFiles } from './database.ts';

@@ -1,5 +1,5 @@
 /** Invariant 1, by brute force over every day of every manager: each slot is run once, recorded as missed, or suspended. */
-import { PgManager } from '../../functions/domain/resources.ts';
+import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
 import type { ManagerLife, SlotRun } from './truth.ts';
 import type { World } from './world.ts';

@@ -3,9 +3,14 @@
  * in the API server, every run of wal-g and every event that the broker accepted; it never asks the functions.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { OwnEvent } from '../../functions/domain/events.ts';
-import { label, slotAnnotation } from '../../functions/domain/names.ts';
-import type { PgBackupStatus, PgManager, RotationCondition, ScheduleStatus } from '../../functions/domain/resources.ts';
+import type { OwnEvent } from '../../functions/domain/events/cloud-event.ts';
+import { label, slotAnnotation } from '../../functions/domain/resources/names.ts';
+import type {
+  PgBackupStatus,
+  PgManager,
+  RotationCondition,
+  ScheduleStatus,
+} from '../../functions/domain/resources/pg-manager.ts';
 import { parseTime } from '../../functions/domain/time.ts';
 import type { Change, Stored } from './api-server.ts';
 import { isRestorable, positionOf, type Entry } from './bucket.ts';

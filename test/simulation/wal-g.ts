@@ -1,5 +1,5 @@
 /** Runs of wal-g in a database: they begin, hold the lock, and end as the storage lets them. */
-import type { StartRequest } from '../../functions/domain/remote-run.ts';
+import type { StartRequest } from '../../functions/domain/run/protocol.ts';
 import { createEntry, discard, doomedBefore, type Entry } from './bucket.ts';
 import { archive, fileKey, type Alive, type Database, type RunFiles } from './database.ts';
 import type { Random } from './random.ts';

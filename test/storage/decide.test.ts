@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Command } from '../../functions/domain/commands.ts';
-import type { StorageCondition } from '../../functions/domain/resources.ts';
+import type { Command } from '../../functions/domain/commands/command.ts';
+import type { StorageCondition } from '../../functions/domain/resources/pg-manager.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
 import { owedChanges } from '../../functions/storage/changes.ts';
 import { decide, orphanHint } from '../../functions/storage/decide.ts';

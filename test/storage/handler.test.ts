@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Express } from 'express';
-import { PgManager, type StorageCondition } from '../../functions/domain/resources.ts';
-import type { Inspection, ProbeAnswer } from '../../functions/domain/remote-run.ts';
-import { failure } from '../../functions/domain/failures.ts';
+import { PgManager, type StorageCondition } from '../../functions/domain/resources/pg-manager.ts';
+import type { Inspection, ProbeAnswer } from '../../functions/domain/run/protocol.ts';
+import { failure } from '../../functions/domain/request-error.ts';
 import { createBackupHandler } from '../../functions/backup/handler.ts';
 import { createApp, type ReceivedEvent } from '../../functions/platform/http.ts';
 import type { Runner, RunnerResult } from '../../functions/platform/runner.ts';

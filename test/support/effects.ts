@@ -1,6 +1,6 @@
 /** Everything that a handler acts on, in memory, with what it did to read afterwards. */
-import type { OwnEvent } from '../../functions/domain/events.ts';
-import { failure } from '../../functions/domain/failures.ts';
+import type { OwnEvent } from '../../functions/domain/events/cloud-event.ts';
+import { failure } from '../../functions/domain/request-error.ts';
 import type { Effects } from '../../functions/platform/apply.ts';
 import type { Clock } from '../../functions/platform/clock.ts';
 import type { Log } from '../../functions/platform/log.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { failure } from '../../../functions/domain/failures.ts';
+import { failure } from '../../../functions/domain/request-error.ts';
 import { startCluster, type Manifest, type TestCluster } from './support/cluster.ts';
 import { broker, brokerRef, namespace, pingSource, service, trigger } from './support/manifests.ts';
 

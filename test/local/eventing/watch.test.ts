@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { failure } from '../../../functions/domain/failures.ts';
+import { failure } from '../../../functions/domain/request-error.ts';
 import type { ApiCall, ApiServer } from '../../../local/eventing/api-server.ts';
 import type { Stored } from '../../../local/eventing/objects.ts';
 import { watch } from '../../../local/eventing/watch.ts';

@@ -1,4 +1,4 @@
-import type { PgManager } from './resources.ts';
+import type { PgManager } from './pg-manager.ts';
 
 /** UID of the newest proven backup while it is not the one that the last settled rotation served. */
 export function successToServe(manager: PgManager): string | undefined {

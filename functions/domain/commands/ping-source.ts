@@ -1,6 +1,6 @@
-import type { Manifest } from '../manifest.ts';
-import { brokerName, installationNamespace, label } from '../names.ts';
-import { timerName, type Timer } from '../timer.ts';
+import type { Manifest } from '../resources/manifest.ts';
+import { brokerName, installationNamespace, label } from '../resources/names.ts';
+import { timerName, type Timer } from '../events/timer.ts';
 
 /**
  * The PingSource of a timer, in its owner's namespace, into the Broker of the installation. No `blockOwnerDeletion`:

@@ -1,5 +1,5 @@
 /** Names, labels and paths that the whole product shares. */
-import { rfc3339, type UnixSeconds } from './time.ts';
+import { rfc3339, type UnixSeconds } from '../time.ts';
 
 export const group = 'aidbox.pg';
 export const apiVersion = `${group}/v01`;

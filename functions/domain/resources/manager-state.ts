@@ -1,5 +1,5 @@
 /** Several PgManagers may name the same StatefulSet; which of them counts is decided here, once. */
-import type { PgManager } from './resources.ts';
+import type { PgManager } from './pg-manager.ts';
 
 interface Aged {
   readonly metadata: { readonly creationTimestamp: string; readonly uid: string };

@@ -4,10 +4,10 @@
  * every WAL segment from its start to its finish stored.
  */
 import * as z from 'zod';
-import { parseLossless } from './json.ts';
-import type { CatalogueAnswer } from './remote-run.ts';
-import { oneLine } from './text.ts';
-import { parseTime } from './time.ts';
+import { parseLossless } from './lossless-json.ts';
+import type { CatalogueAnswer } from './protocol.ts';
+import { oneLine } from '../text.ts';
+import { parseTime } from '../time.ts';
 
 const UnsignedInteger = z
   .union([z.string().regex(/^\d{1,20}$/), z.int().min(0)])

@@ -1,8 +1,8 @@
-import type { Command } from './commands.ts';
-import { apiVersion } from './names.ts';
-import type { PgBackup, PgManager } from './resources.ts';
-import { parseTime } from './time.ts';
-import { halfMinuteSchedule } from './timer.ts';
+import type { Command } from './command.ts';
+import { apiVersion } from '../resources/names.ts';
+import type { PgBackup, PgManager } from '../resources/pg-manager.ts';
+import { parseTime } from '../time.ts';
+import { halfMinuteSchedule } from '../events/timer.ts';
 
 /** Wakes the backup function every 30 s while this PgBackup is unfinished or unannounced. */
 export function backupTimer(backup: PgBackup): Command {

@@ -2,7 +2,7 @@
  * CloudEvents that the functions post. An id repeats only for the same fact, so that a consumer may drop duplicates;
  * data schemas are in eventing/schemas.
  */
-import type { UnixSeconds } from './time.ts';
+import type { UnixSeconds } from '../time.ts';
 
 export const eventType = {
   backupStarted: 'pg.aidbox.backup.started.v1',

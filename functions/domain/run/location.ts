@@ -1,9 +1,9 @@
 /** Which pod to work in: found through the StatefulSet that a selector names. Pure judgement over what was read. */
-import type { Problem } from './errors.ts';
-import { containerName } from './names.ts';
-import { clockTime, type UnixSeconds } from './time.ts';
-import type { Pod, StatefulSet } from './resources.ts';
-import { oneLine } from './text.ts';
+import type { Problem } from '../failure-kinds.ts';
+import { containerName } from '../resources/names.ts';
+import { clockTime, type UnixSeconds } from '../time.ts';
+import type { Pod, StatefulSet } from '../resources/pg-manager.ts';
+import { oneLine } from '../text.ts';
 
 /** A container that can be worked in now. */
 export interface Place {

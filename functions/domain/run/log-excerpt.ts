@@ -1,7 +1,7 @@
 /** What messages quote of a run's log, and where all of it is. No side effects. */
-import { containerName } from './names.ts';
-import type { RunReport } from './remote-run.ts';
-import { oneLine } from './text.ts';
+import { containerName } from '../resources/names.ts';
+import type { RunReport } from './protocol.ts';
+import { oneLine } from '../text.ts';
 
 /** Last line of the log, at most 200 characters. */
 export function lastLine(run: RunReport): string {

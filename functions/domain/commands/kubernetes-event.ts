@@ -1,5 +1,5 @@
-import type { Manifest } from '../manifest.ts';
-import { apiVersion } from '../names.ts';
+import type { Manifest } from '../resources/manifest.ts';
+import { apiVersion } from '../resources/names.ts';
 import { oneLine } from '../text.ts';
 import { rfc3339, type UnixSeconds } from '../time.ts';
 

@@ -1,6 +1,6 @@
 /** Timers: PingSources that wake a function while something is unfinished. Desired state only; build/ping-source.ts makes the object. */
 
-import type { UnixSeconds } from './time.ts';
+import type { UnixSeconds } from '../time.ts';
 
 /** What a timer is for; the event attribute `pgpurpose` that Triggers filter on. */
 export type TimerPurpose = 'slot' | 'backup' | 'rotation';

@@ -3,10 +3,10 @@
  * is harmless: applies carry the resourceVersion that they were decided from, creates have derived names, runs are
  * guarded by identity, not-after and tombstone inside the pod.
  */
-import type { OwnEvent } from './events.ts';
-import type { Manifest } from './manifest.ts';
-import type { RunKind, StartRequest } from './remote-run.ts';
-import type { Timer } from './timer.ts';
+import type { OwnEvent } from '../events/cloud-event.ts';
+import type { Manifest } from '../resources/manifest.ts';
+import type { RunKind, StartRequest } from '../run/protocol.ts';
+import type { Timer } from '../events/timer.ts';
 
 /** Which incarnation of an object a write is meant for. */
 export interface Incarnation {

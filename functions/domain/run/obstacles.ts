@@ -1,6 +1,6 @@
 /** Why nothing can be done in a pod, in words: the fact, then what to do. */
-import type { Problem } from './errors.ts';
-import type { Inspection, PodObstacle } from './remote-run.ts';
+import type { Problem } from '../failure-kinds.ts';
+import type { Inspection, PodObstacle } from './protocol.ts';
 
 /** The API server's refusal names user, verb and resource; people need them in another order. */
 export function forbiddenText(message: string, namespace: string): string {
