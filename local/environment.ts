@@ -1,7 +1,7 @@
 /** The whole local environment: a small cluster of real parts and stand-ins, in one directory, behind one `stop`. */
 import { basename, join, resolve } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
-import { createKube, type Kube } from '../functions/platform/kube.ts';
+import { createKube, type Kube } from '../functions/platform/kubernetes/client.ts';
 import { getAssets, type Assets } from './assets/index.ts';
 import { startControllers } from './controllers/index.ts';
 import { startControlPlane, type ControlPlane } from './control-plane/index.ts';

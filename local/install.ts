@@ -1,6 +1,6 @@
 /** Puts definitions and manifests into the API server, as a user would. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Kube } from '../functions/platform/kube.ts';
+import type { Kube } from '../functions/platform/kubernetes/client.ts';
 import type { Kubectl } from './kubectl.ts';
 
 /** What is needed to install. */

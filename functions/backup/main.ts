@@ -1,5 +1,5 @@
 /** Entry point of the backup function. */
-import { start } from '../platform/start.ts';
+import { start } from '../platform/serve/start.ts';
 import { createBackupHandler } from './handler.ts';
 
 start('backup', ({ effects, clock, environment }) => ({

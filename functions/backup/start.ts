@@ -14,7 +14,7 @@ import type { PgBackup, PgManager } from '../domain/resources/pg-manager.ts';
 import { oneLine } from '../domain/text.ts';
 import { parseTime, rfc3339, type UnixSeconds } from '../domain/time.ts';
 import { failed } from './outcome.ts';
-import type { Look } from '../platform/pods.ts';
+import type { Look } from '../platform/run/database-pods.ts';
 import type { Observation } from './observation.ts';
 import { applyBackupStatus, type Step } from './transition.ts';
 

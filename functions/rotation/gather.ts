@@ -4,13 +4,13 @@ import { databaseDown } from '../domain/run/obstacles.ts';
 import { parseEach, PgManager, type PgBackup } from '../domain/resources/pg-manager.ts';
 import { rotationOf } from './condition.ts';
 import { rotationOwed } from '../domain/resources/rotation-owed.ts';
-import { backupsAfter, managersAfter } from '../platform/earlier.ts';
-import { listHistory } from '../platform/history.ts';
-import { serverNow } from '../platform/kube.ts';
-import { listAll } from '../platform/list.ts';
-import type { Moment } from '../platform/look.ts';
-import { readManager } from '../platform/managers.ts';
-import type { Earlier } from '../platform/reconcile.ts';
+import { backupsAfter, managersAfter } from '../platform/reconcile/previous-round.ts';
+import { listHistory } from '../platform/kubernetes/read.ts';
+import { serverNow } from '../platform/kubernetes/client.ts';
+import { listAll } from '../platform/kubernetes/list.ts';
+import type { Moment } from '../platform/reconcile/look.ts';
+import { readManager } from '../platform/kubernetes/managers.ts';
+import type { Earlier } from '../platform/reconcile/reconcile.ts';
 import {
   locatePods,
   lookIntoPrimary,
@@ -19,7 +19,7 @@ import {
   type Look,
   type PodReader,
   type Subject,
-} from '../platform/pods.ts';
+} from '../platform/run/database-pods.ts';
 import { stanceOf } from './decide.ts';
 import type { Observation } from './observation.ts';
 import { isAlive, needsCatalogue } from './run.ts';

@@ -2,11 +2,11 @@
 import { eventType } from '../domain/events/cloud-event.ts';
 import { objectHint, type ObjectHint } from '../domain/events/event-target.ts';
 import { tickType } from '../domain/events/timer.ts';
-import type { Effects } from '../platform/apply.ts';
+import type { Effects } from '../platform/reconcile/apply.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { EventHandler, ReceivedEvent } from '../platform/http.ts';
-import { look } from '../platform/look.ts';
-import type { Outcome } from '../platform/reconcile.ts';
+import type { EventHandler, ReceivedEvent } from '../platform/serve/server.ts';
+import { look } from '../platform/reconcile/look.ts';
+import type { Outcome } from '../platform/reconcile/reconcile.ts';
 import { decide } from './decide.ts';
 import { gather, managersOf, type Target } from './gather.ts';
 import type { Observation } from './observation.ts';

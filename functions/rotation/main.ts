@@ -1,5 +1,5 @@
 /** Entry point of the rotation function. */
-import { start } from '../platform/start.ts';
+import { start } from '../platform/serve/start.ts';
 import { createRotationHandler } from './handler.ts';
 
 start('rotation', ({ effects, clock, environment }) => ({

@@ -3,8 +3,8 @@ import type { Location } from '../domain/run/location.ts';
 import type { CatalogueAnswer } from '../domain/run/protocol.ts';
 import type { PgBackup, PgManager } from '../domain/resources/pg-manager.ts';
 import type { UnixSeconds } from '../domain/time.ts';
-import type { Look } from '../platform/pods.ts';
-import type { RunnerResult } from '../platform/runner.ts';
+import type { Look } from '../platform/run/database-pods.ts';
+import type { RunnerResult } from '../platform/run/runner.ts';
 
 /**
  * Lifecycle of the rotation that serves one successful backup:

@@ -2,9 +2,9 @@
 import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
 import { namedObject } from './event-subject.ts';
 import { path } from '../domain/resources/names.ts';
-import type { Effects } from '../platform/apply.ts';
-import type { EventHandler } from '../platform/http.ts';
-import { serverNow } from '../platform/kube.ts';
+import type { Effects } from '../platform/reconcile/apply.ts';
+import type { EventHandler } from '../platform/serve/server.ts';
+import { serverNow } from '../platform/kubernetes/client.ts';
 
 const maxDestination = 200;
 

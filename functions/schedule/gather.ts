@@ -1,8 +1,8 @@
 /** Reads exactly what a look at one PgManager is decided from. */
 import { label, path, slotBackupName } from '../domain/resources/names.ts';
 import { parseEach, PgBackup, PgManager } from '../domain/resources/pg-manager.ts';
-import { serverNow, type Kube } from '../platform/kube.ts';
-import { listAll } from '../platform/list.ts';
+import { serverNow, type Kube } from '../platform/kubernetes/client.ts';
+import { listAll } from '../platform/kubernetes/list.ts';
 import type { Log } from '../platform/log.ts';
 import { settlementOf, type Observation } from './decide.ts';
 

@@ -1,14 +1,14 @@
 /** Settles what an event hints at: a look at one PgManager, or one page of the sweep. */
 import { objectHint, pageHint } from '../domain/events/event-target.ts';
 import { PgManager } from '../domain/resources/pg-manager.ts';
-import type { Effects } from '../platform/apply.ts';
+import type { Effects } from '../platform/reconcile/apply.ts';
 import type { Clock } from '../platform/clock.ts';
-import type { EventHandler } from '../platform/http.ts';
-import { managersAfter } from '../platform/earlier.ts';
-import { readManager } from '../platform/managers.ts';
-import { beginWalk, goOn } from '../platform/pages.ts';
-import { look } from '../platform/look.ts';
-import type { Earlier, Outcome } from '../platform/reconcile.ts';
+import type { EventHandler } from '../platform/serve/server.ts';
+import { managersAfter } from '../platform/reconcile/previous-round.ts';
+import { readManager } from '../platform/kubernetes/managers.ts';
+import { beginWalk, goOn } from '../platform/reconcile/paging.ts';
+import { look } from '../platform/reconcile/look.ts';
+import type { Earlier, Outcome } from '../platform/reconcile/reconcile.ts';
 import { decide, isSettled, type Observation } from './decide.ts';
 import { gather, rivalsOf } from './gather.ts';
 import { sweepWalk } from './sweep.ts';

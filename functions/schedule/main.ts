@@ -1,5 +1,5 @@
 /** Entry point of the schedule function. */
-import { start } from '../platform/start.ts';
+import { start } from '../platform/serve/start.ts';
 import { createScheduleHandler } from './handler.ts';
 import { createUndeliveredHandler } from './dead-letters.ts';
 

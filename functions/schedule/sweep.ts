@@ -6,10 +6,10 @@ import type { PageHint } from '../domain/events/event-target.ts';
 import { path } from '../domain/resources/names.ts';
 import { parseEach, PgBackup, PgManager } from '../domain/resources/pg-manager.ts';
 import { rotationOwed } from '../domain/resources/rotation-owed.ts';
-import type { Effects } from '../platform/apply.ts';
-import type { Walk } from '../platform/pages.ts';
-import { skip } from '../platform/pods.ts';
-import type { Outcome } from '../platform/reconcile.ts';
+import type { Effects } from '../platform/reconcile/apply.ts';
+import type { Walk } from '../platform/reconcile/paging.ts';
+import { skip } from '../platform/run/database-pods.ts';
+import type { Outcome } from '../platform/reconcile/reconcile.ts';
 
 /** Settles one manager: slots, status, timer. */
 export type Settle = (manager: PgManager) => Promise<Outcome>;

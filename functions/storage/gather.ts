@@ -2,8 +2,8 @@
 import { path } from '../domain/resources/names.ts';
 import type { Holder } from '../domain/run/protocol.ts';
 import { parseEach, PgBackup, PgManager } from '../domain/resources/pg-manager.ts';
-import { listAll } from '../platform/list.ts';
-import { locatePods, lookIntoPrimary, podRef, skip, type PodReader } from '../platform/pods.ts';
+import { listAll } from '../platform/kubernetes/list.ts';
+import { locatePods, lookIntoPrimary, podRef, skip, type PodReader } from '../platform/run/database-pods.ts';
 import type { Finding, Subject } from './finding.ts';
 
 /** Finds the pod, probes storage from inside it, and asks whom a run that holds its lock belongs to. */

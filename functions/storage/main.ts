@@ -1,5 +1,5 @@
 /** Entry point of the storage function. */
-import { start } from '../platform/start.ts';
+import { start } from '../platform/serve/start.ts';
 import { createStorageHandler } from './handler.ts';
 
 start('storage', ({ effects, clock, environment }) => ({

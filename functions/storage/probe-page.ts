@@ -1,10 +1,10 @@
 /** The periodic probe: page by page over all PgManagers, each database of a page once. */
 import { path } from '../domain/resources/names.ts';
 import { parseEach, PgManager } from '../domain/resources/pg-manager.ts';
-import type { Effects } from '../platform/apply.ts';
-import type { Walk } from '../platform/pages.ts';
-import { skip } from '../platform/pods.ts';
-import type { Outcome } from '../platform/reconcile.ts';
+import type { Effects } from '../platform/reconcile/apply.ts';
+import type { Walk } from '../platform/reconcile/paging.ts';
+import { skip } from '../platform/run/database-pods.ts';
+import type { Outcome } from '../platform/reconcile/reconcile.ts';
 import { subjectOf, type Subject } from './finding.ts';
 
 /** Looks at a database once, for all of these managers. */

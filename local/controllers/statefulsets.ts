@@ -1,5 +1,5 @@
 /** StatefulSet controller and scheduler stand-in: makes pods, binds them to the node, replaces and removes them. */
-import type { Kube } from '../../functions/platform/kube.ts';
+import type { Kube } from '../../functions/platform/kubernetes/client.ts';
 import { follow } from '../kubernetes/follow.ts';
 import { keyOf, type Pod, type StatefulSet } from '../kubernetes/objects.ts';
 import type { Rest } from '../kubernetes/rest.ts';

@@ -1,6 +1,6 @@
 /** What all stand-ins share: the API server, the objects as last seen, the clock, and whom to tell. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Kube } from '../../functions/platform/kube.ts';
+import type { Kube } from '../../functions/platform/kubernetes/client.ts';
 import type { ApiServer } from './api-server.ts';
 import type { Addresses } from './destination.ts';
 import type { CarriedEvent } from './events.ts';

@@ -2,7 +2,7 @@
  * Stand-ins for Knative Eventing and Serving, driven by the very objects in the API server, so that the manifests of an
  * installation work as they are. Where they differ from Knative, the file that differs says so.
  */
-import type { Kube } from '../../functions/platform/kube.ts';
+import type { Kube } from '../../functions/platform/kubernetes/client.ts';
 import { createActivator, type Activator } from './activator.ts';
 import { createApiServerSources } from './api-server-source.ts';
 import { openApiServer } from './api-server.ts';

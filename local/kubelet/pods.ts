@@ -1,7 +1,7 @@
 /** Pods of the node: brings their containers up, reports their status, ends them when they are deleted. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Kube } from '../../functions/platform/kube.ts';
+import type { Kube } from '../../functions/platform/kubernetes/client.ts';
 import { follow } from '../kubernetes/follow.ts';
 import { keyOf, type Container, type Pod } from '../kubernetes/objects.ts';
 import type { Rest } from '../kubernetes/rest.ts';

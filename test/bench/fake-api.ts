@@ -1,7 +1,7 @@
 /** An API server over TLS with objects in memory, for processes that are measured; it counts what they ask. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { failure } from '../../functions/domain/request-error.ts';
-import type { ApplyOptions } from '../../functions/platform/kube.ts';
+import type { ApplyOptions } from '../../functions/platform/kubernetes/client.ts';
 import { createFakeKube, type FakeKube } from '../support/fake-kube.ts';
 import { bodyOf, startHttpsServer } from '../support/https-server.ts';
 

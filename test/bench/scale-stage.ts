@@ -5,7 +5,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { eventType } from '../../functions/domain/events/cloud-event.ts';
 import { path } from '../../functions/domain/resources/names.ts';
 import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
-import { createKube } from '../../functions/platform/kube.ts';
+import { createKube } from '../../functions/platform/kubernetes/client.ts';
 import { getAssets } from '../../local/assets/index.ts';
 import { startControlPlane, type ControlPlane } from '../../local/control-plane/index.ts';
 import { knativeDefinitions } from '../../local/eventing/index.ts';

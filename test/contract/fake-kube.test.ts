@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { failure } from '../../functions/domain/request-error.ts';
-import type { Kube } from '../../functions/platform/kube.ts';
+import type { Kube } from '../../functions/platform/kubernetes/client.ts';
 import { aBackup, aManager, slot } from '../support/builders.ts';
 import { serveKinds, type ServedKinds } from '../support/definitions.ts';
 import { createFakeKube } from '../support/fake-kube.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { KubeConfig } from '@kubernetes/client-node';
-import { createKube } from '../../functions/platform/kube.ts';
+import { createKube } from '../../functions/platform/kubernetes/client.ts';
 import { getAssets } from '../../local/assets/index.ts';
 import { startControlPlane } from '../../local/control-plane/index.ts';
 import { openBook, processesLeft } from '../../local/processes.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import request from 'supertest';
-import { createApp, type ReceivedEvent } from '../../functions/platform/http.ts';
+import { createApp, type ReceivedEvent } from '../../functions/platform/serve/server.ts';
 import { createFakeClock, createFakeLog } from '../support/effects.ts';
 
 const events: ReceivedEvent[] = [];

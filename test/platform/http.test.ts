@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import type { Express } from 'express';
 import request from 'supertest';
 import { failure } from '../../functions/domain/request-error.ts';
-import { createApp, type EventHandler, type ReceivedEvent } from '../../functions/platform/http.ts';
+import { createApp, type EventHandler, type ReceivedEvent } from '../../functions/platform/serve/server.ts';
 import { createFakeClock, createFakeLog, type Line } from '../support/effects.ts';
 
 interface Served {

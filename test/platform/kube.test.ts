@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { KubeConfig } from '@kubernetes/client-node';
-import { createKube, type Kube } from '../../functions/platform/kube.ts';
+import { createKube, type Kube } from '../../functions/platform/kubernetes/client.ts';
 import { startApiServer, type ApiServer } from '../support/api-server.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'aidboxops-kube-'));

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Inspection } from '../../functions/domain/run/protocol.ts';
-import { listHistory } from '../../functions/platform/history.ts';
-import { lookIntoPrimary } from '../../functions/platform/pods.ts';
-import type { RunnerResult } from '../../functions/platform/runner.ts';
+import { listHistory } from '../../functions/platform/kubernetes/read.ts';
+import { lookIntoPrimary } from '../../functions/platform/run/database-pods.ts';
+import type { RunnerResult } from '../../functions/platform/run/runner.ts';
 import { aBackup, slot } from '../support/builders.ts';
 import { createFakeEffects } from '../support/effects.ts';
 import { createFakeKube } from '../support/fake-kube.ts';

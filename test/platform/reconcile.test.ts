@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Decision } from '../../functions/domain/commands/command.ts';
 import { failure } from '../../functions/domain/request-error.ts';
-import type { Applied } from '../../functions/platform/apply.ts';
-import { reconcile, type Outcome } from '../../functions/platform/reconcile.ts';
+import type { Applied } from '../../functions/platform/reconcile/apply.ts';
+import { reconcile, type Outcome } from '../../functions/platform/reconcile/reconcile.ts';
 import { createFakeClock } from '../support/effects.ts';
 
 const writes = { written: [], removed: [] };

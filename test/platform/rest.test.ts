@@ -5,8 +5,8 @@ import { after, beforeEach, test } from 'node:test';
 import { KubeConfig } from '@kubernetes/client-node';
 import { failure } from '../../functions/domain/request-error.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
-import { createKube, serverNow, type Kube } from '../../functions/platform/kube.ts';
-import { listAll } from '../../functions/platform/list.ts';
+import { createKube, serverNow, type Kube } from '../../functions/platform/kubernetes/client.ts';
+import { listAll } from '../../functions/platform/kubernetes/list.ts';
 import { bodyOf, startHttpsServer, type HttpsServer } from '../support/https-server.ts';
 
 interface Seen {

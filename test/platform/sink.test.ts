@@ -4,7 +4,7 @@ import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import type { OwnEvent } from '../../functions/domain/events/cloud-event.ts';
-import { createSink } from '../../functions/platform/sink.ts';
+import { createSink } from '../../functions/platform/http/sink.ts';
 import { slot } from '../support/builders.ts';
 import { bodyOf } from '../support/https-server.ts';
 

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { ExecOptions, ExecResult } from '../../functions/platform/exec.ts';
+import type { ExecOptions, ExecResult } from '../../functions/platform/kubernetes/exec.ts';
 import type { StartRequest } from '../../functions/domain/run/protocol.ts';
-import { catalogueHash, createRunner, type Runner } from '../../functions/platform/runner.ts';
+import { catalogueHash, createRunner, type Runner } from '../../functions/platform/run/runner.ts';
 
 const pod = { namespace: 'pgnamespace', pod: 'postgres-0', container: 'postgres' };
 const run = { id: 'u1', kind: 'backup', dir: '/PgBackup' } as const;

@@ -1,11 +1,11 @@
-/** runner.sh as the functions carry it: functions/platform/runner-script.ts is written from it. */
+/** runner.sh as the functions carry it: functions/platform/run/runner-script.generated.ts is written from it. */
 import { readFileSync } from 'node:fs';
 import { format, resolveConfig } from 'prettier';
 
-const source = new URL('../../functions/platform/runner.sh', import.meta.url);
+const source = new URL('../../functions/platform/run/runner.sh', import.meta.url);
 
 /** Where the embedded form lives. */
-export const embeddedFile = new URL('../../functions/platform/runner-script.ts', import.meta.url);
+export const embeddedFile = new URL('../../functions/platform/run/runner-script.generated.ts', import.meta.url);
 
 interface Part {
   readonly with: string[];

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { runnerArguments } from '../../functions/platform/runner.ts';
+import { runnerArguments } from '../../functions/platform/run/runner.ts';
 import { embeddedFile, embeddedText } from './embed.ts';
 
 test('the embedded script is the one in runner.sh', async () => {
@@ -13,7 +13,7 @@ test('the embedded script is the one in runner.sh', async () => {
 });
 
 test('shellcheck finds nothing in runner.sh', () => {
-  const file = fileURLToPath(new URL('../../functions/platform/runner.sh', import.meta.url));
+  const file = fileURLToPath(new URL('../../functions/platform/run/runner.sh', import.meta.url));
   const { stdout, status, error } = spawnSync('shellcheck', ['-s', 'sh', file], { encoding: 'utf8' });
   assert.deepEqual({ stdout, status, error }, { stdout: '', status: 0, error: undefined });
 });

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer as createTcpServer, type Socket } from '
 import { after, before, describe, test } from 'node:test';
 import { KubeConfig } from '@kubernetes/client-node';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { createExec, type ExecOptions, type ExecResult } from '../../functions/platform/exec.ts';
+import { createExec, type ExecOptions, type ExecResult } from '../../functions/platform/kubernetes/exec.ts';
 
 type Play = (socket: WebSocket, request: IncomingMessage) => void;
 

@@ -8,8 +8,8 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { Exec } from '../../functions/platform/exec.ts';
-import { createRunner, type Runner } from '../../functions/platform/runner.ts';
+import type { Exec } from '../../functions/platform/kubernetes/exec.ts';
+import { createRunner, type Runner } from '../../functions/platform/run/runner.ts';
 import { createPod, isRoot, owner, type Pod, postgresBin, target, until } from './pod.ts';
 
 const crashed = /terminating any other active server processes|exited with exit code (?!0\b|1\b)|terminated by signal/;

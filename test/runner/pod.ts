@@ -19,8 +19,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Exec, ExecResult } from '../../functions/platform/exec.ts';
-import { createRunner, type Runner } from '../../functions/platform/runner.ts';
+import type { Exec, ExecResult } from '../../functions/platform/kubernetes/exec.ts';
+import { createRunner, type Runner } from '../../functions/platform/run/runner.ts';
 import { onPath } from '../../local/assets/path.ts';
 import { walgBinary } from '../support/walg.ts';
 

@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { StartRequest } from '../../functions/domain/run/protocol.ts';
-import { createRunner } from '../../functions/platform/runner.ts';
+import { createRunner } from '../../functions/platform/run/runner.ts';
 import { give, isRoot, kill, owner, type Pod, shells, target, until } from './pod.ts';
 import { createScene, hang, type Scene, value } from './scene.ts';
 

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { CatalogueAnswer, RunReport } from '../../functions/domain/run/protocol.ts';
-import { createRunner, type Runner } from '../../functions/platform/runner.ts';
+import { createRunner, type Runner } from '../../functions/platform/run/runner.ts';
 import { makeReadOnly, mountMemory } from './mounts.ts';
 import { createPod, kill, type Pod, target, until } from './pod.ts';
 import { value } from './scene.ts';

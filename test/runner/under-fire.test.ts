@@ -16,7 +16,7 @@ import {
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { PodObstacle } from '../../functions/domain/run/protocol.ts';
-import { createRunner, type Runner } from '../../functions/platform/runner.ts';
+import { createRunner, type Runner } from '../../functions/platform/run/runner.ts';
 import { makeReadOnly, mountMemory } from './mounts.ts';
 import { give, kill, owner, target, until } from './pod.ts';
 import { createScene, hang, type Scene, value } from './scene.ts';

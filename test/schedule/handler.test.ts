@@ -5,7 +5,7 @@ import type { Express } from 'express';
 import { failure } from '../../functions/domain/request-error.ts';
 import { PgManager, type ScheduleStatus } from '../../functions/domain/resources/pg-manager.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
-import { createApp } from '../../functions/platform/http.ts';
+import { createApp } from '../../functions/platform/serve/server.ts';
 import { createScheduleHandler } from '../../functions/schedule/handler.ts';
 import { createUndeliveredHandler } from '../../functions/schedule/dead-letters.ts';
 import { aBackup, aManager, slot } from '../support/builders.ts';

@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { failure } from '../../functions/domain/request-error.ts';
 import { label } from '../../functions/domain/resources/names.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
-import type { ApplyOptions, Page, Selection } from '../../functions/platform/kube.ts';
+import type { ApplyOptions, Page, Selection } from '../../functions/platform/kubernetes/client.ts';
 import type { Random } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 import { createSelector } from './selector.ts';

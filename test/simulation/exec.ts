@@ -1,6 +1,6 @@
 /** Execs into database pods: refused, cut before or after their effect, or late. */
-import type { ExecTarget } from '../../functions/platform/exec.ts';
-import type { Runner, RunnerProblem, RunnerResult } from '../../functions/platform/runner.ts';
+import type { ExecTarget } from '../../functions/platform/kubernetes/exec.ts';
+import type { Runner, RunnerProblem, RunnerResult } from '../../functions/platform/run/runner.ts';
 import type { Database } from './database.ts';
 import { leave, passage, type Activation } from './functions.ts';
 import { catalogue, inspect, probe, prune, start, stop } from './runner-model.ts';

@@ -2,10 +2,10 @@
 import { DateTime } from 'luxon';
 import { failure } from '../../functions/domain/request-error.ts';
 import { createBackupHandler } from '../../functions/backup/handler.ts';
-import type { Effects } from '../../functions/platform/apply.ts';
+import type { Effects } from '../../functions/platform/reconcile/apply.ts';
 import type { Clock } from '../../functions/platform/clock.ts';
-import type { EventHandler, ReceivedEvent } from '../../functions/platform/http.ts';
-import type { Kube, Page } from '../../functions/platform/kube.ts';
+import type { EventHandler, ReceivedEvent } from '../../functions/platform/serve/server.ts';
+import type { Kube, Page } from '../../functions/platform/kubernetes/client.ts';
 import { createRotationHandler } from '../../functions/rotation/handler.ts';
 import { createScheduleHandler } from '../../functions/schedule/handler.ts';
 import { createUndeliveredHandler } from '../../functions/schedule/dead-letters.ts';

@@ -72,7 +72,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'a stale write is accepted',
     patches: [
       {
-        file: 'functions/platform/apply.ts',
+        file: 'functions/platform/reconcile/apply.ts',
         from: `return { name, namespace, uid, resourceVersion };`,
         to: `return { name, namespace, uid, ...(resourceVersion === '' ? { resourceVersion } : {}) } as Incarnation;`,
       },
@@ -213,7 +213,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'AlreadyExists is taken for created',
     patches: [
       {
-        file: 'functions/platform/apply.ts',
+        file: 'functions/platform/reconcile/apply.ts',
         from: `return done === 'created' ? 'applied' : 'conflict';`,
         to: `return done === 'created' ? 'applied' : 'applied';`,
       },
@@ -233,7 +233,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'no timers, no hints',
     patches: [
       {
-        file: 'functions/platform/apply.ts',
+        file: 'functions/platform/reconcile/apply.ts',
         from: `  const desired = buildPingSource(timer);`,
         to: `  if (timer.schedule !== '') return 'applied';
   const desired = buildPingSource(timer);`,
@@ -252,7 +252,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'the sweep stops after its first page',
     patches: [
       {
-        file: 'functions/platform/pages.ts',
+        file: 'functions/platform/reconcile/paging.ts',
         from: `next === undefined ? undefined : walk.effects.sink.post`,
         to: `next?.page !== 0 ? undefined : walk.effects.sink.post`,
       },

@@ -3,7 +3,7 @@
  * nothing, is left out, but for one in 24.
  */
 import type { PgManager } from '../../functions/domain/resources/pg-manager.ts';
-import type { ReceivedEvent } from '../../functions/platform/http.ts';
+import type { ReceivedEvent } from '../../functions/platform/serve/server.ts';
 import type { Activation, Answer } from './functions.ts';
 import { firstSlot } from './slot-check.ts';
 import type { World } from './world.ts';

@@ -1,5 +1,5 @@
 /** Field and label selectors: `a=b,c!=d`; a field that is not there is the empty text. */
-import type { Selection } from '../../functions/platform/kube.ts';
+import type { Selection } from '../../functions/platform/kubernetes/client.ts';
 
 type Matcher = (object: object) => boolean;
 

@@ -6,8 +6,8 @@ import { PgManager, type StorageCondition } from '../../functions/domain/resourc
 import type { Inspection, ProbeAnswer } from '../../functions/domain/run/protocol.ts';
 import { failure } from '../../functions/domain/request-error.ts';
 import { createBackupHandler } from '../../functions/backup/handler.ts';
-import { createApp, type ReceivedEvent } from '../../functions/platform/http.ts';
-import type { Runner, RunnerResult } from '../../functions/platform/runner.ts';
+import { createApp, type ReceivedEvent } from '../../functions/platform/serve/server.ts';
+import type { Runner, RunnerResult } from '../../functions/platform/run/runner.ts';
 import { createStorageHandler } from '../../functions/storage/handler.ts';
 import { aBackup, aManager, slot } from '../support/builders.ts';
 import { createFakeClock, createFakeEffects, type FakeClock, type FakeEffects } from '../support/effects.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { parse } from 'yaml';
 import { path } from '../../functions/domain/resources/names.ts';
-import { createKube, type Kube } from '../../functions/platform/kube.ts';
+import { createKube, type Kube } from '../../functions/platform/kubernetes/client.ts';
 import { startApiServer, type ApiServer } from './api-server.ts';
 import { eventually } from './eventually.ts';
 

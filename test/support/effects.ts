@@ -1,11 +1,11 @@
 /** Everything that a handler acts on, in memory, with what it did to read afterwards. */
 import type { OwnEvent } from '../../functions/domain/events/cloud-event.ts';
 import { failure } from '../../functions/domain/request-error.ts';
-import type { Effects } from '../../functions/platform/apply.ts';
+import type { Effects } from '../../functions/platform/reconcile/apply.ts';
 import type { Clock } from '../../functions/platform/clock.ts';
 import type { Log } from '../../functions/platform/log.ts';
-import type { Runner } from '../../functions/platform/runner.ts';
-import type { Sink } from '../../functions/platform/sink.ts';
+import type { Runner } from '../../functions/platform/run/runner.ts';
+import type { Sink } from '../../functions/platform/http/sink.ts';
 import type { FakeKube } from './fake-kube.ts';
 
 /** Collects what is posted; refuses while it is down. */

@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { DateTime } from 'luxon';
 import { failure, type Failure } from '../../functions/domain/request-error.ts';
 import { rfc3339, type UnixSeconds } from '../../functions/domain/time.ts';
-import type { ApplyOptions, Kube, Page, Selection } from '../../functions/platform/kube.ts';
+import type { ApplyOptions, Kube, Page, Selection } from '../../functions/platform/kubernetes/client.ts';
 
 interface Stored {
   readonly metadata: Record<string, unknown> & { name: string; namespace: string; uid: string };

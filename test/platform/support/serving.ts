@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { systemClock } from '../../../functions/platform/clock.ts';
-import { createApp, serve } from '../../../functions/platform/http.ts';
+import { createApp, serve } from '../../../functions/platform/serve/server.ts';
 import { createLog } from '../../../functions/platform/log.ts';
 
 const app = createApp({

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
-import { createKube, type Kube } from '../../../../functions/platform/kube.ts';
+import { createKube, type Kube } from '../../../../functions/platform/kubernetes/client.ts';
 import {
   knativeDefinitions,
   startEventing,

@@ -3,7 +3,7 @@ import type { ApiServer } from '../../../../local/eventing/api-server.ts';
 import type { Context } from '../../../../local/eventing/context.ts';
 import { emptyWorld } from '../../../../local/eventing/objects.ts';
 import type { Observation } from '../../../../local/eventing/observation.ts';
-import type { Kube } from '../../../../functions/platform/kube.ts';
+import type { Kube } from '../../../../functions/platform/kubernetes/client.ts';
 
 /** A context with what it observed and the means to end it. */
 export interface TestContext {

@@ -1,5 +1,5 @@
 /** Objects that an earlier round has read, as they are after its writes. */
-import { parseEach, PgBackup, PgManager } from '../domain/resources/pg-manager.ts';
+import { parseEach, PgBackup, PgManager } from '../../domain/resources/pg-manager.ts';
 import type { Writes } from './apply.ts';
 
 interface Identified {

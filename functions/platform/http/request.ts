@@ -1,7 +1,7 @@
 /** One HTTP request and its whole answer, with a deadline and a size limit. */
 import { request as httpRequest, type IncomingHttpHeaders, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { failure } from '../domain/request-error.ts';
+import { failure } from '../../domain/request-error.ts';
 
 export interface Answer {
   readonly status: number;

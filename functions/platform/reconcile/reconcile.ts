@@ -1,7 +1,7 @@
 /** Gather → decide → apply until nothing is left to do now: the loop that every function runs. */
-import type { Decision } from '../domain/commands/command.ts';
+import type { Decision } from '../../domain/commands/command.ts';
 import type { Applied, Writes } from './apply.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../clock.ts';
 
 /** `done` answers 204. `retry` answers 503: the sender tries again with backoff. */
 export interface Outcome {

@@ -3,9 +3,9 @@ import type { RequestOptions } from 'node:http';
 import { Agent } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { DateTime } from 'luxon';
-import { failure } from '../domain/request-error.ts';
-import type { UnixSeconds } from '../domain/time.ts';
-import { exchange, type Answer } from './exchange.ts';
+import { failure } from '../../domain/request-error.ts';
+import type { UnixSeconds } from '../../domain/time.ts';
+import { exchange, type Answer } from '../http/request.ts';
 import { yamlOf } from './yaml.ts';
 
 /** One page of a list; `continue` is undefined on the last page. Items are unparsed. */

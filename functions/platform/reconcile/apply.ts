@@ -1,16 +1,16 @@
 /** The only place that writes: interprets the commands of a decision, in their order. */
 import { isDeepStrictEqual } from 'node:util';
-import { buildPingSource } from '../domain/commands/ping-source.ts';
-import type { Command, Incarnation } from '../domain/commands/command.ts';
-import { failure } from '../domain/request-error.ts';
-import type { Manifest } from '../domain/resources/manifest.ts';
-import { apiVersion, fieldManager, path } from '../domain/resources/names.ts';
-import type { Timer } from '../domain/events/timer.ts';
+import { buildPingSource } from '../../domain/commands/ping-source.ts';
+import type { Command, Incarnation } from '../../domain/commands/command.ts';
+import { failure } from '../../domain/request-error.ts';
+import type { Manifest } from '../../domain/resources/manifest.ts';
+import { apiVersion, fieldManager, path } from '../../domain/resources/names.ts';
+import type { Timer } from '../../domain/events/timer.ts';
 import { applyInPod } from './apply-in-pod.ts';
-import type { Kube } from './kube.ts';
-import type { Log } from './log.ts';
-import type { Runner } from './runner.ts';
-import type { Sink } from './sink.ts';
+import type { Kube } from '../kubernetes/client.ts';
+import type { Log } from '../log.ts';
+import type { Runner } from '../run/runner.ts';
+import type { Sink } from '../http/sink.ts';
 
 /** What commands act on. */
 export interface Effects {

@@ -4,14 +4,14 @@
  * page that comes twice posts its successor twice, under the same id: both chains handle the same pages alike and end
  * together.
  */
-import { eventType, type OwnEvent } from '../domain/events/cloud-event.ts';
-import { failure } from '../domain/request-error.ts';
-import type { PageHint } from '../domain/events/event-target.ts';
-import { installationNamespace } from '../domain/resources/names.ts';
-import { parseTime, rfc3339 } from '../domain/time.ts';
-import { serverNow, type Kube, type Page } from './kube.ts';
+import { eventType, type OwnEvent } from '../../domain/events/cloud-event.ts';
+import { failure } from '../../domain/request-error.ts';
+import type { PageHint } from '../../domain/events/event-target.ts';
+import { installationNamespace } from '../../domain/resources/names.ts';
+import { parseTime, rfc3339 } from '../../domain/time.ts';
+import { serverNow, type Kube, type Page } from '../kubernetes/client.ts';
 import type { Outcome } from './reconcile.ts';
-import type { Sink } from './sink.ts';
+import type { Sink } from '../http/sink.ts';
 
 /** One kind of a walk, and what is done with a page of it. */
 export interface Collection {

@@ -2,10 +2,10 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { HTTP, type CloudEvent, type CloudEventV1 } from 'cloudevents';
 import express, { type Express, type Request, type Response } from 'express';
-import { failure } from '../domain/request-error.ts';
-import type { Clock } from './clock.ts';
-import type { Log } from './log.ts';
-import type { Outcome } from './reconcile.ts';
+import { failure } from '../../domain/request-error.ts';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import type { Outcome } from '../reconcile/reconcile.ts';
 
 /** A CloudEvent as it came; data and extensions are unparsed. */
 export type ReceivedEvent = CloudEventV1<unknown>;

@@ -1,7 +1,7 @@
 /** Commands that act in a database pod. What came of them is seen by the next look, so no answer is relied on here. */
-import type { Command } from '../domain/commands/command.ts';
-import type { Log } from './log.ts';
-import type { Runner, RunnerResult } from './runner.ts';
+import type { Command } from '../../domain/commands/command.ts';
+import type { Log } from '../log.ts';
+import type { Runner, RunnerResult } from '../run/runner.ts';
 
 /** Commands of this kind. */
 export type PodCommand = Extract<Command, { type: 'start' | 'stop' | 'prune' }>;

@@ -1,7 +1,7 @@
 /** One look at one object: gather → decide → apply until settled, each decision that changes something logged. */
-import type { Decision } from '../domain/commands/command.ts';
+import type { Decision } from '../../domain/commands/command.ts';
 import { apply, type Effects } from './apply.ts';
-import type { Clock } from './clock.ts';
+import type { Clock } from '../clock.ts';
 import { reconcile, type Earlier, type Outcome } from './reconcile.ts';
 
 /** How far an activation has come. */

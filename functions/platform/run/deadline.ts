@@ -1,5 +1,5 @@
-import { failure } from '../domain/request-error.ts';
-import type { Clock } from './clock.ts';
+import { failure } from '../../domain/request-error.ts';
+import type { Clock } from '../clock.ts';
 import type { Runner } from './runner.ts';
 
 /** A look takes up to 20 s and a Trigger waits 60 s: none begins later than this (ms) after the activation. */

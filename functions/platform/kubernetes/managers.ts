@@ -1,8 +1,8 @@
-import { path } from '../domain/resources/names.ts';
-import { parseEach, PgManager } from '../domain/resources/pg-manager.ts';
-import type { Kube } from './kube.ts';
-import type { Log } from './log.ts';
-import { skip } from './pods.ts';
+import { path } from '../../domain/resources/names.ts';
+import { parseEach, PgManager } from '../../domain/resources/pg-manager.ts';
+import type { Kube } from './client.ts';
+import type { Log } from '../log.ts';
+import { skip } from '../run/database-pods.ts';
 
 /** The manager as it is now; undefined when it is gone, or not as its CRD says. */
 export async function readManager(

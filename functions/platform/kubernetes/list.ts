@@ -1,4 +1,4 @@
-import type { Kube, Selection } from './kube.ts';
+import type { Kube, Selection } from './client.ts';
 
 /** All items of a narrowed collection. For collections that a selector keeps small. */
 export async function listAll(kube: Kube, path: string, selection: Selection): Promise<unknown[]> {

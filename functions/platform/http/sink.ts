@@ -2,10 +2,10 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { CloudEvent, HTTP } from 'cloudevents';
-import type { OwnEvent } from '../domain/events/cloud-event.ts';
-import { failure } from '../domain/request-error.ts';
-import { rfc3339 } from '../domain/time.ts';
-import { exchange } from './exchange.ts';
+import type { OwnEvent } from '../../domain/events/cloud-event.ts';
+import { failure } from '../../domain/request-error.ts';
+import { rfc3339 } from '../../domain/time.ts';
+import { exchange } from './request.ts';
 
 export interface Sink {
   /** Resolves when the Broker has accepted the event (2xx); throws a `Failure` otherwise. */

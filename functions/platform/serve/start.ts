@@ -1,14 +1,14 @@
 /** Builds the platform objects of a function and serves it: the part of main.ts that all four share. */
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
-import type { Effects } from './apply.ts';
-import { systemClock, type Clock } from './clock.ts';
-import { readEnvironment, type Environment } from './env.ts';
-import { createExec } from './exec.ts';
-import { createApp, serve, type EventHandler } from './http.ts';
-import { createKube } from './kube.ts';
-import { createLog } from './log.ts';
-import { createRunner } from './runner.ts';
-import { createSink } from './sink.ts';
+import type { Effects } from '../reconcile/apply.ts';
+import { systemClock, type Clock } from '../clock.ts';
+import { readEnvironment, type Environment } from './environment.ts';
+import { createExec } from '../kubernetes/exec.ts';
+import { createApp, serve, type EventHandler } from './server.ts';
+import { createKube } from '../kubernetes/client.ts';
+import { createLog } from '../log.ts';
+import { createRunner } from '../run/runner.ts';
+import { createSink } from '../http/sink.ts';
 
 export interface Platform {
   readonly effects: Effects;

@@ -1,9 +1,9 @@
-import { path } from '../domain/resources/names.ts';
-import { parseEach, PgBackup } from '../domain/resources/pg-manager.ts';
-import type { Kube } from './kube.ts';
+import { path } from '../../domain/resources/names.ts';
+import { parseEach, PgBackup } from '../../domain/resources/pg-manager.ts';
+import type { Kube } from './client.ts';
 import { listPages } from './list.ts';
-import type { Log } from './log.ts';
-import { skip, type Subject } from './pods.ts';
+import type { Log } from '../log.ts';
+import { skip, type Subject } from '../run/database-pods.ts';
 
 /** A message carries up to 32 KiB of log, so that a page is a few MiB at most. */
 const pageSize = 100;

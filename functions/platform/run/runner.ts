@@ -1,7 +1,7 @@
 /** Caller of the in-pod runner (runner.sh): builds its argv, reads its answers. */
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { defined } from '../domain/defined.ts';
+import { defined } from '../../domain/defined.ts';
 import type {
   CatalogueAnswer,
   Holder,
@@ -16,10 +16,10 @@ import type {
   StartAnswer,
   StartRequest,
   StopAnswer,
-} from '../domain/run/protocol.ts';
-import { wholeWords } from '../domain/text.ts';
-import type { Exec, ExecResult, ExecTarget } from './exec.ts';
-import { runnerParts } from './runner-script.ts';
+} from '../../domain/run/protocol.ts';
+import { wholeWords } from '../../domain/text.ts';
+import type { Exec, ExecResult, ExecTarget } from '../kubernetes/exec.ts';
+import { runnerParts } from './runner-script.generated.ts';
 import { backupList, walgVersion, walShow } from './walg.ts';
 
 /** Why there is no answer; the kinds are those of `ExecResult`. After `unknown` and `timeout` it may have happened. */
