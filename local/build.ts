@@ -43,7 +43,7 @@ export function functionNames(): string[] {
 export async function buildFunctions(): Promise<Map<string, number>> {
   mkdirSync(target, { recursive: true });
   const entries = [
-    ['boot', 'boot.ts'] as const,
+    ['boot', join('platform', 'serve', 'boot.ts')] as const,
     ...functionNames().map((name) => [name, join(name, 'main.ts')] as const),
   ];
   const sizes = entries.map(async ([name, entry]) => [name, await buildBundle(name, entry)] as const);

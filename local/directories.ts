@@ -2,9 +2,9 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { canEnter, databaseAccount, give } from './kubelet/users.ts';
-import { currentOwner, endLeftovers, type ProcessBook } from './processes.ts';
-import type { Progress } from './progress.ts';
+import { canEnter, databaseAccount, give } from './kubernetes/kubelet/users.ts';
+import { currentOwner, endLeftovers, type ProcessBook } from './machine/processes.ts';
+import type { Progress } from './machine/progress.ts';
 
 /** What an environment writes below its directory. Other things may lie there, too, such as those of tests. */
 const entries = [

@@ -3,8 +3,8 @@ import { basename, join, resolve } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { createKube, type Kube } from '../functions/platform/kubernetes/client.ts';
 import { getAssets, type Assets } from './assets/index.ts';
-import { startControllers } from './controllers/index.ts';
-import { startControlPlane, type ControlPlane } from './control-plane/index.ts';
+import { startControllers } from './kubernetes/controllers/index.ts';
+import { startControlPlane, type ControlPlane } from './kubernetes/control-plane/index.ts';
 import { writeDescription } from './description.ts';
 import { chooseFiles, takeOver } from './directories.ts';
 import {
@@ -14,17 +14,17 @@ import {
   type EventingOptions,
   type FunctionState,
   type Observation,
-} from './eventing/index.ts';
+} from './knative/index.ts';
 import { installManifests, untilAtWork } from './install.ts';
-import { makeImage } from './kubelet/image.ts';
-import { nodeLabels, nodeName, startKubelet, type Kubelet } from './kubelet/index.ts';
-import { databasesOf, type Database } from './kubelet/databases.ts';
-import { createRest, type Rest } from './kubernetes/rest.ts';
-import { kubectlRunner, type Kubectl } from './kubectl.ts';
-import { openBook, type ProcessBook } from './processes.ts';
-import { silentProgress, type Progress } from './progress.ts';
+import { makeImage } from './kubernetes/kubelet/image.ts';
+import { nodeLabels, nodeName, startKubelet, type Kubelet } from './kubernetes/kubelet/index.ts';
+import { databasesOf, type Database } from './kubernetes/kubelet/databases.ts';
+import { createRest, type Rest } from './kubernetes/client/rest.ts';
+import { kubectlRunner, type Kubectl } from './machine/kubectl.ts';
+import { openBook, type ProcessBook } from './machine/processes.ts';
+import { silentProgress, type Progress } from './machine/progress.ts';
 
-export type { Database } from './kubelet/databases.ts';
+export type { Database } from './kubernetes/kubelet/databases.ts';
 
 /** How to set up an environment. */
 export interface EnvironmentOptions {

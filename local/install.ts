@@ -1,7 +1,7 @@
 /** Puts definitions and manifests into the API server, as a user would. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kube } from '../functions/platform/kubernetes/client.ts';
-import type { Kubectl } from './kubectl.ts';
+import type { Kubectl } from './machine/kubectl.ts';
 
 /** What is needed to install. */
 export interface InstallParts {

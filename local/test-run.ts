@@ -5,7 +5,7 @@ import { delimiter, join, resolve } from 'node:path';
 import { getAssets, getTool, type Assets } from './assets/index.ts';
 import { getProgram } from './assets/programs.ts';
 import { buildFunctions } from './build.ts';
-import { createProgress, type Progress } from './progress.ts';
+import { createProgress, type Progress } from './machine/progress.ts';
 
 const root = resolve(import.meta.dirname, '..');
 

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Part, Progress } from '../progress.ts';
+import type { Part, Progress } from '../machine/progress.ts';
 import { cachedPath, intoCache } from './cache.ts';
 import { download, SiteUnreachable } from './download.ts';
 import type { goBuild } from './go-build.ts';

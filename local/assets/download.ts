@@ -4,7 +4,7 @@ import { createWriteStream } from 'node:fs';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ReadableStream } from 'node:stream/web';
-import type { Part } from '../progress.ts';
+import type { Part } from '../machine/progress.ts';
 import type { Release } from './recipes.ts';
 
 /** The site that releases come from; a mirror can be named in the environment. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import type { Part } from '../progress.ts';
+import type { Part } from '../machine/progress.ts';
 import { onPath } from './path.ts';
 import type { GoRecipe } from './go-recipe.ts';
 import { goRecipes, type BinaryName, type ProgramName } from './recipes.ts';

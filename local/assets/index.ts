@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { Progress } from '../progress.ts';
+import type { Progress } from '../machine/progress.ts';
 import { getBinary, type Search } from './binaries.ts';
 import { cacheDirectory } from './cache.ts';
 import { releaseSite } from './download.ts';

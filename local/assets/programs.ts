@@ -1,5 +1,5 @@
 /** Programs that are always built: there is no download of them. */
-import type { Progress } from '../progress.ts';
+import type { Progress } from '../machine/progress.ts';
 import { cacheDirectory, cachedPath, intoCache } from './cache.ts';
 import { goBuild } from './go-build.ts';
 import { isExecutable } from './path.ts';

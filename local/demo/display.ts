@@ -1,5 +1,5 @@
 /** What happens, line by line: seconds since the start, what kind of thing, the thing. */
-import type { Observation } from '../eventing/index.ts';
+import type { Observation } from '../knative/index.ts';
 
 /** Prints a line for each thing that happens. */
 export interface Display {

@@ -5,7 +5,7 @@ import { DateTime } from 'luxon';
 import type { Environment } from '../environment.ts';
 import type { Display } from './display.ts';
 import { buildDatabase, buildManager, demoData, demoDatabase, demoManager, demoNamespace } from './objects.ts';
-import { failureOf, missingOf, scheduled } from './progress-of.ts';
+import { failureOf, missingOf, scheduled } from './progress.ts';
 import type { LiveState } from './state.ts';
 
 /** What the steps of the demo work with. */

@@ -1,8 +1,8 @@
 /** The PgManagers and PgBackups of a running environment, as they are now; says when something changes. */
 import type { Environment } from '../environment.ts';
-import { follow } from '../kubernetes/follow.ts';
-import type { Stored } from '../kubernetes/objects.ts';
-import { backupLine, managerLine, type Backup, type Manager } from './progress-of.ts';
+import { follow } from '../kubernetes/client/follow.ts';
+import type { Stored } from '../kubernetes/client/objects.ts';
+import { backupLine, managerLine, type Backup, type Manager } from './progress.ts';
 
 /** The live view. */
 export interface LiveState {

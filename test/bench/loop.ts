@@ -2,8 +2,8 @@
 import { createServer, request, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createGate } from '../../local/eventing/gate.ts';
-import { readAll } from '../../local/eventing/http.ts';
+import { createGate } from '../../local/knative/serving/gate.ts';
+import { readAll } from '../../local/knative/core/http.ts';
 
 export interface Loop {
   /** For `K_SINK`. */

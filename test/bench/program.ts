@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
-import { freePort } from '../../local/ports.ts';
+import { freePort } from '../../local/machine/ports.ts';
 
 export interface Program {
   readonly argv: readonly string[];

@@ -1,6 +1,6 @@
 /** The processes of the functions. */
 import type { Environment } from '../../local/environment.ts';
-import type { FunctionState } from '../../local/eventing/index.ts';
+import type { FunctionState } from '../../local/knative/index.ts';
 import { eventually } from '../support/eventually.ts';
 
 /** The function with a process that takes requests; it is woken when it is at zero. */

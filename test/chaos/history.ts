@@ -2,9 +2,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { label, path, slotAnnotation } from '../../functions/domain/resources/names.ts';
 import { PgBackup, PgManager } from '../../functions/domain/resources/pg-manager.ts';
-import { follow, type Followed } from '../../local/kubernetes/follow.ts';
-import type { Stored } from '../../local/kubernetes/objects.ts';
-import type { Rest } from '../../local/kubernetes/rest.ts';
+import { follow, type Followed } from '../../local/kubernetes/client/follow.ts';
+import type { Stored } from '../../local/kubernetes/client/objects.ts';
+import type { Rest } from '../../local/kubernetes/client/rest.ts';
 import type { Life } from './seen.ts';
 
 /** By namespace. */

@@ -1,6 +1,6 @@
 /** What happens to deliveries of events on their way to the functions: the hook of the eventing stand-ins, by case. */
-import type { Fault, Faults } from '../../local/eventing/index.ts';
-import type { CarriedEvent } from '../../local/eventing/events.ts';
+import type { Fault, Faults } from '../../local/knative/index.ts';
+import type { CarriedEvent } from '../../local/knative/core/events.ts';
 
 /** Decides about one delivery; undefined leaves it alone. `trigger` is without its namespace. */
 export type Interferer = (event: CarriedEvent, trigger: string) => Fault | undefined;

@@ -1,10 +1,10 @@
 /** A second copy of a function: the same bundle with the same environment, to which every event goes as well. */
 import { readFileSync } from 'node:fs';
 import type { Environment } from '../../local/environment.ts';
-import { toMessage, type CarriedEvent } from '../../local/eventing/events.ts';
-import { startProcess } from '../../local/eventing/function-process.ts';
-import { post } from '../../local/eventing/http.ts';
-import { freePort } from '../../local/ports.ts';
+import { toMessage, type CarriedEvent } from '../../local/knative/core/events.ts';
+import { startProcess } from '../../local/knative/serving/function-process.ts';
+import { post } from '../../local/knative/core/http.ts';
+import { freePort } from '../../local/machine/ports.ts';
 import { runningFunction } from './functions.ts';
 
 /** A copy that runs. */

@@ -1,7 +1,7 @@
 /** One local environment for all cases, with what is between its parts: a forwarder, a consumer, a watch, the hook for events. */
 import { startEnvironment } from '../../local/environment.ts';
-import type { Observation } from '../../local/eventing/index.ts';
-import { createProgress } from '../../local/progress.ts';
+import type { Observation } from '../../local/knative/index.ts';
+import { createProgress } from '../../local/machine/progress.ts';
 import { subscribe } from '../support/outside.ts';
 import { openShopIn } from '../support/shop.ts';
 import { openForwarder } from './forwarder.ts';

@@ -2,8 +2,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { endLeftovers } from '../../local/processes.ts';
-import type { Progress } from '../../local/progress.ts';
+import { endLeftovers } from '../../local/machine/processes.ts';
+import type { Progress } from '../../local/machine/progress.ts';
 import { clusterDir } from './layout.ts';
 import { podCgroups, removeCgroup, restoreSettings } from './node/kernel.ts';
 import { unlinkNode } from './node/network.ts';

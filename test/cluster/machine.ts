@@ -3,7 +3,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { promisify } from 'node:util';
 import { onPath } from '../../local/assets/path.ts';
-import type { Progress } from '../../local/progress.ts';
+import type { Progress } from '../../local/machine/progress.ts';
 
 const run = promisify(execFile);
 

@@ -1,5 +1,5 @@
 /** `npm run cluster:up` and `npm run cluster:down`: a real Kubernetes with Knative, on one node, on this machine. */
-import { createProgress } from '../../local/progress.ts';
+import { createProgress } from '../../local/machine/progress.ts';
 import { bringDown } from './down.ts';
 import { obstacles } from './machine.ts';
 import { bringUp } from './up.ts';

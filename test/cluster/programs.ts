@@ -2,7 +2,7 @@
 import { getAssets, type Assets } from '../../local/assets/index.ts';
 import { getProgram } from '../../local/assets/programs.ts';
 import { clusterRecipes, type ClusterProgramName } from '../../local/assets/cluster-recipes.ts';
-import type { Progress } from '../../local/progress.ts';
+import type { Progress } from '../../local/machine/progress.ts';
 
 const adapters = ['apiserver_receive_adapter', 'mtping'] as const;
 type Name = ClusterProgramName | (typeof adapters)[number] | 'kube-apiserver' | 'etcd' | 'kubectl';

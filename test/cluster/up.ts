@@ -1,8 +1,8 @@
 /** Brings the cluster up, or says that it is. */
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
-import { openBook } from '../../local/processes.ts';
-import { durationText, type Progress } from '../../local/progress.ts';
-import { kubectlRunner } from '../../local/kubectl.ts';
+import { openBook } from '../../local/machine/processes.ts';
+import { durationText, type Progress } from '../../local/machine/progress.ts';
+import { kubectlRunner } from '../../local/machine/kubectl.ts';
 import { bringDown, settingsPath } from './down.ts';
 import { getImageParts, importImages } from './images/import.ts';
 import { installKnative } from './knative/install.ts';

@@ -10,7 +10,7 @@ import { after, before, describe, it } from 'node:test';
 import { parse, parseAllDocuments } from 'yaml';
 import { onPath } from '../../local/assets/path.ts';
 import { buildManager, demoNamespace } from '../../local/demo/objects.ts';
-import { kubectlRunner, type Kubectl } from '../../local/kubectl.ts';
+import { kubectlRunner, type Kubectl } from '../../local/machine/kubectl.ts';
 import type { ApiAnswer } from '../support/api-server.ts';
 import { serveKinds, type ServedKinds } from '../support/definitions.ts';
 

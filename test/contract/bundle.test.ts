@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import { buildFunctions } from '../../local/build.ts';
-import { freePort } from '../../local/ports.ts';
+import { freePort } from '../../local/machine/ports.ts';
 import { eventually } from '../support/eventually.ts';
 
 const dist = join(import.meta.dirname, '../../dist');

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { listen, readAll } from '../../local/eventing/http.ts';
+import { listen, readAll } from '../../local/knative/core/http.ts';
 
 /** What to run. */
 export interface AdapterOptions {

@@ -15,7 +15,7 @@ import {
   type TimerPurpose,
 } from '../../functions/domain/events/timer.ts';
 import { getKnativeSources } from '../../local/assets/knative.ts';
-import { knativeDefinitions } from '../../local/eventing/index.ts';
+import { knativeDefinitions } from '../../local/knative/index.ts';
 import { useEnvironment } from '../support/environment.ts';
 
 interface Schema {

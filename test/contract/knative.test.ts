@@ -7,7 +7,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { ApiServerSource } from '../../local/eventing/objects.ts';
+import type { ApiServerSource } from '../../local/knative/core/objects.ts';
 import { eventually } from '../support/eventually.ts';
 import { timeOfDay } from '../support/shop.ts';
 import { senders, type Adapter, type Attempt, type Sender } from './knative-adapters.ts';

@@ -9,7 +9,7 @@ import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { PgBackup } from '../../functions/domain/resources/pg-manager.ts';
 import type { Database } from '../../local/environment.ts';
-import type { Fault } from '../../local/eventing/index.ts';
+import type { Fault } from '../../local/knative/index.ts';
 import { withRestored } from '../support/restored.ts';
 import { eventually } from '../support/eventually.ts';
 import { openShop, processesOfRun, runAsOwner, type Shop } from '../support/shop.ts';

@@ -12,7 +12,7 @@ import { getBinary, type Search } from '../../local/assets/binaries.ts';
 import { cacheDirectory, cachedPath, intoCache } from '../../local/assets/cache.ts';
 import { releaseSite } from '../../local/assets/download.ts';
 import { releases, type BinaryName, type Release } from '../../local/assets/recipes.ts';
-import { silentProgress } from '../../local/progress.ts';
+import { silentProgress } from '../../local/machine/progress.ts';
 
 type Answer = (response: ServerResponse) => void;
 

@@ -7,9 +7,9 @@ import { after, describe, it } from 'node:test';
 import { KubeConfig } from '@kubernetes/client-node';
 import { createKube } from '../../functions/platform/kubernetes/client.ts';
 import { getAssets } from '../../local/assets/index.ts';
-import { startControlPlane } from '../../local/control-plane/index.ts';
-import { openBook, processesLeft } from '../../local/processes.ts';
-import { silentProgress } from '../../local/progress.ts';
+import { startControlPlane } from '../../local/kubernetes/control-plane/index.ts';
+import { openBook, processesLeft } from '../../local/machine/processes.ts';
+import { silentProgress } from '../../local/machine/progress.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'aidboxops-control-plane-'));
 const assets = await getAssets(silentProgress());

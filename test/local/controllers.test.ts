@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import type { Pod } from '../../local/kubernetes/objects.ts';
+import type { Pod } from '../../local/kubernetes/client/objects.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   postgresStatefulSet,

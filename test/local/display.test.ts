@@ -2,16 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createDisplay } from '../../local/demo/display.ts';
-import {
-  backupLine,
-  failureOf,
-  managerLine,
-  missingOf,
-  type Backup,
-  type Manager,
-} from '../../local/demo/progress-of.ts';
-import type { Observation } from '../../local/eventing/index.ts';
-import { createProgress, durationText } from '../../local/progress.ts';
+import { backupLine, failureOf, managerLine, missingOf, type Backup, type Manager } from '../../local/demo/progress.ts';
+import type { Observation } from '../../local/knative/index.ts';
+import { createProgress, durationText } from '../../local/machine/progress.ts';
 
 describe('progress of the set-up', () => {
   it('adds a line for each part where there is no terminal', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { tmpdir } from 'node:os';
 import { test } from 'node:test';
-import { kubectlRunner } from '../../local/kubectl.ts';
+import { kubectlRunner } from '../../local/machine/kubectl.ts';
 
 test('a kubectl that ends without reading its input ends nobody else', async () => {
   const run = kubectlRunner('echo', '/dev/null', tmpdir());

@@ -1,11 +1,11 @@
 /** The decisions of the stand-ins that need no process: paths, settings, steps of a StatefulSet. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { nextStep, revisionOf } from '../../local/controllers/statefulset-pods.ts';
+import { nextStep, revisionOf } from '../../local/kubernetes/controllers/statefulset-pods.ts';
 import { bundleOf } from '../../local/environment.ts';
-import { mapPaths, mountsOf, type Mount } from '../../local/kubelet/paths.ts';
-import { settingsOf } from '../../local/kubelet/workload.ts';
-import type { Pod, StatefulSet } from '../../local/kubernetes/objects.ts';
+import { mapPaths, mountsOf, type Mount } from '../../local/kubernetes/kubelet/paths.ts';
+import { settingsOf } from '../../local/kubernetes/kubelet/workload.ts';
+import type { Pod, StatefulSet } from '../../local/kubernetes/client/objects.ts';
 
 describe('container paths', () => {
   const mounts: Mount[] = [

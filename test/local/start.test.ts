@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { isAlive, processesLeft, type ProcessIdentity } from '../../local/processes.ts';
+import { isAlive, processesLeft, type ProcessIdentity } from '../../local/machine/processes.ts';
 import { eventually } from '../support/eventually.ts';
 
 const root = resolve(import.meta.dirname, '..', '..');

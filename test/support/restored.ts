@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Database } from '../../local/environment.ts';
-import { freePort } from '../../local/ports.ts';
-import { query, type Row } from '../../local/postgres/query.ts';
+import { freePort } from '../../local/machine/ports.ts';
+import { query, type Row } from '../../local/kubernetes/kubelet/query.ts';
 import { eventually } from './eventually.ts';
 import { runAsOwner, withDirectory, type Shop } from './shop.ts';
 

@@ -6,10 +6,10 @@ import { chownSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } 
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { startEnvironment, type Database, type Environment, type EnvironmentOptions } from '../../local/environment.ts';
-import { toMessage } from '../../local/eventing/events.ts';
-import type { Observation } from '../../local/eventing/index.ts';
-import type { PingSource } from '../../local/eventing/objects.ts';
-import { pingEvent } from '../../local/eventing/ping-source.ts';
+import { toMessage } from '../../local/knative/core/events.ts';
+import type { Observation } from '../../local/knative/index.ts';
+import type { PingSource } from '../../local/knative/core/objects.ts';
+import { pingEvent } from '../../local/knative/sources/ping-source.ts';
 import { objectsIn, type Objects, type Place } from './objects.ts';
 
 export { timeOfDay } from './objects.ts';

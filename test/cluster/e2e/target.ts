@@ -1,8 +1,8 @@
 /** The cluster that is tested: ours unless E2E_KUBECONFIG names another one with Knative. */
 import { join } from 'node:path';
 import { getAssets } from '../../../local/assets/index.ts';
-import { kubectlRunner } from '../../../local/kubectl.ts';
-import { silentProgress } from '../../../local/progress.ts';
+import { kubectlRunner } from '../../../local/machine/kubectl.ts';
+import { silentProgress } from '../../../local/machine/progress.ts';
 import { objectsIn, type Objects, type Place } from '../../support/objects.ts';
 import {
   clusterDir,

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { cacheDirectory } from '../../../local/assets/cache.ts';
-import { durationText, type Progress } from '../../../local/progress.ts';
+import { durationText, type Progress } from '../../../local/machine/progress.ts';
 
 const release = 'bookworm';
 /** libstdc++ for Node.js, psql as the official PostgreSQL image has it. */

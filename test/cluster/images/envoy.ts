@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { cacheDirectory, cachedPath, intoCache } from '../../../local/assets/cache.ts';
 import { isExecutable } from '../../../local/assets/path.ts';
-import type { Progress } from '../../../local/progress.ts';
+import type { Progress } from '../../../local/machine/progress.ts';
 import type { Image } from './archive.ts';
 import { debianPath } from './debian.ts';
 import { placeFile, programImage } from './programs.ts';

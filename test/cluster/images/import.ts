@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Assets } from '../../../local/assets/index.ts';
-import type { Progress } from '../../../local/progress.ts';
+import type { Progress } from '../../../local/machine/progress.ts';
 import { clusterDir } from '../layout.ts';
 import type { Programs } from '../programs.ts';
 import { writeArchive, type Image } from './archive.ts';

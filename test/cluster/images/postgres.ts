@@ -1,7 +1,7 @@
 /** PostgreSQL with wal-g, as the official image in what matters: postgres is process 1, exec'd commands run as root. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeImage } from '../../../local/kubelet/image.ts';
+import { makeImage } from '../../../local/kubernetes/kubelet/image.ts';
 import { postgresImage, postgresNonRootImage } from '../layout.ts';
 import type { Image } from './archive.ts';
 import { debianPath } from './debian.ts';

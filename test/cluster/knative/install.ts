@@ -4,8 +4,8 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import type { Kubectl } from '../../../local/kubectl.ts';
-import type { Progress } from '../../../local/progress.ts';
+import type { Kubectl } from '../../../local/machine/kubectl.ts';
+import type { Progress } from '../../../local/machine/progress.ts';
 import { dnsManifests } from './dns.ts';
 import { manifestDirectories, readManifests, type Manifest, type Sources } from './manifests.ts';
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createCredentials, writeKubeConfig } from '../../../local/control-plane/credentials.ts';
+import { createCredentials, writeKubeConfig } from '../../../local/kubernetes/control-plane/credentials.ts';
 import { network, nodeName } from '../layout.ts';
 
 const secretMode = 0o600;

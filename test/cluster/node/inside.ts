@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { eventually } from '../../support/eventually.ts';
-import type { Launched, ProcessBook, Program } from '../../../local/processes.ts';
+import type { Launched, ProcessBook, Program } from '../../../local/machine/processes.ts';
 
 /** The namespaces, by the process that holds them. */
 export interface Inside {

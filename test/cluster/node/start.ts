@@ -1,9 +1,9 @@
 /** Starts a node: etcd, API server, controllers, container runtime, kubelet and proxy, all inside its namespaces. */
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { kubectlRunner, type Kubectl } from '../../../local/kubectl.ts';
-import type { ProcessBook } from '../../../local/processes.ts';
-import type { Progress } from '../../../local/progress.ts';
+import { kubectlRunner, type Kubectl } from '../../../local/machine/kubectl.ts';
+import type { ProcessBook } from '../../../local/machine/processes.ts';
+import type { Progress } from '../../../local/machine/progress.ts';
 import { clusterDir, kubeConfigPath, nodeName } from '../layout.ts';
 import type { Programs } from '../programs.ts';
 import { eventually } from '../../support/eventually.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { IncomingHttpHeaders } from 'node:http';
-import { listen, readAll, type Listening } from '../../../local/eventing/http.ts';
+import { listen, readAll, type Listening } from '../../../local/knative/core/http.ts';
 import { startCluster, type Manifest, type TestCluster } from './support/cluster.ts';
 import { namespace, serviceAccount } from './support/manifests.ts';
 import { until } from './support/until.ts';

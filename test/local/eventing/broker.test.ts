@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import type { IncomingHttpHeaders } from 'node:http';
 import { afterEach, test } from 'node:test';
-import { startBroker, type BrokerServer } from '../../../local/eventing/broker.ts';
-import type { Context } from '../../../local/eventing/context.ts';
-import { makeEvent, toMessage, type CarriedEvent } from '../../../local/eventing/events.ts';
-import { listen, post, readAll, type Answer, type Listening } from '../../../local/eventing/http.ts';
-import type { Broker, DeliverySpec, Trigger } from '../../../local/eventing/objects.ts';
+import { startBroker, type BrokerServer } from '../../../local/knative/broker/broker.ts';
+import type { Context } from '../../../local/knative/core/context.ts';
+import { makeEvent, toMessage, type CarriedEvent } from '../../../local/knative/core/events.ts';
+import { listen, post, readAll, type Answer, type Listening } from '../../../local/knative/core/http.ts';
+import type { Broker, DeliverySpec, Trigger } from '../../../local/knative/core/objects.ts';
 import { testContext, type TestContext } from './support/context.ts';
 import { storedBroker, storedTrigger } from './support/stored.ts';
 import { until } from './support/until.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseSchedule } from '../../../local/eventing/cron.ts';
-import { onTicks } from '../../../local/eventing/ticker.ts';
+import { parseSchedule } from '../../../local/knative/sources/cron.ts';
+import { onTicks } from '../../../local/knative/sources/ticker.ts';
 
 const ticks: readonly { name: string; schedule: string; after: string; want: string | undefined; zone?: string }[] = [
   { name: 'five fields', schedule: '0 6 * * *', after: '2022-01-01T05:59:59.999Z', want: '2022-01-01T06:00:00.000Z' },

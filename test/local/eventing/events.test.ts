@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HTTP, type CloudEvent } from 'cloudevents';
-import { fromMessage, makeEvent, summaryOf, toMessage, withAttributes } from '../../../local/eventing/events.ts';
+import { fromMessage, makeEvent, summaryOf, toMessage, withAttributes } from '../../../local/knative/core/events.ts';
 
 const binary = { 'ce-specversion': '1.0', 'ce-id': '1', 'ce-type': 't', 'ce-source': '/a' };
 const structured = { 'content-type': 'application/cloudevents+json; charset=utf-8' };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { wants } from '../../../local/eventing/filter.ts';
-import type { Trigger, TriggerFilter } from '../../../local/eventing/objects.ts';
+import { wants } from '../../../local/knative/broker/filter.ts';
+import type { Trigger, TriggerFilter } from '../../../local/knative/core/objects.ts';
 
 const event = { type: 'dev.knative.sources.ping', source: '/a/b', id: '1', specversion: '1.0', pgpurpose: 'slot' };
 

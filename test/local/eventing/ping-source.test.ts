@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { makeEvent, type CarriedEvent } from '../../../local/eventing/events.ts';
-import { listen } from '../../../local/eventing/http.ts';
-import type { PingSource } from '../../../local/eventing/objects.ts';
-import type { EventSummary } from '../../../local/eventing/observation.ts';
-import { pingEvent } from '../../../local/eventing/ping-source.ts';
-import { sendFromSource } from '../../../local/eventing/source-sender.ts';
+import { makeEvent, type CarriedEvent } from '../../../local/knative/core/events.ts';
+import { listen } from '../../../local/knative/core/http.ts';
+import type { PingSource } from '../../../local/knative/core/objects.ts';
+import type { EventSummary } from '../../../local/knative/core/observation.ts';
+import { pingEvent } from '../../../local/knative/sources/ping-source.ts';
+import { sendFromSource } from '../../../local/knative/sources/source-sender.ts';
 import { startCluster, type TestCluster } from './support/cluster.ts';
 import { testContext } from './support/context.ts';
 import { broker, namespace, pingSource } from './support/manifests.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { DeliverySpec } from '../../../local/eventing/objects.ts';
-import { deliveryRetry, sourceRetry, withRetries, type RetryPolicy } from '../../../local/eventing/retry.ts';
+import type { DeliverySpec } from '../../../local/knative/core/objects.ts';
+import { deliveryRetry, sourceRetry, withRetries, type RetryPolicy } from '../../../local/knative/core/retry.ts';
 
 // The columns of Knative's answers: what the SDK of the sources retries, and what the Broker does. 0 is no answer.
 const answers: readonly { status: number; source: boolean; broker: boolean }[] = [

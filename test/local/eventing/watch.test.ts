@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failure } from '../../../functions/domain/request-error.ts';
-import type { ApiCall, ApiServer } from '../../../local/eventing/api-server.ts';
-import type { Stored } from '../../../local/eventing/objects.ts';
-import { watch } from '../../../local/eventing/watch.ts';
+import type { ApiCall, ApiServer } from '../../../local/knative/core/api-server.ts';
+import type { Stored } from '../../../local/knative/core/objects.ts';
+import { watch } from '../../../local/knative/core/watch.ts';
 
 type Step = { readonly list: string } | { readonly lines: readonly string[]; readonly then?: Error };
 

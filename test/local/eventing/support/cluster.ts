@@ -4,12 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { createKube, type Kube } from '../../../../functions/platform/kubernetes/client.ts';
-import {
-  knativeDefinitions,
-  startEventing,
-  type Eventing,
-  type Observation,
-} from '../../../../local/eventing/index.ts';
+import { knativeDefinitions, startEventing, type Eventing, type Observation } from '../../../../local/knative/index.ts';
 import { startApiServer, type ApiAnswer, type ApiCall } from '../../../support/api-server.ts';
 import { until } from './until.ts';
 

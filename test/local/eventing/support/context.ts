@@ -1,8 +1,8 @@
 /** A context without an API server: tests put the objects into its world themselves. */
-import type { ApiServer } from '../../../../local/eventing/api-server.ts';
-import type { Context } from '../../../../local/eventing/context.ts';
-import { emptyWorld } from '../../../../local/eventing/objects.ts';
-import type { Observation } from '../../../../local/eventing/observation.ts';
+import type { ApiServer } from '../../../../local/knative/core/api-server.ts';
+import type { Context } from '../../../../local/knative/core/context.ts';
+import { emptyWorld } from '../../../../local/knative/core/objects.ts';
+import type { Observation } from '../../../../local/knative/core/observation.ts';
 import type { Kube } from '../../../../functions/platform/kubernetes/client.ts';
 
 /** A context with what it observed and the means to end it. */

@@ -1,5 +1,5 @@
 /** Stored objects for tests without an API server. */
-import type { Broker, KnativeService, Stored, Trigger } from '../../../../local/eventing/objects.ts';
+import type { Broker, KnativeService, Stored, Trigger } from '../../../../local/knative/core/objects.ts';
 
 function metadata(name: string, annotations: Readonly<Record<string, string>> = {}): Stored['metadata'] {
   return { name, namespace: 'ops', uid: `uid-${name}`, resourceVersion: '1', generation: 1, annotations };

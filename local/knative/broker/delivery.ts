@@ -1,0 +1,176 @@
+/** One event on its way to one Trigger: attempts, reply, dead letter. */
+import { messageOf, wait, type Context, type Fault } from '../core/context.ts';
+import { nameOf, resolve } from '../core/destination.ts';
+import {
+  claimsToBeEvent,
+  fromMessage,
+  summaryOf,
+  toMessage,
+  withAttributes,
+  type CarriedEvent,
+} from '../core/events.ts';
+import { post, type Answer } from '../core/http.ts';
+import { keyOf, type Broker, type DeliverySpec, type Trigger } from '../core/objects.ts';
+import { deliveryRetry, withRetries, type RetryPolicy } from '../core/retry.ts';
+
+/** What is delivered where; `reply` puts an event that a subscriber answered back into the Broker. */
+export interface Delivery {
+  readonly broker: Broker;
+  readonly trigger: Trigger;
+  readonly event: CarriedEvent;
+  reply(event: CarriedEvent): Promise<number>;
+}
+
+interface Target {
+  readonly url: string;
+  readonly name: string;
+}
+
+const maxErrorData = 1024;
+const dispatchErrorCode = 500;
+
+/** Delivers, faults of a test included; false when the event reached neither subscriber nor dead letter sink. */
+export async function deliver(context: Context, delivery: Delivery): Promise<boolean> {
+  try {
+    const fault = context.faults.onDelivery?.(delivery.event, keyOf(delivery.trigger)) ?? 'deliver';
+    const copies = delaysOf(fault).map(async (ms) => {
+      if (ms > 0) await wait(context, ms);
+      return deliverOnce(context, delivery);
+    });
+    return (await Promise.all(copies)).every(Boolean);
+  } catch (error) {
+    // Only the end of the environment comes here: a pause between attempts was cut short.
+    if (!context.signal.aborted)
+      context.observe({ kind: 'trouble', what: keyOf(delivery.trigger), message: messageOf(error) });
+    return false;
+  }
+}
+
+/** One for each copy (milliseconds). */
+function delaysOf(fault: Fault): readonly number[] {
+  switch (fault) {
+    case 'deliver':
+      return [0];
+    case 'drop':
+      return [];
+    case 'duplicate':
+      return [0, 0];
+    default:
+      return fault;
+  }
+}
+
+async function deliverOnce(context: Context, delivery: Delivery): Promise<boolean> {
+  const { trigger, event } = delivery;
+  const namespace = trigger.metadata.namespace;
+  const spec = effectiveDelivery(delivery);
+  const policy = deliveryRetry(spec);
+  const url = resolve(trigger.spec.subscriber, namespace, context.addresses);
+  if (url === undefined) return giveUp(context, { delivery, policy, failed: { url: '', answer: noSubscriber } });
+  const target = { url, name: nameOf(trigger.spec.subscriber) };
+  const answer = await attempts(context, { policy, target, trigger, event });
+  if (!isSuccess(answer)) return giveUp(context, { delivery, policy, failed: { url, answer } });
+  if (!claimsToBeEvent(answer.headers)) return true;
+  return sendReply(context, delivery, policy, answer);
+}
+
+/** Trigger.delivery replaces the Broker's as a whole; only the dead letter sink falls back to it. */
+function effectiveDelivery({ broker, trigger }: Delivery): DeliverySpec {
+  return trigger.spec.delivery ?? broker.spec.delivery ?? {};
+}
+
+/** The dead letter sink with the namespace that its reference is relative to. */
+export function deadLetterSink(context: Context, broker: Broker | undefined, trigger: Trigger): Target | undefined {
+  const own = trigger.spec.delivery?.deadLetterSink;
+  const sink = own ?? broker?.spec.delivery?.deadLetterSink;
+  const url = resolve(sink, trigger.metadata.namespace, context.addresses);
+  return url === undefined ? undefined : { url, name: nameOf(sink) };
+}
+
+async function sendReply(context: Context, delivery: Delivery, policy: RetryPolicy, answer: Answer): Promise<boolean> {
+  const reply = fromMessage(answer.headers, answer.body);
+  const status = await delivery.reply(reply);
+  if (status < 300) return true;
+  // A reply that the Broker refuses (its TTL is used up) makes the original event a dead letter.
+  const failed = { url: 'reply', answer: { ...answer, status, body: Buffer.alloc(0) } };
+  return giveUp(context, { delivery, policy, failed });
+}
+
+interface Attempts {
+  readonly policy: RetryPolicy;
+  readonly target: Target;
+  readonly trigger: Trigger;
+  readonly event: CarriedEvent;
+}
+
+function attempts(context: Context, { policy, target, trigger, event }: Attempts): Promise<Answer> {
+  const message = toMessage(event);
+  const withPrefer = { ...message, headers: { ...message.headers, prefer: 'reply' } };
+  let started = 0;
+  return withRetries(
+    policy,
+    async () => {
+      started = performance.now();
+      return judged(await post(target.url, withPrefer, policy.timeoutMs));
+    },
+    (ms) => wait(context, ms),
+    (answer, attempt, retryInMs) =>
+      context.observe({
+        kind: 'delivery',
+        event: summaryOf(event),
+        trigger: keyOf(trigger),
+        function: target.name,
+        status: answer.status,
+        durationMs: Math.round(performance.now() - started),
+        attempt,
+        retryInMs,
+        error: answer.error,
+      }),
+  );
+}
+
+/** A body that is no CloudEvent makes a success a failure: the filter turns it into 502, which is retried. */
+function judged(answer: Answer): Answer {
+  if (!isSuccess(answer)) return answer;
+  if (!claimsToBeEvent(answer.headers)) {
+    return answer.body.length === 0 ? answer : { ...answer, status: 502, error: 'the answer is not a CloudEvent' };
+  }
+  try {
+    fromMessage(answer.headers, answer.body);
+    return answer;
+  } catch (error) {
+    return { ...answer, status: 502, error: `the answer is a broken CloudEvent: ${messageOf(error)}` };
+  }
+}
+
+function isSuccess({ status }: Answer): boolean {
+  return status >= 200 && status < 300;
+}
+
+const noSubscriber: Answer = { status: 0, headers: {}, body: Buffer.alloc(0), error: 'the subscriber does not exist' };
+
+interface Failed {
+  readonly delivery: Delivery;
+  readonly policy: RetryPolicy;
+  readonly failed: { readonly url: string; readonly answer: Answer };
+}
+
+/** What went wrong is known from an answer only: the dispatcher of a Broker's channel sees nothing behind its filter. */
+function errorAttributes(url: string, { status, body }: Answer): Record<string, string> {
+  return {
+    knativeerrordest: url,
+    knativeerrorcode: String(status),
+    knativeerrordata: body.toString('base64').slice(0, maxErrorData),
+  };
+}
+
+async function giveUp(context: Context, { delivery, policy, failed }: Failed): Promise<boolean> {
+  const { broker, trigger, event } = delivery;
+  const { url, answer } = failed;
+  const target = deadLetterSink(context, broker, trigger);
+  const code = answer.status === 0 ? dispatchErrorCode : answer.status;
+  context.observe({ kind: 'dead-letter', event: summaryOf(event), trigger: keyOf(trigger), to: target?.url, code });
+  if (target === undefined) return false;
+  const letter = answer.status === 0 ? event : withAttributes(event, errorAttributes(url, answer));
+  return isSuccess(await attempts(context, { policy, target, trigger, event: letter }));
+}

@@ -1,0 +1,45 @@
+/** What all stand-ins share: the API server, the objects as last seen, the clock, and whom to tell. */
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Kube } from '../../../functions/platform/kubernetes/client.ts';
+import type { ApiServer } from './api-server.ts';
+import type { Addresses } from './destination.ts';
+import type { CarriedEvent } from './events.ts';
+import type { World } from './objects.ts';
+import type { Observation } from './observation.ts';
+
+/**
+ * What a test does to a delivery before it is tried: nothing, losing it silently, delivering it twice at once, or
+ * delivering a copy after each of these times (milliseconds).
+ */
+export type Fault = 'deliver' | 'drop' | 'duplicate' | readonly number[];
+
+/** Faults to inject; `trigger` is `namespace/name`. */
+export interface Faults {
+  onDelivery?(event: CarriedEvent, trigger: string): Fault;
+  /** True keeps a source from sending, as if its adapter were down: nobody is told. */
+  losesFromSource?(event: CarriedEvent, sinkUri: string): boolean;
+}
+
+/** Passed as first argument to every part. */
+export interface Context {
+  readonly api: ApiServer;
+  readonly kube: Kube;
+  readonly world: World;
+  readonly addresses: Addresses;
+  readonly faults: Faults;
+  /** All waits are multiplied by this; 1 is what Knative does. */
+  readonly pace: number;
+  /** Aborts when the stand-ins stop: no new work then. */
+  readonly signal: AbortSignal;
+  observe(observation: Observation): void;
+}
+
+/** Waits `ms` at the pace of this environment; rejects when the stand-ins stop. */
+export function wait(context: Context, ms: number): Promise<void> {
+  return pause(ms * context.pace, undefined, { signal: context.signal });
+}
+
+/** The text of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

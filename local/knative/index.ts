@@ -1,0 +1,114 @@
+/**
+ * Stand-ins for Knative Eventing and Serving, driven by the very objects in the API server, so that the manifests of an
+ * installation work as they are. Where they differ from Knative, the file that differs says so.
+ */
+import type { Kube } from '../../functions/platform/kubernetes/client.ts';
+import { createActivator, type Activator } from './serving/activator.ts';
+import { createApiServerSources } from './sources/api-server-source.ts';
+import { openApiServer } from './core/api-server.ts';
+import { startBroker, type BrokerServer } from './broker/broker.ts';
+import { messageOf, type Context, type Faults } from './core/context.ts';
+import type { BundleOf, FunctionState } from './serving/function.ts';
+import { createLoop } from './core/loop.ts';
+import { collections, emptyWorld, type CollectionName } from './core/objects.ts';
+import type { Observation } from './core/observation.ts';
+import { createPingSources } from './sources/ping-source.ts';
+import { reconcileSinkBindings } from './serving/sink-binding.ts';
+import { reconcileBrokers, reconcileTriggers } from './broker/subscriptions.ts';
+import { followCollection } from './core/world.ts';
+
+export { knativeDefinitions } from './core/definitions.ts';
+export type { Fault, Faults } from './core/context.ts';
+export type { BundleOf, FunctionState } from './serving/function.ts';
+export type { Observation } from './core/observation.ts';
+
+/** What the stand-ins need. */
+export interface EventingOptions {
+  /** Credentials that may do everything, impersonation and token requests included. */
+  readonly kubeConfigPath: string;
+  readonly kube: Kube;
+  /** Credentials and logs of the functions are written below it. */
+  readonly dir: string;
+  /** Which argv stands for a container of a Knative Service. */
+  readonly bundleOf: BundleOf;
+  readonly observe: (observation: Observation) => void;
+  /** Test hook: what happens to deliveries. */
+  readonly faults?: Faults;
+  /** Test hook: factor for all waits (backoff, jitter, idle window); 1 is what Knative does. */
+  readonly pace?: number;
+}
+
+/** The running stand-ins. */
+export interface Eventing {
+  /** Ingress of the first Broker seen; of all Brokers, below which `/<namespace>/<name>` follows, when there is none. */
+  readonly brokerUrl: string;
+  functions(): FunctionState[];
+  /** Restarts the Broker: events on their way are lost; it is away for so many milliseconds. */
+  restartBroker(downMs: number): Promise<void>;
+  /** Stops sources, then functions (requests in flight are finished), then the Broker; nothing is left running. */
+  stop(): Promise<void>;
+}
+
+const startTimeoutMs = 30_000;
+
+/** Starts the stand-ins. The definitions (`knativeDefinitions`) must have been applied; objects may come at any time. */
+export async function startEventing(options: EventingOptions): Promise<Eventing> {
+  const api = await openApiServer(options.kubeConfigPath);
+  const abort = new AbortController();
+  const world = emptyWorld();
+  const parts: { activator?: Activator; broker?: BrokerServer } = {};
+  const context: Context = {
+    api,
+    kube: options.kube,
+    world,
+    addresses: {
+      broker: (key) => (world.brokers.has(key) ? `${parts.broker?.url}/${key}` : undefined),
+      service: (key) => parts.activator?.url(key),
+    },
+    faults: options.faults ?? {},
+    pace: options.pace ?? 1,
+    signal: abort.signal,
+    observe: options.observe,
+  };
+  const broker = (parts.broker = await startBroker(context));
+  const loop = createLoop(reconcile, (error) =>
+    context.observe({ kind: 'trouble', what: 'stand-ins for Knative', message: messageOf(error) }),
+  );
+  const activator = (parts.activator = createActivator(context, options, loop.wake));
+  const pingSources = createPingSources(context);
+  const apiServerSources = createApiServerSources(context, loop.wake);
+
+  async function reconcile(): Promise<void> {
+    await reconcileBrokers(context);
+    await activator.reconcile();
+    await Promise.all([reconcileTriggers(context), reconcileSinkBindings(context)]);
+    await Promise.all([pingSources.reconcile(), apiServerSources.reconcile()]);
+  }
+
+  async function stop(): Promise<void> {
+    abort.abort();
+    pingSources.stop();
+    apiServerSources.stop();
+    await loop.stop();
+    await activator.stop();
+    await broker.close();
+    api.close();
+  }
+
+  const names = Object.keys(collections) as CollectionName[];
+  try {
+    await Promise.all(names.map((name) => followCollection(context, name, loop.wake, startTimeoutMs)));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    get brokerUrl() {
+      const [first] = world.brokers.keys();
+      return first === undefined ? broker.url : `${broker.url}/${first}`;
+    },
+    functions: () => activator.functions(),
+    restartBroker: (downMs) => broker.restart(downMs),
+    stop,
+  };
+}
