@@ -1,6 +1,6 @@
 /** Dispatches `npm start` and `npm test` after the bootstrap. */
 import { runDemo } from './demo/index.ts';
-import { runTests } from './test-run.ts';
+import { runTests } from '../tools/test.ts';
 
 const [command, ...args] = process.argv.slice(2);
 

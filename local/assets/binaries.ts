@@ -124,7 +124,7 @@ async function fromBuild(search: Search, name: BinaryName, part: Part): Promise<
   const { version } = goRecipes[name];
   const target = cachedPath(search.cache, name, version, 'go');
   try {
-    const path = await intoCache(target, (temporary) => search.build(name, temporary, part, search.signal));
+    const path = await intoCache(target, (temporary) => search.build(goRecipes[name], temporary, part, search.signal));
     return { path, from: `built ${version}` };
   } catch (error) {
     const variable = name === 'wal-g' ? 'WALG_BINARY' : 'KUBEBUILDER_ASSETS';

@@ -1,4 +1,4 @@
-/** Builds a binary from its Go module with the go.mod and go.sum of this folder. */
+/** Builds a binary from its Go module with the go.mod and go.sum of its recipe. */
 import { execFile, spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,25 +8,21 @@ import { promisify } from 'node:util';
 import type { Part } from '../machine/progress.ts';
 import { onPath } from './path.ts';
 import type { GoRecipe } from './go-recipe.ts';
-import { goRecipes, type BinaryName, type ProgramName } from './recipes.ts';
-
-type Name = BinaryName | ProgramName;
 
 /** What is missing to build this binary here; undefined when nothing is. */
-function missingToBuild(name: Name): string | undefined {
+function missingToBuild({ cgo }: GoRecipe): string | undefined {
   if (onPath('go') === undefined) return 'Go ≥ 1.24';
-  return goRecipes[name].cgo && onPath('gcc') === undefined ? 'gcc' : undefined;
+  return cgo && onPath('gcc') === undefined ? 'gcc' : undefined;
 }
 
 /** Runs `go build`; the result depends on the sources only (no paths, no build ids, no version control stamps). */
-export async function goBuild(name: Name, target: string, part: Part, signal?: AbortSignal): Promise<void> {
-  const recipe = goRecipes[name];
-  const missing = missingToBuild(name);
+export async function goBuild(recipe: GoRecipe, target: string, part: Part, signal?: AbortSignal): Promise<void> {
+  const missing = missingToBuild(recipe);
   if (missing !== undefined) throw new Error(`install ${missing} to build it`);
   // Beside a package.json and other modules `go` could pick up a workspace: it gets a directory of its own.
   const dir = mkdtempSync(join(tmpdir(), 'aidboxops-build-'));
   try {
-    cpSync(join(import.meta.dirname, recipe.folder ?? name), dir, { recursive: true });
+    cpSync(recipe.folder, dir, { recursive: true });
     const env = buildEnvironment(recipe);
     part.update(`building with go, usually ${recipe.usual}`);
     await runAndCount(['mod', 'download'], { dir, env, signal }, (count) =>

@@ -1,7 +1,8 @@
-/** How to build a part from its Go module; go.mod and go.sum are in the folder of the part's name, or in `folder`. */
+/** How to build a program from its Go module. */
 export interface GoRecipe {
   readonly version: string;
-  readonly folder?: string;
+  /** Path of the directory with go.mod and go.sum. */
+  readonly folder: string;
   readonly package: string;
   readonly cgo: boolean;
   readonly linkerFlags: readonly string[];

@@ -1,7 +1,7 @@
 /** What the local environment is made of, and where each part comes from. */
+import { join } from 'node:path';
 import type { GoRecipe } from './go-recipe.ts';
-import { clusterRecipes, type ClusterProgramName } from './cluster-recipes.ts';
-import { kubernetesFlags, kubernetesVersion, knativeVersion } from './versions.ts';
+import { kubernetesFlags, kubernetesVersion } from './versions.ts';
 
 /** A file on a release site; its checksum is pinned here, not fetched from the same site. */
 export interface Release {
@@ -16,35 +16,31 @@ export interface Release {
 /** Name of a binary. */
 export type BinaryName = 'kube-apiserver' | 'etcd' | 'kubectl' | 'wal-g';
 
-/** Name of an adapter of Knative: tests hold the stand-ins against it. There are no releases but images. */
-export type AdapterName = 'apiserver_receive_adapter' | 'mtping';
-
-/** Name of a program that is built and of which no download is tried. */
-export type ProgramName = AdapterName | ClusterProgramName;
-
-function adapterRecipe(name: AdapterName): GoRecipe {
-  return {
-    version: knativeVersion,
-    folder: 'knative-eventing',
-    package: `knative.dev/eventing/cmd/${name}`,
-    cgo: false,
-    linkerFlags: [],
-    usual: '1 to 5 min',
-  };
+function folderOf(name: BinaryName): string {
+  return join(import.meta.dirname, name);
 }
 
 /** Builds from the Go module proxy. wal-g 1.1 is the newest that the proxy serves complete. */
-export const goRecipes: Readonly<Record<BinaryName | ProgramName, GoRecipe>> = {
+export const goRecipes: Readonly<Record<BinaryName, GoRecipe>> = {
   'kube-apiserver': {
     version: kubernetesVersion,
+    folder: folderOf('kube-apiserver'),
     package: 'k8s.io/kubernetes/cmd/kube-apiserver',
     cgo: false,
     linkerFlags: kubernetesFlags,
     usual: '3 to 6 min',
   },
-  etcd: { version: 'v3.6.6', package: 'go.etcd.io/etcd/server/v3', cgo: false, linkerFlags: [], usual: '15 to 35 s' },
+  etcd: {
+    version: 'v3.6.6',
+    folder: folderOf('etcd'),
+    package: 'go.etcd.io/etcd/server/v3',
+    cgo: false,
+    linkerFlags: [],
+    usual: '15 to 35 s',
+  },
   kubectl: {
     version: kubernetesVersion,
+    folder: folderOf('kubectl'),
     package: 'k8s.io/kubernetes/cmd/kubectl',
     cgo: false,
     linkerFlags: kubernetesFlags,
@@ -52,14 +48,12 @@ export const goRecipes: Readonly<Record<BinaryName | ProgramName, GoRecipe>> = {
   },
   'wal-g': {
     version: 'v1.1.3-rc-with-build',
+    folder: folderOf('wal-g'),
     package: 'github.com/wal-g/wal-g/main/pg',
     cgo: true,
     linkerFlags: [],
     usual: '1 to 4 min',
   },
-  apiserver_receive_adapter: adapterRecipe('apiserver_receive_adapter'),
-  mtping: adapterRecipe('mtping'),
-  ...clusterRecipes,
 };
 
 /** The newest 1.34 for which there is an envtest release. */

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { buildFunctions } from '../build.ts';
+import { buildFunctions } from '../../tools/build.ts';
 import { startEnvironment, type Environment } from '../environment.ts';
 import { processesLeft } from '../machine/processes.ts';
 import { createProgress, durationText, type Progress } from '../machine/progress.ts';

@@ -1,7 +1,7 @@
 /** What an activation costs: requests, execs and posts, counted with the production handlers and a cluster in memory. */
 import { priceOf, type Period } from '../simulation/costs.ts';
 import { costOf } from '../simulation/ledger.ts';
-import type { Row, Table } from './table.ts';
+import type { Row, Table } from '../support/table.ts';
 
 interface Part extends Period {
   readonly what: string;

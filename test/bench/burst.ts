@@ -3,7 +3,7 @@ import type { Extent } from './extent.ts';
 import { concurrency, prepare, sendAll, tick } from './load.ts';
 import { memoryOf } from './program.ts';
 import { rounded } from './statistics.ts';
-import type { Table } from './table.ts';
+import type { Table } from '../support/table.ts';
 
 const backups = '/apis/aidbox.pg/v01/pgbackups';
 

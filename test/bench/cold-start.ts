@@ -9,7 +9,7 @@ import type { Extent } from './extent.ts';
 import { compare } from './rounds.ts';
 import { startSink } from './sink.ts';
 import { median, pairedRatio, quantile, rounded } from './statistics.ts';
-import type { Row, Table, Target } from './table.ts';
+import type { Row, Table, Target } from '../support/table.ts';
 import { bare, buildVariants, bundled, functionNames, naive, shipped } from './variants.ts';
 
 interface Sample {

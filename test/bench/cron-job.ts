@@ -10,7 +10,7 @@ import type { Extent } from './extent.ts';
 import { compare } from './rounds.ts';
 import { addManager, openStage, patience, slotFromZero, untilAtZero } from './shop-stage.ts';
 import { median, rounded } from './statistics.ts';
-import type { Row, Table } from './table.ts';
+import type { Row, Table } from '../support/table.ts';
 import { watch, type Use } from './watch.ts';
 
 /** As the owner of the data directory, who archives into the same storage. */

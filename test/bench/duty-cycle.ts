@@ -3,7 +3,7 @@ import { activationsOfDay, type Activity } from '../simulation/activity.ts';
 import { manifests } from '../simulation/eventing.ts';
 import { slot } from '../simulation/script.ts';
 import { rounded } from './statistics.ts';
-import type { Row, Table } from './table.ts';
+import type { Row, Table } from '../support/table.ts';
 
 const day = 86_400;
 const fleets = [1, 100, 10_000] as const;

@@ -1,5 +1,5 @@
 /** How much of a bench is run. */
-import type { Table } from './table.ts';
+import type { Table } from '../support/table.ts';
 
 export interface Extent {
   /** Of comparisons: each has all its variants in every round. */

@@ -5,7 +5,7 @@ import type { Extent } from './extent.ts';
 import { compare } from './rounds.ts';
 import { addManager, keepWarm, openStage, untilAtZero } from './shop-stage.ts';
 import { median, quantile, rounded } from './statistics.ts';
-import type { Row, Table } from './table.ts';
+import type { Row, Table } from '../support/table.ts';
 import { watch } from './watch.ts';
 
 interface Case {

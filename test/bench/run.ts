@@ -16,7 +16,7 @@ import { benchIdle } from './idle.ts';
 import { benchScale } from './scale.ts';
 import { benchSlot } from './slot.ts';
 import { benchSoak } from './soak.ts';
-import { textOf, type Table } from './table.ts';
+import { textOf, type Table } from '../support/table.ts';
 
 const benches: Readonly<Record<string, Bench>> = {
   activation: benchActivation,

@@ -7,7 +7,7 @@ import { concurrency } from './load.ts';
 import { compare } from './rounds.ts';
 import { openSize, sweep, type Sample, type Size, type Stage } from './scale-stage.ts';
 import { median, pairedRatio, rounded } from './statistics.ts';
-import type { Row, Table, Target } from './table.ts';
+import type { Row, Table, Target } from '../support/table.ts';
 import { buildVariants } from './variants.ts';
 
 const megabyte = 1e6;

@@ -4,7 +4,7 @@ import { path } from '../../functions/domain/resources/names.ts';
 import { dailySchedule, slotLead, timerName } from '../../functions/domain/events/timer.ts';
 import { eventually } from '../support/eventually.ts';
 import { openShop, timeOfDay, type Shop, type ShopOptions } from '../support/shop.ts';
-import { buildFunctions } from '../../local/build.ts';
+import { buildFunctions } from '../../tools/build.ts';
 
 /** Knative's shortest window. */
 const window = '6s';

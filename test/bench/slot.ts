@@ -12,7 +12,7 @@ import { watch } from './watch.ts';
 import { compare } from './rounds.ts';
 import { addManager, keepWarm, nextSlot, openStage, patience, slotFromZero, untilAtZero } from './shop-stage.ts';
 import { median, quantile, rounded } from './statistics.ts';
-import type { Row, Table } from './table.ts';
+import type { Row, Table } from '../support/table.ts';
 
 interface Way {
   readonly name: string;

@@ -4,7 +4,7 @@ import { limited, memoryLimitOf } from './limits.ts';
 import { concurrency, prepare, sendAll, tick, type Stage } from './load.ts';
 import { descriptorsOf, memoryOf } from './program.ts';
 import { rounded } from './statistics.ts';
-import type { Row, Table } from './table.ts';
+import type { Row, Table } from '../support/table.ts';
 
 const steps = 10;
 const managers = 10;

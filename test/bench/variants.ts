@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
-import { buildFunctions } from '../../local/build.ts';
+import { buildFunctions } from '../../tools/build.ts';
 import { kubeConfigOf } from './fake-api.ts';
 import { startProgram, type Program } from './program.ts';
 

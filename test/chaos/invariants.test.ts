@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { rfc3339 } from '../../functions/domain/time.ts';
-import { executor } from '../rotation/situation.ts';
+import { executor } from '../support/situation-rotation.ts';
 import { aManager, slot, type ManagerBuilder } from '../support/builders.ts';
 import { breaksOf } from './invariants.ts';
 import type { Life, Seen } from './seen.ts';

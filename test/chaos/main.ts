@@ -1,8 +1,8 @@
 /** `npm run chaos [-- --only PATTERN] [-- --seed N]`: the fault matrix over one local environment; exit code 1 when an invariant broke. */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { buildFunctions } from '../../local/build.ts';
-import { textOf } from '../bench/table.ts';
+import { buildFunctions } from '../../tools/build.ts';
+import { textOf } from '../support/table.ts';
 import { cases, titleOf, type Case } from './cases.ts';
 import { faults, type FaultKind } from './faults.ts';
 import { play, type Outcome } from './play.ts';

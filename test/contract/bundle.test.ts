@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
-import { buildFunctions } from '../../local/build.ts';
+import { buildFunctions } from '../../tools/build.ts';
 import { freePort } from '../../local/machine/ports.ts';
 import { eventually } from '../support/eventually.ts';
 

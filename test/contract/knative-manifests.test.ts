@@ -14,7 +14,7 @@ import {
   type Timer,
   type TimerPurpose,
 } from '../../functions/domain/events/timer.ts';
-import { getKnativeSources } from '../../local/assets/knative.ts';
+import { getKnativeSources } from '../../tools/cluster/assets/knative.ts';
 import { knativeDefinitions } from '../../local/knative/index.ts';
 import { useEnvironment } from '../support/environment.ts';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { getProgram } from '../../local/assets/programs.ts';
+import { getProgram } from '../../tools/cluster/assets/programs.ts';
 import { openApiServer } from '../../local/knative/core/api-server.ts';
 import { collectionPath, selectorText, type ApiServerSource } from '../../local/knative/core/objects.ts';
 import { createProgress } from '../../local/machine/progress.ts';

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runnerArguments } from '../../functions/platform/run/runner.ts';
-import { embeddedFile, embeddedText } from './embed.ts';
+import { embeddedFile, embeddedText } from '../../tools/embed-runner.ts';
 
 test('the embedded script is the one in runner.sh', async () => {
   const want = await embeddedText();

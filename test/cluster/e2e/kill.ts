@@ -1,6 +1,6 @@
 /** SIGKILL for programs of our own cluster: its node is this machine, so its processes are in our process table. */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { clusterDir } from '../layout.ts';
+import { clusterDir } from '../../../tools/cluster/layout.ts';
 
 /** Kills every process of the cluster that a pattern fits; gives how many. The command line begins with the program's path. */
 export function killAll(pattern: RegExp): number {

@@ -11,7 +11,7 @@ import {
   postgresNonRootImage,
   projectImage,
   storageDir,
-} from '../layout.ts';
+} from '../../../tools/cluster/layout.ts';
 
 /** Images and a directory on the node for another cluster; ours has them. */
 export const target = {

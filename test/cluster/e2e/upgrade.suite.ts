@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { eventually } from '../../support/eventually.ts';
-import { upgradeTag } from '../layout.ts';
+import { upgradeTag } from '../../../tools/cluster/layout.ts';
 import { startDatabase } from './database.ts';
 import { tick } from './events.ts';
 import { follow, setImage } from './install.ts';

@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { failure } from '../../../../functions/domain/request-error.ts';
+import type { ApiCall, ApiServer } from '../../../../local/knative/core/api-server.ts';
+import type { Stored } from '../../../../local/knative/core/objects.ts';
+import { watch } from '../../../../local/knative/core/watch.ts';
+
+type Step = { readonly list: string } | { readonly lines: readonly string[]; readonly then?: Error };
+
+/** Plays these steps; the last one ends the watch. */
+async function play(steps: readonly Step[], withList = true): Promise<{ asked: string[]; told: string[] }> {
+  const asked: string[] = [];
+  const told: string[] = [];
+  const left = [...steps];
+  const abort = new AbortController();
+  function next(): Step | undefined {
+    const step = left.shift();
+    if (left.length === 0) abort.abort();
+    return step;
+  }
+  const api = {
+    call: ({ path }: ApiCall) => {
+      asked.push(path);
+      const step = next();
+      if (step === undefined || !('list' in step)) throw new Error('a list was not expected');
+      return Promise.resolve({ items: [object('listed', '1')], metadata: { resourceVersion: step.list } });
+    },
+    // eslint-disable-next-line @typescript-eslint/require-await
+    async *lines({ path }: ApiCall) {
+      asked.push(path);
+      const step = next();
+      if (step === undefined || !('lines' in step)) throw new Error('a watch was not expected');
+      yield* step.lines;
+      if (step.then !== undefined) throw step.then;
+    },
+  } as unknown as ApiServer;
+  await watch<Stored>(api, {
+    path: '/things',
+    signal: abort.signal,
+    ...(withList ? { onList: (items: readonly Stored[]) => void told.push(`list of ${items.length}`) } : {}),
+    onEvent: ({ type, object: { metadata } }) => void told.push(`${type} ${metadata.name}`),
+  });
+  return { asked: asked.map((path) => path.replace('watch=true&allowWatchBookmarks=true&', '')), told };
+}
+
+function object(name: string, resourceVersion: string): object {
+  return { metadata: { name, resourceVersion } };
+}
+
+function line(type: string, name: string, resourceVersion: string): string {
+  return JSON.stringify({ type, object: object(name, resourceVersion) });
+}
+
+test('a stream that ends is resumed behind its last line, bookmarks included', async () => {
+  const { asked, told } = await play([
+    { list: '10' },
+    { lines: [line('ADDED', 'a', '11'), line('BOOKMARK', '', '15')] },
+    { lines: [line('DELETED', 'a', '16')] },
+    { lines: [] },
+  ]);
+  assert.deepEqual(asked, [
+    '/things?',
+    '/things?resourceVersion=10',
+    '/things?resourceVersion=15',
+    '/things?resourceVersion=16',
+  ]);
+  assert.deepEqual(told, ['list of 1', 'ADDED a', 'DELETED a']);
+});
+
+test('a stream that breaks is resumed without a new list', async () => {
+  const { asked } = await play([
+    { list: '10' },
+    { lines: [line('ADDED', 'a', '11')], then: new Error('ECONNRESET') },
+    { lines: [] },
+  ]);
+  assert.deepEqual(asked.slice(1), ['/things?resourceVersion=10', '/things?resourceVersion=11']);
+});
+
+const gone = JSON.stringify({ type: 'ERROR', object: { code: 410, message: 'too old', metadata: {} } });
+const expired: readonly { name: string; step: Step }[] = [
+  { name: 'in the stream', step: { lines: [gone] } },
+  { name: 'as the answer', step: { lines: [], then: failure.of(410, 'Expired', 'too old') } },
+];
+
+for (const { name, step } of expired) {
+  test(`410 ${name}: listed again; who has no interest in the list is told nothing`, async () => {
+    const steps: Step[] = [{ list: '10' }, step, { list: '20' }, { lines: [line('MODIFIED', 'a', '21')] }];
+    const { asked, told } = await play(steps, false);
+    assert.deepEqual(asked, [
+      '/things?limit=1',
+      '/things?resourceVersion=10',
+      '/things?limit=1',
+      '/things?resourceVersion=20',
+    ]);
+    assert.deepEqual(told, ['MODIFIED a']);
+  });
+}
+
+test('a watch that is refused once after a good list is ready with the stream that opens next', async () => {
+  const told: string[] = [];
+  const abort = new AbortController();
+  let attempts = 0;
+  const api = {
+    call: () => Promise.resolve({ metadata: { resourceVersion: '1' } }),
+    // eslint-disable-next-line @typescript-eslint/require-await
+    async *lines(_: ApiCall, onOpen?: () => void) {
+      attempts += 1;
+      if (attempts === 1) throw failure.of(404, 'NotFound', 'not served yet');
+      onOpen?.();
+      abort.abort();
+      yield* [] as string[];
+    },
+  } as unknown as ApiServer;
+  await watch<Stored>(api, {
+    path: '/things',
+    signal: abort.signal,
+    onEvent: () => undefined,
+    onTrouble: () => void told.push('trouble'),
+    onReady: () => void told.push('ready'),
+  });
+  assert.deepEqual(told, ['trouble', 'ready']);
+});

@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { makeEvent, type CarriedEvent } from '../../../../local/knative/core/events.ts';
+import { listen } from '../../../../local/knative/core/http.ts';
+import type { PingSource } from '../../../../local/knative/core/objects.ts';
+import type { EventSummary } from '../../../../local/knative/core/observation.ts';
+import { pingEvent } from '../../../../local/knative/sources/ping-source.ts';
+import { sendFromSource } from '../../../../local/knative/sources/source-sender.ts';
+import { startCluster, type TestCluster } from '../support/cluster.ts';
+import { testContext } from '../support/context.ts';
+import { broker, namespace, pingSource } from '../support/manifests.ts';
+import { until } from '../support/until.ts';
+
+let cluster: TestCluster;
+before(async () => {
+  cluster = await startCluster();
+  for (const manifest of [namespace('ops'), namespace('db'), broker]) await cluster.apply(manifest);
+});
+after(() => cluster.stop());
+
+function accepted(source: string): EventSummary[] {
+  return cluster.observed.flatMap((one) => (one.kind === 'event' && one.event.source === source ? [one.event] : []));
+}
+
+test('fires into the Broker of another namespace with the attributes of Knative', async () => {
+  const manifest = pingSource('every-second', 'db', {
+    schedule: '* * * * * *',
+    timezone: 'UTC',
+    contentType: 'application/json',
+    data: '{"a":1}',
+    ceOverrides: { extensions: { pgpurpose: 'slot', pgname: 'm' } },
+  });
+  await cluster.apply(manifest);
+  await cluster.untilReady(manifest);
+  const source = '/apis/v1/namespaces/db/pingsources/every-second';
+  const [first, second] = await until('two ticks', () => accepted(source).length >= 2 && accepted(source));
+  assert.equal(first?.type, 'dev.knative.sources.ping');
+  assert.equal(first.subject, undefined);
+  assert.deepEqual(first.extensions, { pgpurpose: 'slot', pgname: 'm' });
+  assert.notEqual(first.id, second?.id);
+});
+
+interface Meta {
+  readonly metadata: { readonly finalizers?: readonly string[] };
+  readonly status: { readonly sinkUri?: string };
+}
+
+test('holds a finalizer, says where it sends, and writes nothing when nothing changes', async () => {
+  const manifest = pingSource('yearly', 'db', { schedule: '@yearly' });
+  await cluster.apply(manifest);
+  await cluster.untilReady(manifest);
+  const first = (await cluster.read(manifest)) as unknown as Meta;
+  assert.deepEqual(first.metadata.finalizers, ['pingsources.sources.knative.dev']);
+  assert.equal(first.status.sinkUri, cluster.eventing.brokerUrl);
+  const other = pingSource('other', 'db', { schedule: '@yearly' });
+  await cluster.apply(other);
+  await cluster.untilReady(other);
+  assert.deepEqual(await cluster.read(manifest), first);
+});
+
+test('is not ready while its sink does not exist, and becomes so with it', async () => {
+  const late = { ...broker, metadata: { ...broker.metadata, name: 'late' } };
+  const manifest = pingSource('early', 'db', {
+    schedule: '@yearly',
+    sink: { ref: { apiVersion: 'eventing.knative.dev/v1', kind: 'Broker', name: 'late', namespace: 'ops' } },
+  });
+  await cluster.apply(manifest);
+  assert.equal(await cluster.untilReady(manifest, 'False'), 'SinkNotFound');
+  await cluster.apply(late);
+  assert.equal(await cluster.untilReady(manifest), 'Ready');
+});
+
+test('fires until it is really gone, and not after', async () => {
+  const other = 'tests.example.com/hold';
+  const manifest = pingSource('held', 'db', { schedule: '* * * * * *' });
+  const held = { ...manifest, metadata: { ...manifest.metadata, finalizers: [other] } };
+  await cluster.apply(held);
+  const source = '/apis/v1/namespaces/db/pingsources/held';
+  await until('a tick', () => accepted(source).length > 0);
+  await cluster.remove(manifest);
+  await until('our finalizer to go', async () => {
+    const { metadata } = (await cluster.read(manifest)) as unknown as Meta;
+    return metadata.finalizers?.length === 1 && metadata.finalizers[0] === other;
+  });
+  const before = accepted(source).length;
+  await until('ticks of an object that hangs in its deletion', () => accepted(source).length >= before + 2);
+  await cluster.apply({ ...manifest, metadata: { ...manifest.metadata, finalizers: [] } });
+  await until('the end', async () => (await cluster.read(manifest)) === undefined);
+  const marker = pingSource('marker', 'db', { schedule: '* * * * * *' });
+  await cluster.apply(marker);
+  const markers = '/apis/v1/namespaces/db/pingsources/marker';
+  await until('a tick of another', () => accepted(markers).length >= 1);
+  const settled = accepted(source).length;
+  await until('three more', () => accepted(markers).length >= 4);
+  assert.equal(accepted(source).length, settled);
+});
+
+test('a changed schedule replaces the old one', async () => {
+  const manifest = pingSource('changing', 'db', { schedule: '@yearly' });
+  await cluster.apply(manifest);
+  await cluster.untilReady(manifest);
+  await cluster.apply(pingSource('changing', 'db', { schedule: '* * * * * *' }));
+  await until('a tick', () => accepted('/apis/v1/namespaces/db/pingsources/changing').length > 0);
+});
+
+const statuses: readonly { status: number; attempts: number }[] = [
+  { status: 204, attempts: 1 },
+  { status: 500, attempts: 1 },
+  { status: 409, attempts: 1 },
+  { status: 503, attempts: 6 },
+];
+
+for (const { status, attempts } of statuses) {
+  test(`a sink that answers ${status} is asked ${attempts} times with one id`, async () => {
+    const ids: unknown[] = [];
+    const sink = await listen((request, response) => {
+      ids.push(request.headers['ce-id']);
+      response.writeHead(status).end();
+    });
+    const { observed, context } = testContext();
+    const event = makeEvent({ type: 't', source: '/s', extensions: {}, data: Buffer.alloc(0) });
+    await sendFromSource(context, sink.url, event);
+    await sink.close();
+    assert.deepEqual(
+      ids,
+      Array.from({ length: attempts }, () => event.attributes['id']),
+    );
+    assert.deepEqual(
+      observed.map((one) => one.kind === 'lost' && one.status),
+      status === 204 ? [] : [status],
+    );
+  });
+}
+
+test('a source whose adapter is down sends nothing and says nothing', async () => {
+  const asked: unknown[] = [];
+  const sink = await listen((request, response) => {
+    asked.push(request.headers['ce-source']);
+    response.writeHead(204).end();
+  });
+  const faults = { losesFromSource: (event: CarriedEvent): boolean => event.attributes['source'] === '/down' };
+  const { observed, context } = testContext({ faults });
+  for (const source of ['/down', '/up']) {
+    const event = makeEvent({ type: 't', source, extensions: {}, data: Buffer.alloc(0) });
+    await sendFromSource(context, sink.url, event);
+  }
+  await sink.close();
+  assert.deepEqual(asked, ['/up']);
+  assert.deepEqual(observed, []);
+});
+
+test('the event of a tick: static data, fresh id, time of sending', () => {
+  const spec = { schedule: '@daily', sink: {}, contentType: 'text/plain', dataBase64: 'aGk=' };
+  const source = {
+    ...pingSource('p', 'db', spec),
+    metadata: { namespace: 'db', name: 'p' },
+    spec,
+  } as unknown as PingSource;
+  const now = new Date('2022-01-02T06:00:00.250Z');
+  const [first, second] = [pingEvent(source, now), pingEvent(source, now)];
+  const { id, ...attributes } = first.attributes;
+  assert.notEqual(id, second.attributes['id']);
+  assert.deepEqual(attributes, {
+    specversion: '1.0',
+    type: 'dev.knative.sources.ping',
+    source: '/apis/v1/namespaces/db/pingsources/p',
+    time: '2022-01-02T06:00:00.250Z',
+  });
+  assert.equal(first.contentType, 'text/plain');
+  assert.equal(first.data.toString(), 'hi');
+});

@@ -1,0 +1,39 @@
+/** Findings as tables of tests describe them: everything as usual but for what is named. */
+import type { ProbeAnswer } from '../../functions/domain/run/protocol.ts';
+import type { RunnerProblem } from '../../functions/platform/run/runner.ts';
+import type { Finding, Subject } from '../../functions/storage/finding.ts';
+import { slot } from './builders.ts';
+
+export const subject: Subject = { namespace: 'shop', statefulSet: 'postgres', directory: '/PgBackup' };
+
+const place = { pod: 'postgres-0', podUID: 'pod-uid-1', containerID: 'containerd://1' };
+
+export function probed(shape: Partial<ProbeAnswer> = {}): ProbeAnswer {
+  return {
+    podTime: slot,
+    uid: 999,
+    walgVersion: 'v3.0.8',
+    archiveMode: 'on',
+    read: { outcome: 'ok', detail: '' },
+    write: { outcome: 'ok', detail: '' },
+    holder: undefined,
+    ...shape,
+  };
+}
+
+/** The check of writing fails with this detail. */
+export function writeFails(detail = 'NoSuchBucket'): Partial<ProbeAnswer> {
+  return { write: { outcome: 'failed', detail } };
+}
+
+export function found(shape: Partial<ProbeAnswer> = {}): Finding {
+  return {
+    subject,
+    location: { found: 'ready', places: [place] },
+    answer: { pod: place.pod, result: { ok: true, value: probed(shape) } },
+  };
+}
+
+export function foundNobody(kind: RunnerProblem['kind'], message: string): Finding {
+  return { ...found(), answer: { pod: place.pod, result: { ok: false, problem: { kind, message } } } };
+}

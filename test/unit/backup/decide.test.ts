@@ -1,0 +1,895 @@
+/** Situation → what is written and what comes next. Numbers are those of the traces that break naive versions. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Command } from '../../../functions/domain/commands/command.ts';
+import type { PgBackupStatus } from '../../../functions/domain/resources/pg-manager.ts';
+import { rfc3339 } from '../../../functions/domain/time.ts';
+import { decide, leftoverTimer } from '../../../functions/backup/decide.ts';
+import type { Observation } from '../../../functions/backup/observation.ts';
+import {
+  backup,
+  catalogue,
+  executor,
+  identity,
+  launching,
+  listed,
+  manager,
+  observe,
+  report,
+  saw,
+  sawNothing,
+  slot,
+  started,
+} from '../../support/situation-backup.ts';
+
+interface Case {
+  readonly name: string;
+  readonly given: Partial<Observation>;
+  /** Commands in their order, each as `type` or `type name state reason`. */
+  readonly wantCommands: readonly string[];
+  readonly wantNext: string;
+  /** What the message of the first status written must contain. */
+  readonly wantMessage?: RegExp;
+}
+
+function brief(command: Command): string {
+  if (command.type === 'applyStatus') {
+    const { state, reason, announced } = command.status as PgBackupStatus;
+    if (command.kind === 'PgManager') return 'conditions';
+    return ['status', command.target.name, state, reason, announced === undefined ? '' : `(${announced})`]
+      .filter(Boolean)
+      .join(' ');
+  }
+  if (command.type === 'applyTimer') return `timer ${command.timer.purpose} ${command.timer.owner.name}`;
+  if (command.type === 'stop') return `stop ${command.id}`;
+  if (command.type === 'start') return `start ${command.request.id}`;
+  if (command.type === 'post')
+    return `post ${command.events.map(({ id }) => id).join(' ')} then ${command.then.map(brief).join(', ')}`;
+  if (command.type === 'recordEvent') {
+    const { type, reason, involvedObject } = command.event as unknown as {
+      type: string;
+      reason: string;
+      involvedObject: { kind: string };
+    };
+    return `event ${type} ${reason} on ${involvedObject.kind}`;
+  }
+  return command.type;
+}
+
+function firstStatus(commands: readonly Command[]): PgBackupStatus {
+  const found = commands.find((command) => command.type === 'applyStatus' && command.kind === 'PgBackup');
+  assert.ok(found?.type === 'applyStatus', 'no PgBackup status is written');
+  return found.status;
+}
+
+const exitedOk = report({ state: 'exited', exitCode: 0, startedAt: slot + 14, endedAt: slot + 301 });
+const exitedBadly = report({ state: 'exited', exitCode: 1, startedAt: slot + 14, endedAt: slot + 301 });
+const restarted = { ...identity, postmaster: '1641103304' };
+
+const cases: readonly Case[] = [
+  {
+    name: 'a new PgBackup with everything ready is pinned, then started',
+    given: { firstRound: true, open: [backup()], look: saw() },
+    wantCommands: ['timer backup daily', 'status daily running', 'start uid-daily'],
+    wantNext: 'again',
+    wantMessage: /^starting wal-g in postgres-0$/,
+  },
+  {
+    name: "a tick may be another one's: the launch brings its timer along",
+    given: { firstRound: true, ticked: true, open: [backup()], look: saw() },
+    wantCommands: ['timer backup daily', 'status daily running', 'start uid-daily'],
+    wantNext: 'again',
+  },
+  {
+    name: 'in a later round the launch brings its timer along',
+    given: { open: [backup()], look: saw() },
+    wantCommands: ['timer backup daily', 'status daily running', 'start uid-daily'],
+    wantNext: 'again',
+  },
+  {
+    name: "#15 cut start: the run is seen in the pod and confirmed with the pod's start time",
+    given: { open: [launching()], look: saw({ run: report({ startedAt: slot + 2 }) }) },
+    wantCommands: ['status daily running'],
+    wantNext: 'again',
+    wantMessage: /running in postgres-0 since 2022-01-02T06:00:02Z/,
+  },
+  {
+    name: '#13 cut start: nothing is concluded while it may still arrive',
+    given: { open: [launching()], look: saw({ podTime: slot + 35, run: report({ state: 'none' }) }), managers: [] },
+    wantCommands: [],
+    wantNext: 'wait',
+  },
+  {
+    name: 'a start that never arrived goes back into the queue once the catalogue knows nothing of it',
+    given: {
+      open: [launching()],
+      look: saw({ podTime: slot + 36, run: report({ state: 'none' }) }),
+      catalogue: catalogue([]),
+      managers: [],
+    },
+    wantCommands: ['status daily pending PodNotReady'],
+    wantNext: 'again',
+  },
+  {
+    name: 'starts that are lost for ten minutes: NoPodAccess, not one start after the other for ever',
+    given: {
+      now: slot + 700,
+      open: [launching({ status: { pendingSince: rfc3339(slot + 100) } })],
+      look: saw({ podTime: slot + 700, run: report({ state: 'none' }) }),
+      catalogue: catalogue([]),
+      managers: [],
+    },
+    wantCommands: ['status daily error NoPodAccess'],
+    wantNext: 'again',
+    wantMessage: /^NoPodAccess: wal-g could not be started in postgres-0: no start took effect within 10 min/,
+  },
+  {
+    name: 'a start that seemed lost but whose backup is listed is proved, never started again',
+    given: {
+      open: [launching()],
+      look: saw({ podTime: slot + 400, run: report({ state: 'none' }) }),
+      catalogue: catalogue([listed()]),
+      managers: [],
+    },
+    wantCommands: ['status daily success'],
+    wantNext: 'again',
+  },
+  {
+    name: 'exit 0, listed, WAL stored: success',
+    given: { open: [started()], look: saw({ podTime: slot + 400, run: exitedOk }), catalogue: catalogue([listed()]) },
+    wantCommands: ['status daily success (started)'],
+    wantNext: 'again',
+    wantMessage: /^Job finished in 4 minutes 47 seconds\.\n {2}INFO: first line\n {2}INFO: last line$/,
+  },
+  {
+    name: 'a first look that ends it makes no timer for it',
+    given: {
+      firstRound: true,
+      open: [started()],
+      look: saw({ podTime: slot + 400, run: exitedOk }),
+      catalogue: catalogue([listed()]),
+    },
+    wantCommands: ['status daily success (started)'],
+    wantNext: 'again',
+  },
+  {
+    name: 'nor does one that fails it',
+    given: {
+      firstRound: true,
+      open: [started()],
+      look: saw({ podTime: slot + 421, run: exitedOk }),
+      catalogue: catalogue([]),
+    },
+    wantCommands: ['status daily error WalgError (started)'],
+    wantNext: 'again',
+  },
+  {
+    name: 'no time to look into the pod: the event comes again, and nobody is told to wait for whom',
+    given: {
+      firstRound: true,
+      open: [backup({ name: 'a' }), backup({ name: 'b', created: slot + 1 })],
+      managers: [],
+    },
+    wantCommands: ['timer backup a', 'timer backup b'],
+    wantNext: 'retry',
+  },
+  {
+    name: 'the condition of its managers is behind a run that goes on',
+    given: { open: [started()], look: saw({ run: report({ startedAt: slot + 2 }) }) },
+    wantCommands: ['conditions'],
+    wantNext: 'wait',
+  },
+  {
+    name: 'exit 0 but no time to read the catalogue: the event comes again',
+    given: { open: [started()], look: saw({ run: exitedOk }), managers: [] },
+    wantCommands: [],
+    wantNext: 'retry',
+  },
+  {
+    name: 'exit 0 and not listed yet: proof is awaited',
+    given: { open: [started()], look: saw({ podTime: slot + 302, run: exitedOk }), catalogue: catalogue([]) },
+    wantCommands: ['status daily running ProofUnknown (started)'],
+    wantNext: 'again',
+  },
+  {
+    name: 'exit 0 and still not listed after two minutes: WalgError',
+    given: { open: [started()], look: saw({ podTime: slot + 421, run: exitedOk }), catalogue: catalogue([]) },
+    wantCommands: ['status daily error WalgError (started)'],
+    wantNext: 'again',
+    wantMessage: /^WalgError: wal-g ended with exit code 0 but no stored backup carries this run's UID/,
+  },
+  {
+    name: '#24 listed, WAL not stored for two minutes: stored but NOT restorable',
+    given: {
+      open: [started()],
+      look: saw({ podTime: slot + 421, run: exitedOk }),
+      catalogue: catalogue([listed()], {
+        ready: ['000000010000000000000021'],
+        archiver: {
+          failedCount: 14,
+          lastFailedWal: '000000010000000000000021',
+          lastFailedTime: '06:05:58Z',
+          lastArchivedTime: '',
+        },
+      }),
+    },
+    wantCommands: ['status daily error WalgError (started)'],
+    wantNext: 'again',
+    wantMessage:
+      /^WalgError: base_000000010000000000000020 is stored but NOT restorable: WAL 000000010000000000000021 was not archived within 120 s \(archiver: 14 failures, last 06:05:58Z\)/,
+  },
+  {
+    name: '#24 listed, WAL missing, but wal-g ended just now: wait',
+    given: {
+      open: [started()],
+      look: saw({ podTime: slot + 302, run: exitedOk }),
+      catalogue: catalogue([listed()], { ready: ['000000010000000000000021'] }),
+    },
+    wantCommands: ['status daily running ProofUnknown (started)'],
+    wantNext: 'again',
+  },
+  {
+    name: '#25 exit 1 although listed: error, finished but not proved',
+    given: {
+      open: [started()],
+      look: saw({
+        run: report({
+          state: 'exited',
+          exitCode: 1,
+          startedAt: slot + 2,
+          endedAt: slot + 9,
+          firstError: 'ERROR: AccessDenied',
+        }),
+      }),
+      catalogue: catalogue([listed()]),
+    },
+    wantCommands: ['status daily error WalgError (started)'],
+    wantNext: 'again',
+    wantMessage: /exit code 1: "ERROR: AccessDenied"\. base_000000010000000000000020 is listed but was not finished/,
+  },
+  {
+    name: 'exit 1, storage not asked: error with the first ERROR line',
+    given: {
+      open: [started()],
+      look: saw({
+        run: report({
+          state: 'exited',
+          exitCode: 1,
+          startedAt: slot + 2,
+          endedAt: slot + 9,
+          firstError: 'ERROR: one',
+          lastError: 'ERROR: two',
+        }),
+      }),
+    },
+    wantCommands: ['status daily error WalgError (started)'],
+    wantNext: 'again',
+    wantMessage:
+      /^WalgError: wal-g ended with exit code 1: "ERROR: one … ERROR: two"\. Nothing counts as stored\. Full log: kubectl exec -n shop postgres-0 -c postgres -- cat \/PgBackup\/daily\.log\n/,
+  },
+  {
+    name: '#26 storage unreachable at proof: unknown, not failed',
+    given: {
+      open: [started()],
+      look: saw({ podTime: slot + 400, run: exitedOk }),
+      catalogue: catalogue([], { backups: undefined, error: 'ERROR: NoSuchBucket' } as never),
+    },
+    wantCommands: ['status daily running ProofUnknown (started)'],
+    wantNext: 'again',
+    wantMessage: /proof is awaited: ERROR: NoSuchBucket/,
+  },
+  {
+    name: '#26 storage unreachable for an hour: WalgError that says so',
+    given: {
+      now: slot + 4000,
+      open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
+      look: saw({ podTime: slot + 4000, run: exitedOk }),
+      catalogue: { ok: false, problem: { kind: 'timeout', message: 'no answer' } },
+    },
+    wantCommands: ['status daily error WalgError (started)'],
+    wantNext: 'again',
+    wantMessage: /^WalgError: finished but could not be proved within 1h: no answer/,
+  },
+  {
+    name: '#26 the pod was silent for a moment hours ago: the hour of proof begins when wal-g has ended',
+    given: {
+      now: slot + 14_000,
+      open: [started({ status: { unprovenSince: rfc3339(slot + 100) } })],
+      look: saw({ podTime: slot + 14_000, run: { ...exitedOk, endedAt: slot + 13_990 } }),
+      catalogue: { ok: false, problem: { kind: 'timeout', message: 'no answer' } },
+    },
+    wantCommands: ['status daily running ProofUnknown (started)'],
+    wantNext: 'again',
+    wantMessage: /^wal-g has ended; proof is awaited: no answer$/,
+  },
+  {
+    name: '#26 the pod is replaced while proof is awaited: the hour goes on',
+    given: {
+      now: slot + 1100,
+      open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
+      look: sawNothing('not-found', 'pods "postgres-0" not found'),
+      managers: [],
+    },
+    wantCommands: [],
+    wantNext: 'wait',
+  },
+  {
+    name: '#26 and does not come back within it: WalgError that says so',
+    given: {
+      now: slot + 4000,
+      open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
+      look: sawNothing('not-found', 'pods "postgres-0" not found'),
+    },
+    wantCommands: ['status daily error WalgError (started)'],
+    wantNext: 'again',
+    wantMessage: /^WalgError: finished but could not be proved within 1h: pods "postgres-0" not found/,
+  },
+  {
+    name: '#26 storage back after 50 minutes: success',
+    given: {
+      now: slot + 3400,
+      open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
+      look: saw({ podTime: slot + 3400, run: exitedOk }),
+      catalogue: catalogue([listed()]),
+    },
+    wantCommands: ['status daily success (started)'],
+    wantNext: 'again',
+  },
+  {
+    name: '#27 details of the list unreadable: unknown, never "no entry"',
+    given: {
+      open: [started()],
+      look: saw({ podTime: slot + 9000, run: exitedOk }),
+      catalogue: catalogue([listed()], { plain: true }),
+    },
+    wantCommands: ['status daily running ProofUnknown (started)'],
+    wantNext: 'again',
+  },
+  {
+    name: 'a listed entry of another database is no proof',
+    given: {
+      open: [started()],
+      look: saw({ podTime: slot + 400, run: exitedOk }),
+      catalogue: catalogue([listed({ system_identifier: '7711259327716174706' })]),
+    },
+    wantCommands: ['status daily error WalgError (started)'],
+    wantNext: 'again',
+    wantMessage: /is of another database/,
+  },
+  {
+    name: '#18 postmaster restarted, run still alive: stopped, then InitializationError',
+    given: { open: [started()], look: saw({ identity: restarted, run: report({ startedAt: slot + 2 }) }) },
+    wantCommands: ['stop uid-daily', 'status daily error InitializationError (started)'],
+    wantNext: 'again',
+    wantMessage:
+      /^InitializationError: PostgreSQL in postgres-0 restarted during the backup \(postmaster start 2021-12-30T09:11:02Z → 2022-01-02T06:01:44Z\)\. wal-g was stopped; nothing counts as stored\. Next run 2022-01-03T06:00:00Z; now: kubectl create -n shop -f backup-now\.yaml/,
+  },
+  {
+    name: '#18 wal-g lost its session to a shutdown whose postmaster is still there: not concluded yet',
+    given: { open: [started()], managers: [], look: saw({ stopping: true, podTime: slot + 302, run: exitedBadly }) },
+    wantCommands: [],
+    wantNext: 'wait',
+  },
+  {
+    name: '#18 the postmaster is gone then: InitializationError',
+    given: {
+      open: [started()],
+      look: saw({ identity: { ...identity, postmaster: '' }, podTime: slot + 303, run: exitedBadly }),
+    },
+    wantCommands: ['status daily error InitializationError (started)'],
+    wantNext: 'again',
+    wantMessage: /\(postmaster start 2021-12-30T09:11:02Z → not running\)/,
+  },
+  {
+    name: 'a shutdown that never comes to its end explains nothing after ten minutes',
+    given: { open: [started()], look: saw({ stopping: true, podTime: slot + 901, run: exitedBadly }) },
+    wantCommands: ['status daily error WalgError (started)'],
+    wantNext: 'again',
+    wantMessage: /^WalgError: wal-g ended with exit code 1: /,
+  },
+  {
+    name: 'a run that is alive while PostgreSQL waits for its sessions is left alone',
+    given: {
+      open: [started()],
+      managers: [],
+      look: saw({ stopping: true, run: report({ startedAt: slot + 2 }) }),
+    },
+    wantCommands: [],
+    wantNext: 'wait',
+  },
+  {
+    name: '#18 container replaced, nothing in the catalogue: InitializationError',
+    given: {
+      open: [started()],
+      look: saw({ identity: { ...identity, ticks: '999' }, run: report({ state: 'none' }) }),
+      catalogue: catalogue([]),
+    },
+    wantCommands: ['status daily error InitializationError (started)'],
+    wantNext: 'again',
+    wantMessage: /the container was started anew/,
+  },
+  {
+    name: '#17 container replaced after the end, files lost, catalogue has our uid: success',
+    given: {
+      open: [started()],
+      look: saw({
+        identity: { ...identity, ticks: '999' },
+        run: report({ state: 'none', log: { head: '', tail: '', bytes: 0 } }),
+      }),
+      catalogue: catalogue([listed()]),
+    },
+    wantCommands: ['status daily success (started)'],
+    wantNext: 'again',
+    wantMessage: /^Job finished in [^\n]*\n {2}log lost with the container$/,
+  },
+  {
+    name: 'gone without exit file: WalgError',
+    given: { open: [started()], look: saw({ run: report({ state: 'died', startedAt: slot + 2 }) }) },
+    wantCommands: ['status daily error WalgError (started)'],
+    wantNext: 'again',
+    wantMessage: /^WalgError: wal-g is gone without an exit code/,
+  },
+  {
+    name: '#23 pod-side deadline: WalgError names the setting and the last line',
+    given: {
+      open: [started()],
+      look: saw({
+        run: report({ state: 'exited', exitCode: 124, deadlineHit: true, startedAt: slot + 2, endedAt: slot + 43_203 }),
+      }),
+    },
+    wantCommands: ['status daily error WalgError (started)'],
+    wantNext: 'again',
+    wantMessage: /^WalgError: stopped after 12h \(spec\.backup\.timeoutSeconds\) at "INFO: last line"/,
+  },
+  {
+    name: 'long past its deadline and still alive: stopped by us as well',
+    given: {
+      open: [started()],
+      look: saw({ podTime: slot + 43_200 + 121, run: report({ startedAt: slot + 2 }) }),
+      managers: [],
+    },
+    wantCommands: ['stop uid-daily'],
+    wantNext: 'wait',
+  },
+  {
+    name: 'an exec that breaks while a container restarts is no verdict',
+    given: { open: [started()], look: sawNothing('transient', 'container not found ("postgres")'), managers: [] },
+    wantCommands: ['status daily running (started)'],
+    wantNext: 'again',
+  },
+  {
+    name: 'pod gone for ten minutes: InitializationError',
+    given: {
+      now: slot + 700,
+      open: [started({ status: { unprovenSince: rfc3339(slot + 100) } })],
+      look: sawNothing('not-found', 'pods "postgres-0" not found'),
+    },
+    wantCommands: ['status daily error InitializationError (started)'],
+    wantNext: 'again',
+  },
+  {
+    name: 'a pod that was silent answers again: the silence is over, and is not said any more',
+    given: {
+      now: slot + 400,
+      open: [started({ status: { unprovenSince: rfc3339(slot + 100), message: 'pod postgres-0 does not answer: x' } })],
+      look: saw({ podTime: slot + 400, run: report({ startedAt: slot + 2 }) }),
+      managers: [],
+    },
+    wantCommands: ['status daily running (started)'],
+    wantNext: 'again',
+    wantMessage: /^wal-g has been running in postgres-0 since 2022-01-02T06:00:02Z$/,
+  },
+  {
+    name: 'a silent pod whose clock is years ahead: its deadline does not keep the run open for years',
+    given: {
+      now: slot + 100 + 43_200 + 3600,
+      open: [started({ status: { unprovenSince: rfc3339(slot + 100), executor: executor(slot + 10 * 31_536_000) } })],
+      look: sawNothing('timeout', 'no answer from the container in time'),
+    },
+    wantCommands: ['status daily error InitializationError (started)'],
+    wantNext: 'again',
+  },
+  {
+    name: '#19 two of the same second: the running one stays although its UID is greater, the other is AlreadyRunning',
+    given: {
+      open: [backup({ name: 'aaa' }), started({ name: 'zzz' })],
+      look: saw({ run: report({ id: 'uid-zzz', startedAt: slot + 2 }) }),
+      managers: [],
+    },
+    wantCommands: ['status aaa error AlreadyRunning'],
+    wantNext: 'again',
+    wantMessage:
+      /^AlreadyRunning: PgBackup zzz has been backing up StatefulSet postgres since 06:00:02Z\. Nothing was started\./,
+  },
+  {
+    name: '#20 the older one never got its event: it starts first',
+    given: { open: [backup({ name: 'young', created: slot + 9 }), backup({ name: 'old' })], look: saw() },
+    wantCommands: ['timer backup old', 'status old running', 'start uid-old'],
+    wantNext: 'again',
+  },
+  {
+    name: 'while the older one is only being launched the younger is left alone',
+    given: {
+      open: [launching({ name: 'old' }), backup({ name: 'young', created: slot + 9 })],
+      look: saw({ run: report({ id: 'uid-old', state: 'starting' }) }),
+      managers: [],
+    },
+    wantCommands: [],
+    wantNext: 'wait',
+  },
+  {
+    name: 'while the older one waits the younger waits too',
+    given: {
+      open: [
+        backup({
+          name: 'old',
+          status: {
+            state: 'pending',
+            reason: 'PodNotReady',
+            message: 'waiting for pod postgres-0 to be ready (Pending: no room), until 06:10:00Z',
+            pendingSince: rfc3339(slot),
+          },
+        }),
+        backup({ name: 'young', created: slot + 9 }),
+      ],
+      location: { found: 'notReady', pod: 'postgres-0', state: 'Pending: no room' },
+      managers: [],
+    },
+    wantCommands: ['status young pending PodNotReady'],
+    wantNext: 'again',
+  },
+  {
+    name: '#21 lock held by a rotation: pending, not an error',
+    given: { open: [backup()], look: saw({ holder: { id: 'x-1', kind: 'rotation' } }) },
+    wantCommands: ['status daily pending WaitingForRotation'],
+    wantNext: 'again',
+    wantMessage: /^waiting for rotation$/,
+  },
+  {
+    name: '#57 running by the word of another version, its executor not understood: its own run is left alone',
+    given: {
+      open: [backup({ status: { state: 'running', executor: { pod: 'postgres-0' } } })],
+      look: saw({ holder: { id: 'uid-daily', kind: 'backup' } }),
+      managers: [],
+    },
+    wantCommands: [],
+    wantNext: 'wait',
+  },
+  {
+    name: '#34 after a failover, a rotation still deletes from the old pod: the backup on the new one waits',
+    given: {
+      open: [backup()],
+      look: saw(),
+      managers: [
+        manager({
+          conditions: {
+            rotation: {
+              running: { id: 'x-1', startTime: rfc3339(slot), executor: { ...executor(), pod: 'postgres-1' } },
+            },
+          },
+        }),
+      ],
+    },
+    wantCommands: ['status daily pending WaitingForRotation'],
+    wantNext: 'again',
+  },
+  {
+    name: '#22 lock held by a run without an unfinished PgBackup: it is stopped, then the start follows',
+    given: { open: [backup()], look: saw({ holder: { id: 'uid-deleted', kind: 'backup' } }), managers: [] },
+    wantCommands: ['stop uid-deleted', 'status daily pending PodNotReady'],
+    wantNext: 'again',
+    wantMessage: /^waiting: a run whose PgBackup is finished or gone is being stopped \(uid-deleted\)$/,
+  },
+  {
+    name: '#22 an orphan that cannot be stopped holds nobody up for ever',
+    given: {
+      now: slot + 660,
+      open: [
+        backup({ status: { state: 'pending', reason: 'PodNotReady', message: 'x', pendingSince: rfc3339(slot + 60) } }),
+      ],
+      look: saw({ podTime: slot + 660, holder: { id: 'uid-deleted', kind: 'backup' } }),
+      managers: [],
+    },
+    wantCommands: ['stop uid-deleted', 'status daily error AlreadyRunning'],
+    wantNext: 'again',
+    wantMessage: /^AlreadyRunning: run uid-deleted, .* since 2022-01-02T06:01:00Z and could not be stopped/,
+  },
+  {
+    name: '#22 deleted in mid-run, nothing else unfinished: stopped, and the event comes again until it is over',
+    given: { open: [], look: saw({ holder: { id: 'uid-deleted', kind: 'backup' } }), managers: [] },
+    wantCommands: ['stop uid-deleted'],
+    wantNext: 'pursue',
+  },
+  {
+    name: '#22 a forged delete of a live run does nothing to it',
+    given: {
+      open: [started()],
+      look: saw({ holder: { id: 'uid-daily', kind: 'backup' }, run: report({ startedAt: slot + 2 }) }),
+      managers: [],
+    },
+    wantCommands: [],
+    wantNext: 'wait',
+  },
+  {
+    name: 'one that was running when this activation came is looked at once: the timer brings the next look',
+    given: {
+      firstRound: true,
+      ticked: true,
+      open: [started()],
+      look: saw({ holder: { id: 'uid-daily', kind: 'backup' }, run: report({ startedAt: slot + 2 }) }),
+      managers: [],
+    },
+    wantCommands: [],
+    wantNext: 'settled',
+  },
+  {
+    name: 'lock held by something unknown: waits, never steals',
+    given: { open: [backup()], look: saw({ holder: 'unknown' }), managers: [] },
+    wantCommands: ['status daily pending PodNotReady'],
+    wantNext: 'again',
+  },
+  {
+    name: '#28 pod not ready: pending with reason and end, counted from the first look',
+    given: {
+      now: slot + 840,
+      open: [backup()],
+      location: { found: 'notReady', pod: 'postgres-0', state: 'Pending: Insufficient memory' },
+    },
+    wantCommands: ['status daily pending PodNotReady'],
+    wantNext: 'again',
+    wantMessage: /^waiting for pod postgres-0 to be ready \(Pending: Insufficient memory\), until 06:24:00Z$/,
+  },
+  {
+    name: '#28 ten minutes later: NoPodAccess',
+    given: {
+      now: slot + 1440,
+      open: [
+        backup({
+          status: { state: 'pending', reason: 'PodNotReady', message: 'x', pendingSince: rfc3339(slot + 840) },
+        }),
+      ],
+      location: { found: 'notReady', pod: 'postgres-0', state: 'Pending: Insufficient memory' },
+    },
+    wantCommands: ['status daily error NoPodAccess'],
+    wantNext: 'again',
+    wantMessage: /^NoPodAccess: pod postgres-0 was not ready within 10 min/,
+  },
+  {
+    name: 'exec refused: NoPodAccess at once, naming account and verb',
+    given: {
+      open: [backup()],
+      look: sawNothing(
+        'forbidden',
+        'pods "postgres-0" is forbidden: User "system:serviceaccount:aidboxops:backup" cannot get resource "pods/exec" in API group "" in the namespace "shop"',
+      ),
+    },
+    wantCommands: ['status daily error NoPodAccess'],
+    wantNext: 'again',
+    wantMessage:
+      /^NoPodAccess: ServiceAccount aidboxops\/backup may not "get" pods\/exec in namespace shop\. See README "Namespaces and RBAC"\.$/,
+  },
+  {
+    name: 'directory not creatable: NoPodAccess names user, directory and mend',
+    given: {
+      open: [backup()],
+      look: saw({ obstacle: { kind: 'DirectoryNotCreatable', detail: 'uid 1001 may not create or write /PgBackup' } }),
+    },
+    wantCommands: ['status daily error NoPodAccess'],
+    wantNext: 'again',
+    wantMessage:
+      /^NoPodAccess: uid 1001 cannot create \/PgBackup in postgres-0\. Mount a volume there or set spec\.backup\.directory\.$/,
+  },
+  {
+    name: 'wrong name: failed at once, with the mend',
+    given: {
+      open: [backup()],
+      location: {
+        found: 'never',
+        problem: { kind: 'NoPodAccess', text: 'namespace shop has no StatefulSet "postgres" (it has: db).' },
+      },
+    },
+    wantCommands: ['status daily error NoPodAccess'],
+    wantNext: 'again',
+  },
+  {
+    name: 'PostgreSQL down at the start: waits',
+    given: { open: [backup()], look: saw({ identity: { ...identity, postmaster: '' } }) },
+    wantCommands: ['status daily pending PodNotReady'],
+    wantNext: 'again',
+  },
+  {
+    name: 'PostgreSQL shutting down at the start: waits',
+    given: { open: [backup()], look: saw({ stopping: true }) },
+    wantCommands: ['status daily pending PodNotReady'],
+    wantNext: 'again',
+    wantMessage: /^waiting for pod postgres-0 to be ready \(PostgreSQL is shutting down\), until /,
+  },
+  {
+    name: 'running and confirmed: managers are told first, then events, then `started` is recorded',
+    given: {
+      open: [started({ status: { announced: undefined } })],
+      look: saw({ run: report({ startedAt: slot + 2 }) }),
+    },
+    wantCommands: [
+      'conditions',
+      'event Normal BackupStarted on PgBackup',
+      'event Normal BackupStarted on PgManager',
+      'post uid-daily/started then status daily running (started)',
+    ],
+    wantNext: 'wait',
+  },
+  {
+    name: 'success is told in the order that loses nothing',
+    given: {
+      open: [
+        backup({
+          status: {
+            state: 'success',
+            startTime: rfc3339(slot + 14),
+            finishTime: rfc3339(slot + 376),
+            announced: 'started',
+            message: 'Job finished in 4 seconds.',
+            executor: executor(),
+          },
+        }),
+      ],
+      history: [
+        backup({ status: { state: 'success', startTime: rfc3339(slot + 14), finishTime: rfc3339(slot + 376) } }),
+      ],
+      location: undefined,
+    },
+    wantCommands: [
+      'conditions',
+      'event Normal BackupSucceeded on PgBackup',
+      'event Normal BackupSucceeded on PgManager',
+      'timer rotation pg-manager',
+      'post uid-daily/succeeded then status daily success (success), removeTimer',
+    ],
+    wantNext: 'again',
+  },
+  {
+    name: '#51 a failure that never had a timer is told too, as a Warning with its kind',
+    given: {
+      open: [
+        backup({
+          status: { state: 'error', reason: 'AlreadyRunning', finishTime: rfc3339(slot), message: 'AlreadyRunning: x' },
+        }),
+      ],
+      history: [backup({ status: { state: 'error', reason: 'AlreadyRunning', finishTime: rfc3339(slot) } })],
+      managers: [],
+    },
+    wantCommands: [
+      'event Warning AlreadyRunning on PgBackup',
+      'post uid-daily/failed then status daily error AlreadyRunning (error), removeTimer',
+    ],
+    wantNext: 'again',
+  },
+  {
+    name: 'a run so short that its start was never told tells both',
+    given: {
+      open: [backup({ status: { state: 'success', startTime: rfc3339(slot + 1), finishTime: rfc3339(slot + 3) } })],
+      history: [],
+      managers: [],
+    },
+    wantCommands: [
+      'event Normal BackupStarted on PgBackup',
+      'event Normal BackupSucceeded on PgBackup',
+      'post uid-daily/started uid-daily/succeeded then status daily success (success), removeTimer',
+    ],
+    wantNext: 'again',
+  },
+  {
+    name: 'nothing unfinished, nothing untold: nothing',
+    given: { managers: [] },
+    wantCommands: [],
+    wantNext: 'settled',
+  },
+];
+
+for (const { name, given, wantCommands, wantNext, wantMessage } of cases) {
+  test(name, () => {
+    const decision = decide(observe(given));
+    assert.deepEqual(decision.commands.map(brief), wantCommands);
+    assert.equal(decision.next, wantNext);
+    assert.ok(decision.reason !== '' && decision.message !== '', 'every decision says why');
+    if (wantMessage !== undefined) assert.match(firstStatus(decision.commands).message ?? '', wantMessage);
+  });
+}
+
+test("#33 the pod's clock ten minutes behind never makes a negative duration", () => {
+  const run = report({ state: 'exited', exitCode: 1, startedAt: slot + 600, endedAt: slot + 10 });
+  const decision = decide(observe({ open: [started()], look: saw({ podTime: slot - 600, run }) }));
+  const status = firstStatus(decision.commands);
+  assert.equal(status.duration, '0s');
+  assert.equal(status.finishTime, status.startTime);
+});
+
+test('#32 the directory that was pinned at the start is used, whatever the spec says now', () => {
+  const moved = manager({ spec: { directory: '/elsewhere' } });
+  const decision = decide(
+    observe({ managers: [moved], open: [started()], look: saw({ identity: restarted, run: report() }) }),
+  );
+  const stop = decision.commands.find((command) => command.type === 'stop');
+  assert.equal(stop?.directory, '/PgBackup');
+});
+
+test('what is pinned at the launch comes from the pod and from the oldest manager', () => {
+  const managers = [
+    manager({ name: 'young', created: slot - 10, spec: { timeoutSeconds: 60 } }),
+    manager({ name: 'old', spec: { timeoutSeconds: 7200, directory: '/logs' } }),
+  ];
+  const decision = decide(observe({ managers, open: [backup()], look: saw() }));
+  const { executor: pinned } = firstStatus(decision.commands);
+  assert.deepEqual(pinned, {
+    ...executor(),
+    directory: '/logs',
+    timeoutSeconds: 7200,
+    deadline: rfc3339(slot + 60 + 7200),
+    notAfter: rfc3339(slot + 60 + 30),
+  });
+  const start = decision.commands.find((command) => command.type === 'start');
+  assert.deepEqual(start?.request.kind === 'backup' && JSON.parse(start.request.userData), {
+    aidboxops: { uid: 'uid-daily', namespace: 'shop', statefulSet: 'postgres' },
+  });
+});
+
+test('a launch after a lost start remembers since when starts are lost; any other begins anew', () => {
+  const pending = { state: 'pending', reason: 'PodNotReady', pendingSince: rfc3339(slot) };
+  const lost = firstStatus(
+    decide(
+      observe({
+        open: [launching()],
+        look: saw({ podTime: slot + 36, run: report({ state: 'none' }) }),
+        catalogue: catalogue([]),
+      }),
+    ).commands,
+  );
+  const again = decide(observe({ now: slot + 90, open: [backup({ status: lost })], look: saw() }));
+  assert.equal(firstStatus(again.commands).pendingSince, rfc3339(slot + 60));
+  const other = decide(
+    observe({ now: slot + 90, open: [backup({ status: { ...pending, message: 'waiting' } })], look: saw() }),
+  );
+  assert.equal(firstStatus(other.commands).pendingSince, undefined);
+});
+
+test('a silence that is over leaves nothing behind in the status', () => {
+  const before = started({ status: { unprovenSince: rfc3339(slot + 100), pendingSince: rfc3339(slot) } });
+  const status = firstStatus(
+    decide(observe({ open: [before], look: saw({ run: report({ startedAt: slot + 2 }) }) })).commands,
+  );
+  assert.deepEqual([status.unprovenSince, status.pendingSince, status.reason], [undefined, undefined, undefined]);
+});
+
+test("finishTime is when wal-g ended by the pod's clock, not when it was noticed", () => {
+  const decision = decide(
+    observe({
+      now: slot + 900,
+      open: [started()],
+      look: saw({ podTime: slot + 900, run: exitedOk }),
+      catalogue: catalogue([listed()]),
+    }),
+  );
+  const status = firstStatus(decision.commands);
+  assert.equal(status.startTime, '2022-01-02T06:00:14Z');
+  assert.equal(status.finishTime, '2022-01-02T06:05:01Z');
+  assert.equal(status.duration, '4m47s');
+  assert.equal(status.size, '1.4 GiB');
+  assert.deepEqual(status.backup, {
+    name: 'base_000000010000000000000020',
+    startLSN: '0/20000028',
+    finishLSN: '0/21000100',
+    systemIdentifier: '7711259327716174705',
+    compressedSize: 1_500_000_000,
+    uncompressedSize: 2_000_000,
+    walgVersion: 'v3.0.8',
+  });
+});
+
+test('a timer that was left behind goes by its name', () => {
+  const command: Command = { type: 'removeTimer', namespace: 'shop', name: 'aidboxops-backup-uid-1' };
+  assert.deepEqual(leftoverTimer('shop', 'uid-1'), command);
+});
+
+test('deciding twice from the same observation gives the same', () => {
+  for (const { given } of cases) assert.deepEqual(decide(observe(given)), decide(observe(given)));
+});

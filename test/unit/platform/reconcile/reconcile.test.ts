@@ -1,0 +1,161 @@
+/** The loop that every function runs: when it goes on, when it waits, when it gives up. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Decision } from '../../../../functions/domain/commands/command.ts';
+import { failure } from '../../../../functions/domain/request-error.ts';
+import type { Applied } from '../../../../functions/platform/reconcile/apply.ts';
+import { reconcile, type Outcome } from '../../../../functions/platform/reconcile/reconcile.ts';
+import { createFakeClock } from '../../../support/effects.ts';
+
+const writes = { written: [], removed: [] };
+const applied: Applied = { outcome: 'applied', undelivered: false, writes };
+const conflict: Applied = { outcome: 'conflict', undelivered: false, writes };
+const undelivered: Applied = { outcome: 'applied', undelivered: true, writes };
+
+interface Round {
+  readonly next: Decision['next'];
+  readonly applied?: Applied;
+  /** Milliseconds that the round takes. */
+  readonly takes?: number;
+}
+
+interface Case {
+  readonly name: string;
+  /** One after the other; the last one goes on for ever. */
+  readonly rounds: readonly Round[];
+  readonly wantOutcome: Outcome['outcome'];
+  readonly wantReason: string;
+  readonly wantRounds: number;
+  /** Milliseconds. */
+  readonly wantElapsed?: number;
+}
+
+const cases: readonly Case[] = [
+  { name: 'settled at once', rounds: [{ next: 'settled' }], wantOutcome: 'done', wantReason: 'Tested', wantRounds: 1 },
+  {
+    name: 'again until settled',
+    rounds: [{ next: 'again' }, { next: 'again' }, { next: 'settled' }],
+    wantOutcome: 'done',
+    wantReason: 'Tested',
+    wantRounds: 3,
+  },
+  { name: 'retry', rounds: [{ next: 'retry' }], wantOutcome: 'retry', wantReason: 'Tested', wantRounds: 1 },
+  {
+    name: 'what is under way is polled each second for ten, then left to its timer',
+    rounds: [{ next: 'wait' }],
+    wantOutcome: 'done',
+    wantReason: 'Tested',
+    wantRounds: 11,
+    wantElapsed: 10_000,
+  },
+  {
+    name: 'what ends while it is polled ends within the activation',
+    rounds: [{ next: 'wait' }, { next: 'wait' }, { next: 'settled' }],
+    wantOutcome: 'done',
+    wantReason: 'Tested',
+    wantRounds: 3,
+    wantElapsed: 2_000,
+  },
+  {
+    name: 'three conflicts in a row are looked through',
+    rounds: [
+      { next: 'again', applied: conflict },
+      { next: 'again', applied: conflict },
+      { next: 'again', applied: conflict },
+      { next: 'settled' },
+    ],
+    wantOutcome: 'done',
+    wantReason: 'Tested',
+    wantRounds: 4,
+  },
+  {
+    name: 'a fourth conflict in a row is left to another try',
+    rounds: [{ next: 'settled', applied: conflict }],
+    wantOutcome: 'retry',
+    wantReason: 'Conflict',
+    wantRounds: 4,
+  },
+  {
+    name: 'conflicts with progress between them are not counted together',
+    rounds: [
+      { next: 'again', applied: conflict },
+      { next: 'again', applied: conflict },
+      { next: 'again' },
+      { next: 'again', applied: conflict },
+      { next: 'again', applied: conflict },
+      { next: 'settled' },
+    ],
+    wantOutcome: 'done',
+    wantReason: 'Tested',
+    wantRounds: 6,
+  },
+  {
+    name: 'a sink that is down does not make a loop',
+    rounds: [{ next: 'again', applied: undelivered }],
+    wantOutcome: 'retry',
+    wantReason: 'Undelivered',
+    wantRounds: 1,
+  },
+  {
+    name: 'an event that was refused before comes again although the rest is settled',
+    rounds: [{ next: 'wait', applied: undelivered }, { next: 'settled' }],
+    wantOutcome: 'retry',
+    wantReason: 'Undelivered',
+    wantRounds: 2,
+  },
+  {
+    name: 'no round begins later than 35 s',
+    rounds: [{ next: 'again', takes: 12_000 }],
+    wantOutcome: 'retry',
+    wantReason: 'OutOfTime',
+    wantRounds: 3,
+    wantElapsed: 36_000,
+  },
+  {
+    name: 'a decision that its own writes never satisfy does not write for ever',
+    rounds: [{ next: 'again' }],
+    wantOutcome: 'retry',
+    wantReason: 'OutOfTime',
+    wantRounds: 50,
+  },
+];
+
+for (const { name, rounds, wantOutcome, wantReason, wantRounds, wantElapsed } of cases) {
+  test(name, async () => {
+    const clock = createFakeClock();
+    let count = 0;
+    const current = (): Round => rounds[Math.min(count, rounds.length) - 1] ?? { next: 'settled' };
+    const { outcome, reason } = await reconcile<number>(
+      {
+        gather: () => {
+          count += 1;
+          clock.elapsed += current().takes ?? 0;
+          return Promise.resolve(count);
+        },
+        decide: () => ({ commands: [], next: current().next, reason: 'Tested', message: '' }),
+        apply: () => Promise.resolve(current().applied ?? applied),
+      },
+      clock,
+    );
+    assert.deepEqual([outcome, reason, count], [wantOutcome, wantReason, wantRounds]);
+    if (wantElapsed !== undefined) assert.equal(clock.elapsed, wantElapsed);
+  });
+}
+
+test('nothing there is done', async () => {
+  const never = (): never => assert.fail('nothing is decided');
+  const outcome = await reconcile<number>(
+    { gather: () => Promise.resolve(undefined), decide: never, apply: never },
+    createFakeClock(),
+  );
+  assert.deepEqual([outcome.outcome, outcome.reason], ['done', 'NothingThere']);
+});
+
+test('a failure goes to the caller', async () => {
+  const never = (): never => assert.fail('nothing is decided');
+  const lost = reconcile<number>(
+    { gather: () => Promise.reject(failure.of(0, 'NoAnswer', 'gone')), decide: never, apply: never },
+    createFakeClock(),
+  );
+  await assert.rejects(lost, /gone/);
+});

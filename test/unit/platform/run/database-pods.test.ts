@@ -1,0 +1,51 @@
+/** Which of several ready pods is worked in, and what is kept of many PgBackups. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Inspection } from '../../../../functions/domain/run/protocol.ts';
+import { listHistory } from '../../../../functions/platform/kubernetes/read.ts';
+import { lookIntoPrimary } from '../../../../functions/platform/run/database-pods.ts';
+import type { RunnerResult } from '../../../../functions/platform/run/runner.ts';
+import { aBackup, slot } from '../../../support/builders.ts';
+import { createFakeEffects } from '../../../support/effects.ts';
+import { createFakeKube } from '../../../support/fake-kube.ts';
+
+function role(role: Inspection['role']): RunnerResult<Inspection> {
+  const identity = { host: '', ticks: '', boot: '', postmaster: '1' };
+  const rest = { podTime: slot, uid: 1, pgdata: '/data', systemIdentifier: '5', stopping: false, holder: undefined };
+  return { ok: true, value: { ...rest, identity, role } };
+}
+
+const silent: RunnerResult<Inspection> = { ok: false, problem: { kind: 'timeout', message: 'no answer' } };
+
+const choices: readonly (readonly [string, readonly RunnerResult<Inspection>[], number])[] = [
+  ['the primary, wherever it is', [role('standby'), role('primary')], 1],
+  ['the primary, although another is silent', [silent, role('primary')], 1],
+  ['a single standby', [role('standby')], 0],
+  ['the first of standbys', [role('standby'), role('standby')], 0],
+  ['the silent one, which may be the primary, before a standby', [role('standby'), silent], 1],
+];
+
+for (const [which, answers, want] of choices) {
+  test(`worked in: ${which}`, async () => {
+    const kube = createFakeKube(slot);
+    const inspect = ({ pod }: { readonly pod: string }): Promise<RunnerResult<Inspection>> =>
+      Promise.resolve(answers[Number(pod)]!);
+    const places = answers.map((_, at) => ({ pod: String(at), podUID: 'u', containerID: 'c' }));
+    const subject = { namespace: 'shop', statefulSet: 'postgres' };
+    const look = await lookIntoPrimary(createFakeEffects(kube, { inspect }), subject, places, {});
+    assert.deepEqual(look, { place: places[want], answer: answers[want] });
+  });
+}
+
+test('of the history all is read, and of each message only the first line', async () => {
+  const message = `Job finished in 4 seconds.\n${'  INFO: part\n'.repeat(2000)}`;
+  const many = Array.from({ length: 250 }, (_, at) => aBackup(`b-${at}`).succeeded(slot).status({ message }).object());
+  const kube = createFakeKube(slot, ...many, aBackup('new').object(), aBackup('other').of('elsewhere').object());
+  const subject = { namespace: 'shop', statefulSet: 'postgres' };
+  const history = await listHistory(createFakeEffects(kube), subject);
+  assert.equal(history.length, 251);
+  assert.deepEqual([...new Set(history.map(({ status }) => status.message))].toSorted(), [
+    'Job finished in 4 seconds.',
+    undefined,
+  ]);
+});

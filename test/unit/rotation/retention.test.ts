@@ -1,0 +1,382 @@
+/** Which backups go: situations by hard case, and properties against a model of `wal-g delete before FIND_FULL`. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import type { CatalogueEntry } from '../../../functions/domain/run/catalogue.ts';
+import { doomedBy, planCut, type Holdings, type Plan } from '../../../functions/rotation/retention.ts';
+
+const day = 86_400;
+const begin = 1_640_000_000;
+const systemIdentifier = '7711259327716174705';
+
+function name(segment: number, base?: number, timeline = 1): string {
+  const text = (at: number): string =>
+    `${timeline.toString(16).padStart(8, '0')}${at.toString(16).padStart(16, '0')}`.toUpperCase();
+  return base === undefined ? `base_${text(segment)}` : `base_${text(segment)}_D_${text(base)}`;
+}
+
+type Shape = Partial<CatalogueEntry> & { readonly by?: string | undefined };
+
+/** A backup that this StatefulSet's PgBackup `by` made; without `by` somebody else's. */
+function entry(segment: number, shape: Shape = {}): CatalogueEntry {
+  const { by, ...rest } = shape;
+  return {
+    name: name(segment),
+    finishedAt: begin + segment * day,
+    startedAt: begin + segment * day - 60,
+    startLSN: '0',
+    finishLSN: '0',
+    permanent: false,
+    systemIdentifier,
+    uncompressedSize: 1,
+    compressedSize: 1,
+    owner: by === undefined ? undefined : { uid: by, namespace: 'shop', statefulSet: 'postgres' },
+    ...rest,
+  };
+}
+
+function holdings(
+  entries: readonly CatalogueEntry[],
+  shape: Partial<Holdings> & { unproven?: string[] } = {},
+): Holdings {
+  const { unproven = [], ...rest } = shape;
+  const proven = entries.filter(({ owner }) => owner !== undefined && !unproven.includes(owner.uid));
+  return {
+    namespace: 'shop',
+    statefulSet: 'postgres',
+    systemIdentifier,
+    entries,
+    proven: new Map(proven.map((each) => [each.owner!.uid, each.name])),
+    retain: 2,
+    adopt: false,
+    ...rest,
+  };
+}
+
+function brief(plan: Plan): string {
+  if (plan.verdict === 'refused') return `refused ${plan.reason}`;
+  const spared = plan.spared.length === 0 ? '' : ` sparing ${plan.spared.map(shortName).join(' ')}`;
+  if (plan.verdict === 'keep') return `keep${spared}`;
+  return `delete ${plan.doomed.map(shortName).join(' ')} before ${shortName(plan.cut)}${spared}`;
+}
+
+/** `2`, `0B_D_9`: the digits that differ. */
+function shortName(each: Pick<CatalogueEntry, 'name'>): string {
+  return each.name.replace('base_', '').replaceAll(/0{7}10*/g, '');
+}
+
+const cases: readonly { name: string; given: Holdings; want: string; wantMessage?: RegExp }[] = [
+  {
+    name: '#36 hollow backups do not count: B and C stay, A goes',
+    given: holdings(
+      [1, 2, 3, 4, 5].map((at, index) => entry(at, { by: ['a', 'b', 'x1', 'x2', 'c'][index] })),
+      { unproven: ['x1', 'x2'] },
+    ),
+    want: 'delete 1 before 2',
+  },
+  {
+    name: '#40 backups of a former CronJob are in the way: nothing goes',
+    given: holdings([
+      ...Array.from({ length: 7 }, (_, at) => entry(at + 1)),
+      entry(8, { by: 'a' }),
+      entry(9, { by: 'b' }),
+    ]),
+    want: 'refused NotOurs',
+    wantMessage:
+      /^refused: 7 of 9 stored backups are not ours \(oldest 2021-12-21\)\. Set spec\.rotation\.adopt: true to include them; takes effect after the next successful backup\.$/,
+  },
+  {
+    name: '#40 with adopt the newest n proven stay and everything newer than the cut',
+    given: holdings(
+      [entry(1), entry(2, { by: 'a' }), entry(3), entry(4, { by: 'b' }), entry(5), entry(6, { by: 'c' })],
+      { adopt: true },
+    ),
+    want: 'delete 1 2 3 before 4',
+  },
+  {
+    name: 'backups that are not ours and stay are no reason to refuse',
+    given: holdings([entry(1, { by: 'a' }), entry(2, { by: 'b' }), entry(3), entry(4, { by: 'c' })]),
+    want: 'delete 1 before 2',
+  },
+  {
+    name: 'ours without a PgBackup counts for nothing and may go',
+    given: holdings([entry(1, { by: 'gone' }), entry(2, { by: 'b' }), entry(3, { by: 'c' })], { unproven: ['gone'] }),
+    want: 'delete 1 before 2',
+  },
+  {
+    name: '#43 entries of another namespace or StatefulSet',
+    given: holdings([
+      entry(1, { owner: { uid: 'z', namespace: 'shop2', statefulSet: 'postgres' } }),
+      entry(2, { by: 'a' }),
+    ]),
+    want: 'refused OtherOwner',
+    wantMessage: /1 of 2 stored backups belong to StatefulSet postgres in namespace shop2/,
+  },
+  {
+    name: '#43 another owner is refused with adopt as well',
+    given: holdings([entry(1, { owner: { uid: 'z', namespace: 'shop', statefulSet: 'pg' } }), entry(2, { by: 'a' })], {
+      adopt: true,
+    }),
+    want: 'refused OtherOwner',
+  },
+  {
+    name: '#44 several system identifiers',
+    given: holdings([entry(1, { by: 'a', systemIdentifier: '1' }), entry(2, { by: 'b' }), entry(3, { by: 'c' })]),
+    want: 'refused SeveralDatabases',
+    wantMessage:
+      /1 of 3 stored backups are of another database \(system identifier 1; this one is 7711259327716174705\)/,
+  },
+  {
+    name: '#44 one system identifier, but not that of the database',
+    given: holdings([entry(1, { by: 'a' }), entry(2, { by: 'b' })], { systemIdentifier: '2' }),
+    want: 'refused SeveralDatabases',
+  },
+  {
+    name: '#44 the newest by time is not the newest by name',
+    given: holdings([
+      entry(1, { by: 'new', finishedAt: begin + 99 * day }),
+      entry(2, { by: 'b' }),
+      entry(3, { by: 'c' }),
+    ]),
+    want: 'refused NameOrder',
+  },
+  {
+    name: '#44 below the newest, names do not follow time',
+    given: holdings([
+      entry(1, { by: 'newer', finishedAt: begin + 50 * day }),
+      entry(2, { by: 'b' }),
+      entry(60, { by: 'c' }),
+    ]),
+    want: 'refused NewerWouldGo',
+  },
+  {
+    name: '#45 cut inside of a delta chain: its full stays and everything from it on',
+    given: holdings([
+      entry(1, { by: 'a' }),
+      entry(2, { by: 'b' }),
+      entry(3, { by: 'c', name: name(3, 2) }),
+      entry(4, { by: 'd', name: name(4, 3) }),
+    ]),
+    want: 'delete 1 before 2',
+  },
+  {
+    name: '#45 a newer delta that rests on an older full moves the cut back to it',
+    given: holdings([
+      entry(1, { by: 'a' }),
+      entry(2, { by: 'b' }),
+      entry(3, { by: 'c' }),
+      entry(4, { by: 'd' }),
+      entry(5, { by: 'e', name: name(5, 2) }),
+    ]),
+    want: 'delete 1 before 2',
+  },
+  {
+    name: '#45 a delta without its base does not count',
+    given: holdings([
+      entry(1, { by: 'a' }),
+      entry(2, { by: 'b' }),
+      entry(4, { by: 'd', name: name(4, 3) }),
+      entry(5, { by: 'e' }),
+    ]),
+    want: 'delete 1 before 2',
+  },
+  {
+    name: '#45 permanent backups stay and are named',
+    given: holdings([
+      entry(1, { by: 'a' }),
+      entry(2, { by: 'b', permanent: true }),
+      entry(3, { by: 'c' }),
+      entry(4, { by: 'd' }),
+    ]),
+    want: 'delete 1 before 3 sparing 2',
+  },
+  {
+    name: '#45 only a permanent one would go',
+    given: holdings([entry(2, { permanent: true }), entry(3, { by: 'c' }), entry(4, { by: 'd' })]),
+    want: 'keep sparing 2',
+  },
+  {
+    name: '#45 fewer than n: nothing, whatever else is stored',
+    given: holdings([entry(1), entry(2), entry(3, { by: 'c' })]),
+    want: 'keep',
+  },
+  { name: '#45 exactly n: nothing', given: holdings([entry(1, { by: 'a' }), entry(2, { by: 'b' })]), want: 'keep' },
+  {
+    name: 'a newer timeline sorts after every segment of the older one',
+    given: holdings([
+      entry(9, { by: 'a', finishedAt: begin }),
+      entry(5, { by: 'b', name: name(5, undefined, 2), finishedAt: begin + day }),
+      entry(6, { by: 'c', name: name(6, undefined, 2), finishedAt: begin + 2 * day }),
+    ]),
+    want: 'delete 9 before 000000020000000000000005',
+  },
+  {
+    name: 'a namesake of a PgBackup, overwritten in storage, is not proven',
+    given: holdings([entry(1, { by: 'a' }), entry(2, { by: 'b' }), entry(3, { by: 'c' })], {
+      proven: new Map([
+        ['a', name(1)],
+        ['b', name(7)],
+        ['c', name(3)],
+      ]),
+    }),
+    want: 'keep',
+  },
+];
+
+for (const { name: title, given, want, wantMessage } of cases) {
+  test(title, () => {
+    const plan = planCut(given);
+    assert.equal(brief(plan), want);
+    if (wantMessage === undefined) return;
+    assert.ok(plan.verdict === 'refused');
+    assert.match(plan.message, wantMessage);
+  });
+}
+
+const elsewhere = { uid: 'z', namespace: 'shop2', statefulSet: 'pg' };
+
+const refusals: readonly (readonly [name: string, given: Holdings, want: string])[] = [
+  [
+    'three other databases are named, each once',
+    holdings([
+      ...['1', '1', undefined, '2', '3'].map((other, at) => entry(at + 1, { by: 'a', systemIdentifier: other })),
+      entry(6, { by: 'b' }),
+    ]),
+    'refused: 5 of 6 stored backups are of another database (system identifier 1, unknown, 2; this one is 7711259327716174705). Use a storage prefix of its own for each database.',
+  ],
+  [
+    'another owner',
+    holdings([entry(1, { owner: elsewhere }), entry(2, { owner: elsewhere }), entry(3), entry(4, { by: 'a' })]),
+    'refused: 2 of 4 stored backups belong to StatefulSet pg in namespace shop2. Use a storage prefix of its own for each database.',
+  ],
+  [
+    'order of names',
+    holdings([entry(1, { by: 'a' }), entry(2, { by: 'b', finishedAt: begin + 99 * day }), entry(3, { by: 'c' })]),
+    `refused: the newest stored backup by time (${name(2)}) is not the newest by name (${name(3)}), and wal-g deletes by name. Was the storage prefix used before an upgrade or a restore? Move the older backups to another prefix.`,
+  ],
+  [
+    'a newer one would go',
+    holdings([entry(1, { by: 'a', finishedAt: begin + 50 * day }), entry(2, { by: 'b' }), entry(60, { by: 'c' })]),
+    `refused: ${name(1)} would be deleted although it is newer than a backup that would stay: names do not follow time. Move the older backups to another storage prefix.`,
+  ],
+];
+
+for (const [title, given, want] of refusals) {
+  test(`refusal in whole: ${title}`, () => {
+    const plan = planCut(given);
+    assert.equal(plan.verdict === 'refused' ? plan.message : plan.verdict, want);
+  });
+}
+
+test('as new as the oldest that stays is not newer', () => {
+  const same = [entry(1, { by: 'a', finishedAt: begin + 2 * day }), entry(2, { by: 'b' }), entry(3, { by: 'c' })];
+  assert.equal(brief(planCut(holdings(same))), 'delete 1 before 2');
+});
+
+test('fewer than one is not kept: at least the newest stays', () => {
+  const entries = [entry(1, { by: 'a' }), entry(2, { by: 'b' })];
+  assert.equal(brief(planCut(holdings(entries, { retain: 0 }))), 'delete 1 before 2');
+});
+
+test('nothing stored: nothing to do', () => {
+  assert.equal(brief(planCut(holdings([]))), 'keep');
+});
+
+/** `delete before FIND_FULL <cut>` as measured: back to the full of the cut, then all that sorts before it but permanent ones. */
+function walgDeleteBefore(entries: readonly CatalogueEntry[], cut: string): CatalogueEntry[] {
+  const key = (text: string): bigint => BigInt(`0x${text.slice(5, 29)}`);
+  let full = cut;
+  for (let base = /_D_(\w{24})/.exec(full)?.[1]; base !== undefined; base = /_D_(\w{24})/.exec(full)?.[1]) {
+    const found = entries.find((each) => each.name.startsWith(`base_${base}`));
+    assert.ok(found, 'wal-g would fail: base not found');
+    full = found.name;
+  }
+  return entries.filter((each) => each.permanent || key(each.name) >= key(full));
+}
+
+/** Everything that restoring this backup needs is among `entries`. */
+function restorable(entries: readonly CatalogueEntry[], each: CatalogueEntry): boolean {
+  const base = /_D_(\w{24})/.exec(each.name)?.[1];
+  if (base === undefined) return true;
+  const found = entries.find((other) => other.name.startsWith(`base_${base}`));
+  return found !== undefined && restorable(entries, found);
+}
+
+/** Catalogues of one database: fulls and deltas, ours and others', proven or not, some permanent. */
+const someHoldings = fc
+  .record({
+    backups: fc.array(
+      fc.record({
+        gap: fc.integer({ min: 1, max: 3 }),
+        /** How many backups back a delta's base is; 0 is a full. */
+        back: fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, fc.integer({ min: 1, max: 5 })),
+        kind: fc.constantFrom('proven', 'proven', 'unproven', 'foreign'),
+        permanent: fc.boolean(),
+        chance: fc.integer({ min: 0, max: 5 }),
+        lost: fc.integer({ min: 0, max: 15 }),
+      }),
+      { maxLength: 14 },
+    ),
+    retain: fc.integer({ min: 1, max: 6 }),
+    adopt: fc.boolean(),
+  })
+  .map(({ backups, retain, adopt }) => {
+    let segment = 0;
+    const segments = backups.map(({ gap }) => (segment += gap));
+    const all = backups.map(({ back, kind, permanent, chance }, at) =>
+      entry(segments[at]!, {
+        name: name(segments[at]!, back === 0 || back > at ? undefined : segments[at - back]),
+        by: kind === 'foreign' ? undefined : `uid-${at}`,
+        permanent: permanent && chance === 0,
+      }),
+    );
+    const entries = all.filter((_, at) => backups[at]!.lost !== 0);
+    const unproven = backups.flatMap(({ kind }, at) => (kind === 'unproven' ? [`uid-${at}`] : []));
+    return holdings(entries, { retain, adopt, unproven });
+  });
+
+test('whatever is stored: wal-g would delete just what is planned, and what has to stay stays restorable', () => {
+  fc.assert(
+    fc.property(someHoldings, (given) => {
+      const plan = planCut(given);
+      const newest = given.entries
+        .filter((each) => each.owner !== undefined && given.proven.has(each.owner.uid))
+        .filter((each) => restorable(given.entries, each))
+        .toSorted((a, b) => b.finishedAt - a.finishedAt);
+      if (newest.length < given.retain) assert.equal(plan.verdict, 'keep');
+      if (plan.verdict !== 'delete') return;
+      const left = walgDeleteBefore(given.entries, plan.cut.name);
+      assert.deepEqual(
+        left,
+        given.entries.filter((each) => !plan.doomed.includes(each)),
+      );
+      assert.deepEqual(doomedBy(given.entries, plan.cut.name), plan.doomed);
+      assert.deepEqual(doomedBy(left, plan.cut.name), []);
+      for (const each of newest.slice(0, given.retain)) assert.ok(left.includes(each), `${each.name} was deleted`);
+      for (const each of left.filter((one) => restorable(given.entries, one))) {
+        assert.ok(restorable(left, each), `${each.name} lost what it rests on`);
+      }
+      if (!given.adopt) assert.ok(plan.doomed.every(({ owner }) => owner !== undefined));
+    }),
+    { numRuns: 3000 },
+  );
+});
+
+test('without deltas, exactly the newest n proven stay', () => {
+  fc.assert(
+    fc.property(someHoldings, (given) => {
+      const entries = given.entries.map((each) => ({ ...each, name: each.name.slice(0, 29), permanent: false }));
+      const fulls = {
+        ...given,
+        entries,
+        adopt: true,
+        proven: new Map([...given.proven.keys()].map((uid) => [uid, undefined])),
+      };
+      const plan = planCut(fulls);
+      const isProven = (each: CatalogueEntry): boolean => each.owner !== undefined && given.proven.has(each.owner.uid);
+      const left = plan.verdict === 'delete' ? walgDeleteBefore(entries, plan.cut.name) : entries;
+      assert.equal(left.filter(isProven).length, Math.min(given.retain, entries.filter(isProven).length));
+    }),
+    { numRuns: 1000 },
+  );
+});
