@@ -110,7 +110,7 @@ test('made and deleted between pages: who stays is met once, who came is met by 
   assert.deepEqual(next.met.toSorted(), [...stayed, ...made].sort());
 });
 
-test('#55 history compacted between two pages: the walk begins again and meets everyone; expired twice, it ends', async () => {
+test('H55 history compacted between two pages: the walk begins again and meets everyone; expired twice, it ends', async () => {
   await expired(stale);
   const { effects, met, walk } = sweep();
   assert.equal((await goOn(walk, stale)).reason, 'ListExpired');

@@ -39,7 +39,7 @@ after(async () => {
   await (shop as Shop | undefined)?.close();
 });
 
-test('suspended: no timer, and a slot that passes is neither run nor missed; resumed: nothing starts at once (#7)', async () => {
+test('suspended: no timer, and a slot that passes is neither run nor missed; resumed: nothing starts at once (H7)', async () => {
   const slot = wholeSecond(Date.now() + 4000);
   await patch({ spec: { backup: { suspend: true, at: time(slot) } } });
   const suspended = await eventually('suspension', async () => {
@@ -62,7 +62,7 @@ test('suspended: no timer, and a slot that passes is neither run nor missed; res
   assert.deepEqual(await shop.pgbs(), []);
 });
 
-test('an outage of thirty days: one late run, twenty-nine slots recorded as missed, told once (#10)', async () => {
+test('an outage of thirty days: one late run, twenty-nine slots recorded as missed, told once (H10)', async () => {
   const latest = wholeSecond(Date.now() - 3_600_000);
   await patch({ spec: { backup: { at: time(latest) } } });
   await eventually('the new time', async () =>
@@ -94,7 +94,7 @@ test('an outage of thirty days: one late run, twenty-nine slots recorded as miss
   );
 });
 
-test('a changed time moves the timer and the next slot; an older cursor runs no slot again (#1)', async () => {
+test('a changed time moves the timer and the next slot; an older cursor runs no slot again (H1)', async () => {
   const before = await backupNames();
   // A slot that is due within nine seconds may be taken at any look: this one is to be seen before that.
   const slot = wholeSecond(Date.now() + 16_000);
@@ -122,7 +122,7 @@ test('a changed time moves the timer and the next slot; an older cursor runs no 
   assert.deepEqual(await backupNames(), [...before, slotName(slot)]);
 });
 
-test("a person's object has the name of the slot: missed, said why, and no loop (#3)", async () => {
+test("a person's object has the name of the slot: missed, said why, and no loop (H3)", async () => {
   const slot = wholeSecond(Date.now() + 16_000);
   await shop.backup(slotName(slot));
   await patch({ spec: { backup: { at: time(slot) } } });
@@ -148,7 +148,7 @@ test("a person's object has the name of the slot: missed, said why, and no loop 
   assert.equal((await shop.pgm()).status.schedule?.missed?.count, 32);
 });
 
-test('forged, absurd and stale events change nothing (#64)', async () => {
+test('forged, absurd and stale events change nothing (H64)', async () => {
   await quiet();
   const stored = await shop.stored(shop.running());
   const before = await everything();
@@ -224,7 +224,7 @@ test('an event that its function never accepts ends as a dead letter', async () 
   }
 });
 
-test('suspension and a forged deletion leave a running backup alone; so does the deletion of its manager (#7, #22, #59)', async (t) => {
+test('suspension and a forged deletion leave a running backup alone; so does the deletion of its manager (H7, H22, H59)', async (t) => {
   const database = await shop.database({ name: 'slow', env: slow });
   await shop.manager({ name: 'going', statefulSet: 'slow', keep: 2 });
   const manager = await shop.pgm('going');

@@ -95,7 +95,7 @@ test('numberToRetain: 2 after four backups: the two newest stay, with their WAL,
   }
 });
 
-test('hollow backups do not count (#36)', async () => {
+test('hollow backups do not count (H36)', async () => {
   const database = await shop.database({ name: 'hollow' });
   // One that fails: its storage is away.
   const storage = join(shop.environment.storageDir, 'hollow');
@@ -127,7 +127,7 @@ test('hollow backups do not count (#36)', async () => {
   );
 });
 
-test('a bucket with foreign backups: nothing is deleted unasked, nor by a dry run; adopted, it is made so (#40)', async (t) => {
+test('a bucket with foreign backups: nothing is deleted unasked, nor by a dry run; adopted, it is made so (H40)', async (t) => {
   const database = await shop.database({ name: 'foreign' });
   await pushByHand(database);
   await pushByHand(database);
@@ -174,7 +174,7 @@ test('a bucket with foreign backups: nothing is deleted unasked, nor by a dry ru
   });
 });
 
-test('storage that was changed: no PgBackup is pruned, and each that vanished is warned of once (#41)', async () => {
+test('storage that was changed: no PgBackup is pruned, and each that vanished is warned of once (H41)', async () => {
   const database = await shop.database({ name: 'moved' });
   await shop.manager({ name: 'moved', statefulSet: 'moved', keep: 5 });
   const lost = [await take('moved-1', 'moved'), await take('moved-2', 'moved')];
@@ -200,7 +200,7 @@ test('storage that was changed: no PgBackup is pruned, and each that vanished is
   assert.equal(readdirSync(join(`${prefix}-before`, 'basebackups_005')).filter((name) => /json$/.test(name)).length, 2);
 });
 
-test('two PgManagers with one selector: nothing is deleted, only the slots of the older one run (#42)', async (t) => {
+test('two PgManagers with one selector: nothing is deleted, only the slots of the older one run (H42)', async (t) => {
   const database = await shop.database({ name: 'rivals' });
   const at = timeOfDay(10);
   await shop.manager({ name: 'older', statefulSet: 'rivals', keep: 5, at });
@@ -246,7 +246,7 @@ test('two PgManagers with one selector: nothing is deleted, only the slots of th
   });
 });
 
-test('storage that does not let wal-g delete: an error, counted, and mended by the sweep once it does (#46, #47)', async (t) => {
+test('storage that does not let wal-g delete: an error, counted, and mended by the sweep once it does (H46, H47)', async (t) => {
   const database = await shop.database({ name: 'locked' });
   await shop.manager({ name: 'locked', statefulSet: 'locked', keep: 1 });
   const first = await take('locked-1', 'locked');

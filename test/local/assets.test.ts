@@ -167,7 +167,7 @@ function search(differences: Partial<Search> = {}): Search {
     site,
     progress: silentProgress(),
     releases: { ...releases, 'wal-g': releaseOf('/walg', program) },
-    build: (name, target) => {
+    build: ({ package: name }, target) => {
       writeFileSync(target, `#!/bin/sh\necho ${name}\n`);
       return Promise.resolve();
     },

@@ -5,14 +5,14 @@ import { hardCases } from './hard-cases.ts';
 import { play } from './script.ts';
 
 for (const { name, numbers, script, want } of hardCases) {
-  test(`${numbers.map((number) => `#${number}`).join(' ')} ${name}`, async () => {
+  test(`${numbers.map((number) => `H${number}`).join(' ')} ${name}`, async () => {
     const played = await play(script);
     assert.deepEqual(played.violations, [], played.trace.slice(-80).join('\n'));
     want(played);
   });
 }
 
-test('#12 #16 a crash before and after every single effect of a day with backup and rotation', async (context) => {
+test('H12 H16 a crash before and after every single effect of a day with backup and rotation', async (context) => {
   let effects = 0;
   for (let at = 1; ; at += 1) {
     for (const moment of ['before', 'after'] as const) {

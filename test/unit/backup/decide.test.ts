@@ -87,14 +87,14 @@ const cases: readonly Case[] = [
     wantNext: 'again',
   },
   {
-    name: "#15 cut start: the run is seen in the pod and confirmed with the pod's start time",
+    name: "H15 cut start: the run is seen in the pod and confirmed with the pod's start time",
     given: { open: [launching()], look: saw({ run: report({ startedAt: slot + 2 }) }) },
     wantCommands: ['status daily running'],
     wantNext: 'again',
     wantMessage: /running in postgres-0 since 2022-01-02T06:00:02Z/,
   },
   {
-    name: '#13 cut start: nothing is concluded while it may still arrive',
+    name: 'H13 cut start: nothing is concluded while it may still arrive',
     given: { open: [launching()], look: saw({ podTime: slot + 35, run: report({ state: 'none' }) }), managers: [] },
     wantCommands: [],
     wantNext: 'wait',
@@ -199,7 +199,7 @@ const cases: readonly Case[] = [
     wantMessage: /^WalgError: wal-g ended with exit code 0 but no stored backup carries this run's UID/,
   },
   {
-    name: '#24 listed, WAL not stored for two minutes: stored but NOT restorable',
+    name: 'H24 listed, WAL not stored for two minutes: stored but NOT restorable',
     given: {
       open: [started()],
       look: saw({ podTime: slot + 421, run: exitedOk }),
@@ -219,7 +219,7 @@ const cases: readonly Case[] = [
       /^WalgError: base_000000010000000000000020 is stored but NOT restorable: WAL 000000010000000000000021 was not archived within 120 s \(archiver: 14 failures, last 06:05:58Z\)/,
   },
   {
-    name: '#24 listed, WAL missing, but wal-g ended just now: wait',
+    name: 'H24 listed, WAL missing, but wal-g ended just now: wait',
     given: {
       open: [started()],
       look: saw({ podTime: slot + 302, run: exitedOk }),
@@ -229,7 +229,7 @@ const cases: readonly Case[] = [
     wantNext: 'again',
   },
   {
-    name: '#25 exit 1 although listed: error, finished but not proved',
+    name: 'H25 exit 1 although listed: error, finished but not proved',
     given: {
       open: [started()],
       look: saw({
@@ -268,7 +268,7 @@ const cases: readonly Case[] = [
       /^WalgError: wal-g ended with exit code 1: "ERROR: one … ERROR: two"\. Nothing counts as stored\. Full log: kubectl exec -n shop postgres-0 -c postgres -- cat \/PgBackup\/daily\.log\n/,
   },
   {
-    name: '#26 storage unreachable at proof: unknown, not failed',
+    name: 'H26 storage unreachable at proof: unknown, not failed',
     given: {
       open: [started()],
       look: saw({ podTime: slot + 400, run: exitedOk }),
@@ -279,7 +279,7 @@ const cases: readonly Case[] = [
     wantMessage: /proof is awaited: ERROR: NoSuchBucket/,
   },
   {
-    name: '#26 storage unreachable for an hour: WalgError that says so',
+    name: 'H26 storage unreachable for an hour: WalgError that says so',
     given: {
       now: slot + 4000,
       open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
@@ -291,7 +291,7 @@ const cases: readonly Case[] = [
     wantMessage: /^WalgError: finished but could not be proved within 1h: no answer/,
   },
   {
-    name: '#26 the pod was silent for a moment hours ago: the hour of proof begins when wal-g has ended',
+    name: 'H26 the pod was silent for a moment hours ago: the hour of proof begins when wal-g has ended',
     given: {
       now: slot + 14_000,
       open: [started({ status: { unprovenSince: rfc3339(slot + 100) } })],
@@ -303,7 +303,7 @@ const cases: readonly Case[] = [
     wantMessage: /^wal-g has ended; proof is awaited: no answer$/,
   },
   {
-    name: '#26 the pod is replaced while proof is awaited: the hour goes on',
+    name: 'H26 the pod is replaced while proof is awaited: the hour goes on',
     given: {
       now: slot + 1100,
       open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
@@ -314,7 +314,7 @@ const cases: readonly Case[] = [
     wantNext: 'wait',
   },
   {
-    name: '#26 and does not come back within it: WalgError that says so',
+    name: 'H26 and does not come back within it: WalgError that says so',
     given: {
       now: slot + 4000,
       open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
@@ -325,7 +325,7 @@ const cases: readonly Case[] = [
     wantMessage: /^WalgError: finished but could not be proved within 1h: pods "postgres-0" not found/,
   },
   {
-    name: '#26 storage back after 50 minutes: success',
+    name: 'H26 storage back after 50 minutes: success',
     given: {
       now: slot + 3400,
       open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
@@ -336,7 +336,7 @@ const cases: readonly Case[] = [
     wantNext: 'again',
   },
   {
-    name: '#27 details of the list unreadable: unknown, never "no entry"',
+    name: 'H27 details of the list unreadable: unknown, never "no entry"',
     given: {
       open: [started()],
       look: saw({ podTime: slot + 9000, run: exitedOk }),
@@ -357,7 +357,7 @@ const cases: readonly Case[] = [
     wantMessage: /is of another database/,
   },
   {
-    name: '#18 postmaster restarted, run still alive: stopped, then InitializationError',
+    name: 'H18 postmaster restarted, run still alive: stopped, then InitializationError',
     given: { open: [started()], look: saw({ identity: restarted, run: report({ startedAt: slot + 2 }) }) },
     wantCommands: ['stop uid-daily', 'status daily error InitializationError (started)'],
     wantNext: 'again',
@@ -365,13 +365,13 @@ const cases: readonly Case[] = [
       /^InitializationError: PostgreSQL in postgres-0 restarted during the backup \(postmaster start 2021-12-30T09:11:02Z → 2022-01-02T06:01:44Z\)\. wal-g was stopped; nothing counts as stored\. Next run 2022-01-03T06:00:00Z; now: kubectl create -n shop -f backup-now\.yaml/,
   },
   {
-    name: '#18 wal-g lost its session to a shutdown whose postmaster is still there: not concluded yet',
+    name: 'H18 wal-g lost its session to a shutdown whose postmaster is still there: not concluded yet',
     given: { open: [started()], managers: [], look: saw({ stopping: true, podTime: slot + 302, run: exitedBadly }) },
     wantCommands: [],
     wantNext: 'wait',
   },
   {
-    name: '#18 the postmaster is gone then: InitializationError',
+    name: 'H18 the postmaster is gone then: InitializationError',
     given: {
       open: [started()],
       look: saw({ identity: { ...identity, postmaster: '' }, podTime: slot + 303, run: exitedBadly }),
@@ -398,7 +398,7 @@ const cases: readonly Case[] = [
     wantNext: 'wait',
   },
   {
-    name: '#18 container replaced, nothing in the catalogue: InitializationError',
+    name: 'H18 container replaced, nothing in the catalogue: InitializationError',
     given: {
       open: [started()],
       look: saw({ identity: { ...identity, ticks: '999' }, run: report({ state: 'none' }) }),
@@ -409,7 +409,7 @@ const cases: readonly Case[] = [
     wantMessage: /the container was started anew/,
   },
   {
-    name: '#17 container replaced after the end, files lost, catalogue has our uid: success',
+    name: 'H17 container replaced after the end, files lost, catalogue has our uid: success',
     given: {
       open: [started()],
       look: saw({
@@ -430,7 +430,7 @@ const cases: readonly Case[] = [
     wantMessage: /^WalgError: wal-g is gone without an exit code/,
   },
   {
-    name: '#23 pod-side deadline: WalgError names the setting and the last line',
+    name: 'H23 pod-side deadline: WalgError names the setting and the last line',
     given: {
       open: [started()],
       look: saw({
@@ -490,7 +490,7 @@ const cases: readonly Case[] = [
     wantNext: 'again',
   },
   {
-    name: '#19 two of the same second: the running one stays although its UID is greater, the other is AlreadyRunning',
+    name: 'H19 two of the same second: the running one stays although its UID is greater, the other is AlreadyRunning',
     given: {
       open: [backup({ name: 'aaa' }), started({ name: 'zzz' })],
       look: saw({ run: report({ id: 'uid-zzz', startedAt: slot + 2 }) }),
@@ -502,7 +502,7 @@ const cases: readonly Case[] = [
       /^AlreadyRunning: PgBackup zzz has been backing up StatefulSet postgres since 06:00:02Z\. Nothing was started\./,
   },
   {
-    name: '#20 the older one never got its event: it starts first',
+    name: 'H20 the older one never got its event: it starts first',
     given: { open: [backup({ name: 'young', created: slot + 9 }), backup({ name: 'old' })], look: saw() },
     wantCommands: ['timer backup old', 'status old running', 'start uid-old'],
     wantNext: 'again',
@@ -539,14 +539,14 @@ const cases: readonly Case[] = [
     wantNext: 'again',
   },
   {
-    name: '#21 lock held by a rotation: pending, not an error',
+    name: 'H21 lock held by a rotation: pending, not an error',
     given: { open: [backup()], look: saw({ holder: { id: 'x-1', kind: 'rotation' } }) },
     wantCommands: ['status daily pending WaitingForRotation'],
     wantNext: 'again',
     wantMessage: /^waiting for rotation$/,
   },
   {
-    name: '#57 running by the word of another version, its executor not understood: its own run is left alone',
+    name: 'H57 running by the word of another version, its executor not understood: its own run is left alone',
     given: {
       open: [backup({ status: { state: 'running', executor: { pod: 'postgres-0' } } })],
       look: saw({ holder: { id: 'uid-daily', kind: 'backup' } }),
@@ -556,7 +556,7 @@ const cases: readonly Case[] = [
     wantNext: 'wait',
   },
   {
-    name: '#34 after a failover, a rotation still deletes from the old pod: the backup on the new one waits',
+    name: 'H34 after a failover, a rotation still deletes from the old pod: the backup on the new one waits',
     given: {
       open: [backup()],
       look: saw(),
@@ -574,14 +574,14 @@ const cases: readonly Case[] = [
     wantNext: 'again',
   },
   {
-    name: '#22 lock held by a run without an unfinished PgBackup: it is stopped, then the start follows',
+    name: 'H22 lock held by a run without an unfinished PgBackup: it is stopped, then the start follows',
     given: { open: [backup()], look: saw({ holder: { id: 'uid-deleted', kind: 'backup' } }), managers: [] },
     wantCommands: ['stop uid-deleted', 'status daily pending PodNotReady'],
     wantNext: 'again',
     wantMessage: /^waiting: a run whose PgBackup is finished or gone is being stopped \(uid-deleted\)$/,
   },
   {
-    name: '#22 an orphan that cannot be stopped holds nobody up for ever',
+    name: 'H22 an orphan that cannot be stopped holds nobody up for ever',
     given: {
       now: slot + 660,
       open: [
@@ -595,13 +595,13 @@ const cases: readonly Case[] = [
     wantMessage: /^AlreadyRunning: run uid-deleted, .* since 2022-01-02T06:01:00Z and could not be stopped/,
   },
   {
-    name: '#22 deleted in mid-run, nothing else unfinished: stopped, and the event comes again until it is over',
+    name: 'H22 deleted in mid-run, nothing else unfinished: stopped, and the event comes again until it is over',
     given: { open: [], look: saw({ holder: { id: 'uid-deleted', kind: 'backup' } }), managers: [] },
     wantCommands: ['stop uid-deleted'],
     wantNext: 'pursue',
   },
   {
-    name: '#22 a forged delete of a live run does nothing to it',
+    name: 'H22 a forged delete of a live run does nothing to it',
     given: {
       open: [started()],
       look: saw({ holder: { id: 'uid-daily', kind: 'backup' }, run: report({ startedAt: slot + 2 }) }),
@@ -629,7 +629,7 @@ const cases: readonly Case[] = [
     wantNext: 'again',
   },
   {
-    name: '#28 pod not ready: pending with reason and end, counted from the first look',
+    name: 'H28 pod not ready: pending with reason and end, counted from the first look',
     given: {
       now: slot + 840,
       open: [backup()],
@@ -640,7 +640,7 @@ const cases: readonly Case[] = [
     wantMessage: /^waiting for pod postgres-0 to be ready \(Pending: Insufficient memory\), until 06:24:00Z$/,
   },
   {
-    name: '#28 ten minutes later: NoPodAccess',
+    name: 'H28 ten minutes later: NoPodAccess',
     given: {
       now: slot + 1440,
       open: [
@@ -748,7 +748,7 @@ const cases: readonly Case[] = [
     wantNext: 'again',
   },
   {
-    name: '#51 a failure that never had a timer is told too, as a Warning with its kind',
+    name: 'H51 a failure that never had a timer is told too, as a Warning with its kind',
     given: {
       open: [
         backup({
@@ -796,7 +796,7 @@ for (const { name, given, wantCommands, wantNext, wantMessage } of cases) {
   });
 }
 
-test("#33 the pod's clock ten minutes behind never makes a negative duration", () => {
+test("H33 the pod's clock ten minutes behind never makes a negative duration", () => {
   const run = report({ state: 'exited', exitCode: 1, startedAt: slot + 600, endedAt: slot + 10 });
   const decision = decide(observe({ open: [started()], look: saw({ podTime: slot - 600, run }) }));
   const status = firstStatus(decision.commands);
@@ -804,7 +804,7 @@ test("#33 the pod's clock ten minutes behind never makes a negative duration", (
   assert.equal(status.finishTime, status.startTime);
 });
 
-test('#32 the directory that was pinned at the start is used, whatever the spec says now', () => {
+test('H32 the directory that was pinned at the start is used, whatever the spec says now', () => {
   const moved = manager({ spec: { directory: '/elsewhere' } });
   const decision = decide(
     observe({ managers: [moved], open: [started()], look: saw({ identity: restarted, run: report() }) }),

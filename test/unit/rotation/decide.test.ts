@@ -114,13 +114,13 @@ const planning: readonly Case[] = [
     wantMessage: /^deleting 1 of 3 stored backups in postgres-0$/,
   },
   {
-    name: '#38 owed since the event was lost: any hint starts it',
+    name: 'H38 owed since the event was lost: any hint starts it',
     given: { manager: manager({ condition: servedBefore() }), now: now + 5000 },
     wantCommands: ['timer rotation', 'status pending', `start uid-day-10-1 ${stored(9)}`],
     wantNext: 'again',
   },
   {
-    name: '#45 n greater than what exists: nothing is started, served at once',
+    name: 'H45 n greater than what exists: nothing is started, served at once',
     given: { manager: manager({ retain: 30, condition: servedBefore() }) },
     wantCommands: ['status ok'],
     wantNext: 'again',
@@ -147,7 +147,7 @@ const planning: readonly Case[] = [
     wantMessage: new RegExp(`^would delete 1: ${stored(8)}$`),
   },
   {
-    name: '#47 a refusal is served',
+    name: 'H47 a refusal is served',
     given: { catalogue: catalogue(listed(8, { user_data: null }), listed(9), listed(10)) },
     wantCommands: [
       'event Warning BackupVanished on day-8',
@@ -159,7 +159,7 @@ const planning: readonly Case[] = [
     wantMessage: /^refused: 1 of 3 stored backups are not ours \(oldest 2021-12-31\)/,
   },
   {
-    name: '#42 two managers with one selector: refused, nobody looks into the pod',
+    name: 'H42 two managers with one selector: refused, nobody looks into the pod',
     given: {
       firstRound: true,
       managers: [manager(), manager({ name: 'other' })],
@@ -172,7 +172,7 @@ const planning: readonly Case[] = [
     wantMessage: /^refused: ScheduleConflict: 2 PgManagers have the selector "postgres" \(other, pg-manager\)/,
   },
   {
-    name: '#34 a backup is not finished: rotation waits without a timer',
+    name: 'H34 a backup is not finished: rotation waits without a timer',
     given: { backups: [success(10), backup('manual', { state: 'running' })] },
     wantCommands: ['status pending'],
     wantNext: 'again',
@@ -203,14 +203,14 @@ const planning: readonly Case[] = [
     wantReason: 'SuccessGone',
   },
   {
-    name: '#41 the newest backup is not in the catalogue: no list to delete by',
+    name: 'H41 the newest backup is not in the catalogue: no list to delete by',
     given: { catalogue: catalogue(listed(8), listed(9)) },
     wantCommands: ['status error'],
     wantNext: 'again',
     wantMessage: /^failed: the catalogue \(2 stored\) does not list the newest backup/,
   },
   {
-    name: '#41 bucket changed: one entry, no PgBackup is pruned, each is warned of',
+    name: 'H41 bucket changed: one entry, no PgBackup is pruned, each is warned of',
     given: { catalogue: catalogue(listed(10)) },
     wantCommands: [
       'event Warning BackupVanished on day-8',
@@ -224,14 +224,14 @@ const planning: readonly Case[] = [
     wantMessage: /^1 stored, 0 deleted; oldest/,
   },
   {
-    name: '#41 those that were warned of before are not warned of again',
+    name: 'H41 those that were warned of before are not warned of again',
     given: { manager: manager({ condition: { missing: ['day-8', 'day-9'] } }), catalogue: catalogue(listed(10)) },
     wantCommands: ['status ok'],
     wantNext: 'again',
     wantCondition: { missing: ['day-8', 'day-9'] },
   },
   {
-    name: '#41 what an earlier attempt was to delete is not taken for deleted in another bucket',
+    name: 'H41 what an earlier attempt was to delete is not taken for deleted in another bucket',
     given: {
       manager: manager({
         condition: { planned: { id: 'uid-day-9-1', cut: stored(9), names: [stored(8)] }, missing: ['day-9'] },
@@ -273,7 +273,7 @@ const planning: readonly Case[] = [
     wantReason: 'NoTimeForCatalogue',
   },
   {
-    name: '#47 a pod that is not ready is a failure of this attempt',
+    name: 'H47 a pod that is not ready is a failure of this attempt',
     given: { location: { found: 'notReady', pod: 'postgres-0', state: 'Pending: no node' } },
     wantCommands: ['status error'],
     wantNext: 'again',
@@ -282,7 +282,7 @@ const planning: readonly Case[] = [
       /^failed: pod postgres-0 is not ready \(Pending: no node\)\. Attempt 1 of 10; it is tried again within half an hour\.$/,
   },
   {
-    name: '#47 storage that cannot be read is a failure of this attempt',
+    name: 'H47 storage that cannot be read is a failure of this attempt',
     given: {
       catalogue: {
         ok: true,
@@ -301,7 +301,7 @@ const planning: readonly Case[] = [
     wantMessage: /^failed: the catalogue could not be read: ERROR: AccessDenied\. Attempt 1/,
   },
   {
-    name: '#47 the tenth failure is served',
+    name: 'H47 the tenth failure is served',
     given: {
       manager: manager({
         condition: {
@@ -316,14 +316,14 @@ const planning: readonly Case[] = [
     wantMessage: /Attempt 10 of 10; the next successful backup tries again\.$/,
   },
   {
-    name: '#47 after a failure the timer goes and nothing is tried for ten minutes',
+    name: 'H47 after a failure the timer goes and nothing is tried for ten minutes',
     given: { manager: manager({ condition: { status: 'error', log: brokenAt(now - 599) } }) },
     wantCommands: ['removeTimer'],
     wantNext: 'settled',
     wantReason: 'RetryLater',
   },
   {
-    name: '#47 the sweep comes later and tries again',
+    name: 'H47 the sweep comes later and tries again',
     given: { manager: manager({ condition: { status: 'error', log: brokenAt(now - 600) } }) },
     wantCommands: ['timer rotation', 'status pending', `start uid-day-10-2 ${stored(9)}`],
     wantNext: 'again',
@@ -444,7 +444,7 @@ const looking: readonly Case[] = [
     wantMessage: new RegExp(`^2 stored, 1 deleted \\(${stored(8)}\\); oldest 2022-01-01T06:06:16Z$`),
   },
   {
-    name: '#39 a run serves the success that it was started for, not a newer one',
+    name: 'H39 a run serves the success that it was started for, not a newer one',
     given: {
       manager: manager({ newest: 11, condition: running() }),
       look: saw({ run: report() }),
@@ -455,7 +455,7 @@ const looking: readonly Case[] = [
     wantCondition: { servedBackup: 'uid-day-10' },
   },
   {
-    name: '#46 exit 0 and nothing is gone',
+    name: 'H46 exit 0 and nothing is gone',
     given: { ...runs(), look: saw({ run: report() }) },
     wantCommands: ['status error'],
     wantNext: 'again',
@@ -464,7 +464,7 @@ const looking: readonly Case[] = [
     ),
   },
   {
-    name: '#41 exit 0 and the catalogue is another: nothing counts as deleted',
+    name: 'H41 exit 0 and the catalogue is another: nothing counts as deleted',
     given: { ...runs(), look: saw({ run: report() }), catalogue: catalogue(listed(10)) },
     wantCommands: ['status error'],
     wantNext: 'again',
@@ -477,27 +477,27 @@ const looking: readonly Case[] = [
     wantNext: 'retry',
   },
   {
-    name: '#37 the catalogue changed under the lock: planned again, without a word',
+    name: 'H37 the catalogue changed under the lock: planned again, without a word',
     given: { ...runs(), look: saw({ run: report({ exitCode: 75, catalogueChanged: true }) }), catalogue: undefined },
     wantCommands: ['status pending'],
     wantNext: 'again',
     wantReason: 'PlannedAgain',
   },
   {
-    name: '#37 the next attempt has an id of its own',
+    name: 'H37 the next attempt has an id of its own',
     given: { manager: manager({ condition: { ...running(1), running: undefined } }) },
     wantCommands: ['timer rotation', 'status pending', `start uid-day-10-2 ${stored(9)}`],
     wantNext: 'again',
   },
   {
-    name: '#37 a catalogue that always changes ends with the tenth attempt',
+    name: 'H37 a catalogue that always changes ends with the tenth attempt',
     given: { ...runs(10), look: saw({ run: report({ exitCode: 75, catalogueChanged: true }) }) },
     wantCommands: ['status error'],
     wantNext: 'again',
     wantCondition: { servedBackup: 'uid-day-10' },
   },
   {
-    name: '#47 exit code 1: wal-g is quoted, where its log is is said',
+    name: 'H47 exit code 1: wal-g is quoted, where its log is is said',
     given: {
       ...runs(),
       look: saw({ run: report({ exitCode: 1, firstError: 'ERROR: AccessDenied', lastError: 'ERROR: AccessDenied' }) }),
@@ -528,7 +528,7 @@ const looking: readonly Case[] = [
     wantNext: 'wait',
   },
   {
-    name: '#12 no trace when no start can arrive any more: planned again',
+    name: 'H12 no trace when no start can arrive any more: planned again',
     given: { ...runs(), look: saw({ podTime: now + 36, run: report({ state: 'none' }) }) },
     wantCommands: ['status pending'],
     wantNext: 'again',
@@ -610,7 +610,7 @@ const telling: readonly Case[] = [
     wantNext: 'again',
   },
   {
-    name: '#50 #61 all that a sink which was down has missed, each with an id of its own',
+    name: 'H50 H61 all that a sink which was down has missed, each with an id of its own',
     given: {
       manager: finished({
         outbox: [
@@ -638,7 +638,7 @@ const telling: readonly Case[] = [
     wantNext: 'again',
   },
   {
-    name: '#50 a sink that is down holds up no work: what is owed comes first',
+    name: 'H50 a sink that is down holds up no work: what is owed comes first',
     given: {
       manager: manager({ condition: servedBefore({ outbox: [{ ...untold, id: 'uid-day-9-1', deleted: [] }] }) }),
     },

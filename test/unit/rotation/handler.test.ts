@@ -219,7 +219,7 @@ test('a successful backup: the oldest goes, within one activation', async () => 
   assert.deepEqual([event?.type, event?.reason], ['Normal', 'RotationSucceeded']);
 });
 
-test('#7 duplicates and late hints change nothing', async () => {
+test('I7 duplicates and late hints change nothing', async () => {
   const given = world([manager(), ...history]);
   await given.send(succeeded);
   const before = given.kube.read(path.manager('shop', 'pg-manager'));
@@ -259,14 +259,14 @@ async function survives(at: number, moment: 'before' | 'after'): Promise<boolean
 }
 
 for (const moment of ['before', 'after'] as const) {
-  test(`#12 a crash ${moment} each effect is continued by the next look`, async () => {
+  test(`H12 a crash ${moment} each effect is continued by the next look`, async () => {
     let at = 1;
     while (await survives(at, moment)) at += 1;
     assert.ok(at > 8, `only ${at - 1} effects`);
   });
 }
 
-test('#37 a manual backup ends between plan and run: planned again from what is stored then', async () => {
+test('H37 a manual backup ends between plan and run: planned again from what is stored then', async () => {
   const given = world([manager(), ...history]);
   given.database.afterCatalogue = () => {
     given.database.afterCatalogue = () => undefined;
@@ -278,7 +278,7 @@ test('#37 a manual backup ends between plan and run: planned again from what is 
   assert.deepEqual(postedIn(given), ['uid-pg-manager/rotation/uid-day-10-2/success']);
 });
 
-test('#50 the sink is down for hours: the work is done, and told once', async () => {
+test('H50 the sink is down for hours: the work is done, and told once', async () => {
   const given = world([manager(), ...history]);
   given.effects.sink.down = true;
   assert.equal((await given.send(succeeded)).outcome, 'retry');
@@ -291,7 +291,7 @@ test('#50 the sink is down for hours: the work is done, and told once', async ()
   assert.equal(given.effects.sink.posted.length, 1);
 });
 
-test('#47 storage that stays unreachable: ten attempts, then served, no ticks for ever', async () => {
+test('H47 storage that stays unreachable: ten attempts, then served, no ticks for ever', async () => {
   const given = world([manager(), ...history]);
   given.database.reachable = false;
   await given.send(succeeded);
@@ -304,7 +304,7 @@ test('#47 storage that stays unreachable: ten attempts, then served, no ticks fo
   assert.deepEqual(given.database.days, [8, 9, 10]);
 });
 
-test('#47 storage that comes back: the next sweep deletes', async () => {
+test('H47 storage that comes back: the next sweep deletes', async () => {
   const given = world([manager(), ...history]);
   given.database.reachable = false;
   await given.send(succeeded);
@@ -317,7 +317,7 @@ test('#47 storage that comes back: the next sweep deletes', async () => {
   ]);
 });
 
-test('#62 a catalogue that takes 40 s is still enough to start and to verify', async () => {
+test('H62 a catalogue that takes 40 s is still enough to start and to verify', async () => {
   const given = world([manager(), ...history]);
   given.database.afterCatalogue = () => {
     given.kube.now += 40;
@@ -328,7 +328,7 @@ test('#62 a catalogue that takes 40 s is still enough to start and to verify', a
   assertRotated(given);
 });
 
-test('#42 two managers: both say so, nothing is deleted', async () => {
+test('H42 two managers: both say so, nothing is deleted', async () => {
   const given = world([manager(), manager({ name: 'other', retain: 30 }), ...history]);
   await given.send(succeeded);
   assert.deepEqual(given.database.days, [8, 9, 10]);
@@ -342,14 +342,14 @@ test('#42 two managers: both say so, nothing is deleted', async () => {
   ]);
 });
 
-test('#59 the manager is being deleted: nothing happens', async () => {
+test('H59 the manager is being deleted: nothing happens', async () => {
   const going = manager();
   const given = world([{ ...going, metadata: { ...going.metadata, deletionTimestamp: '2022-01-02T06:00:00Z' } }]);
   assert.equal((await given.send(tick)).outcome, 'done');
   assert.deepEqual(given.kube.writes, []);
 });
 
-test('#60 a success without any manager', async () => {
+test('H60 a success without any manager', async () => {
   const given = world(history);
   assert.equal((await given.send(succeeded)).reason, 'PointsNowhere');
 });
@@ -387,7 +387,7 @@ for (const [what, event] of Object.entries({
   'a huge name': { ...tick, data: { namespace: 'shop', name: 'x'.repeat(100_000) } },
   'no data': { ...tick, data: undefined },
 })) {
-  test(`#64 ${what}: nothing`, async () => {
+  test(`H64 ${what}: nothing`, async () => {
     const given = world([manager(), ...history]);
     assert.equal((await given.send(event)).outcome, 'done');
     assert.deepEqual(given.kube.writes, []);

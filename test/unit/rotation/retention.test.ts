@@ -67,7 +67,7 @@ function shortName(each: Pick<CatalogueEntry, 'name'>): string {
 
 const cases: readonly { name: string; given: Holdings; want: string; wantMessage?: RegExp }[] = [
   {
-    name: '#36 hollow backups do not count: B and C stay, A goes',
+    name: 'H36 hollow backups do not count: B and C stay, A goes',
     given: holdings(
       [1, 2, 3, 4, 5].map((at, index) => entry(at, { by: ['a', 'b', 'x1', 'x2', 'c'][index] })),
       { unproven: ['x1', 'x2'] },
@@ -75,7 +75,7 @@ const cases: readonly { name: string; given: Holdings; want: string; wantMessage
     want: 'delete 1 before 2',
   },
   {
-    name: '#40 backups of a former CronJob are in the way: nothing goes',
+    name: 'H40 backups of a former CronJob are in the way: nothing goes',
     given: holdings([
       ...Array.from({ length: 7 }, (_, at) => entry(at + 1)),
       entry(8, { by: 'a' }),
@@ -86,7 +86,7 @@ const cases: readonly { name: string; given: Holdings; want: string; wantMessage
       /^refused: 7 of 9 stored backups are not ours \(oldest 2021-12-21\)\. Set spec\.rotation\.adopt: true to include them; takes effect after the next successful backup\.$/,
   },
   {
-    name: '#40 with adopt the newest n proven stay and everything newer than the cut',
+    name: 'H40 with adopt the newest n proven stay and everything newer than the cut',
     given: holdings(
       [entry(1), entry(2, { by: 'a' }), entry(3), entry(4, { by: 'b' }), entry(5), entry(6, { by: 'c' })],
       { adopt: true },
@@ -104,7 +104,7 @@ const cases: readonly { name: string; given: Holdings; want: string; wantMessage
     want: 'delete 1 before 2',
   },
   {
-    name: '#43 entries of another namespace or StatefulSet',
+    name: 'H43 entries of another namespace or StatefulSet',
     given: holdings([
       entry(1, { owner: { uid: 'z', namespace: 'shop2', statefulSet: 'postgres' } }),
       entry(2, { by: 'a' }),
@@ -113,26 +113,26 @@ const cases: readonly { name: string; given: Holdings; want: string; wantMessage
     wantMessage: /1 of 2 stored backups belong to StatefulSet postgres in namespace shop2/,
   },
   {
-    name: '#43 another owner is refused with adopt as well',
+    name: 'H43 another owner is refused with adopt as well',
     given: holdings([entry(1, { owner: { uid: 'z', namespace: 'shop', statefulSet: 'pg' } }), entry(2, { by: 'a' })], {
       adopt: true,
     }),
     want: 'refused OtherOwner',
   },
   {
-    name: '#44 several system identifiers',
+    name: 'H44 several system identifiers',
     given: holdings([entry(1, { by: 'a', systemIdentifier: '1' }), entry(2, { by: 'b' }), entry(3, { by: 'c' })]),
     want: 'refused SeveralDatabases',
     wantMessage:
       /1 of 3 stored backups are of another database \(system identifier 1; this one is 7711259327716174705\)/,
   },
   {
-    name: '#44 one system identifier, but not that of the database',
+    name: 'H44 one system identifier, but not that of the database',
     given: holdings([entry(1, { by: 'a' }), entry(2, { by: 'b' })], { systemIdentifier: '2' }),
     want: 'refused SeveralDatabases',
   },
   {
-    name: '#44 the newest by time is not the newest by name',
+    name: 'H44 the newest by time is not the newest by name',
     given: holdings([
       entry(1, { by: 'new', finishedAt: begin + 99 * day }),
       entry(2, { by: 'b' }),
@@ -141,7 +141,7 @@ const cases: readonly { name: string; given: Holdings; want: string; wantMessage
     want: 'refused NameOrder',
   },
   {
-    name: '#44 below the newest, names do not follow time',
+    name: 'H44 below the newest, names do not follow time',
     given: holdings([
       entry(1, { by: 'newer', finishedAt: begin + 50 * day }),
       entry(2, { by: 'b' }),
@@ -150,7 +150,7 @@ const cases: readonly { name: string; given: Holdings; want: string; wantMessage
     want: 'refused NewerWouldGo',
   },
   {
-    name: '#45 cut inside of a delta chain: its full stays and everything from it on',
+    name: 'H45 cut inside of a delta chain: its full stays and everything from it on',
     given: holdings([
       entry(1, { by: 'a' }),
       entry(2, { by: 'b' }),
@@ -160,7 +160,7 @@ const cases: readonly { name: string; given: Holdings; want: string; wantMessage
     want: 'delete 1 before 2',
   },
   {
-    name: '#45 a newer delta that rests on an older full moves the cut back to it',
+    name: 'H45 a newer delta that rests on an older full moves the cut back to it',
     given: holdings([
       entry(1, { by: 'a' }),
       entry(2, { by: 'b' }),
@@ -171,7 +171,7 @@ const cases: readonly { name: string; given: Holdings; want: string; wantMessage
     want: 'delete 1 before 2',
   },
   {
-    name: '#45 a delta without its base does not count',
+    name: 'H45 a delta without its base does not count',
     given: holdings([
       entry(1, { by: 'a' }),
       entry(2, { by: 'b' }),
@@ -181,7 +181,7 @@ const cases: readonly { name: string; given: Holdings; want: string; wantMessage
     want: 'delete 1 before 2',
   },
   {
-    name: '#45 permanent backups stay and are named',
+    name: 'H45 permanent backups stay and are named',
     given: holdings([
       entry(1, { by: 'a' }),
       entry(2, { by: 'b', permanent: true }),
@@ -191,16 +191,16 @@ const cases: readonly { name: string; given: Holdings; want: string; wantMessage
     want: 'delete 1 before 3 sparing 2',
   },
   {
-    name: '#45 only a permanent one would go',
+    name: 'H45 only a permanent one would go',
     given: holdings([entry(2, { permanent: true }), entry(3, { by: 'c' }), entry(4, { by: 'd' })]),
     want: 'keep sparing 2',
   },
   {
-    name: '#45 fewer than n: nothing, whatever else is stored',
+    name: 'H45 fewer than n: nothing, whatever else is stored',
     given: holdings([entry(1), entry(2), entry(3, { by: 'c' })]),
     want: 'keep',
   },
-  { name: '#45 exactly n: nothing', given: holdings([entry(1, { by: 'a' }), entry(2, { by: 'b' })]), want: 'keep' },
+  { name: 'H45 exactly n: nothing', given: holdings([entry(1, { by: 'a' }), entry(2, { by: 'b' })]), want: 'keep' },
   {
     name: 'a newer timeline sorts after every segment of the older one',
     given: holdings([

@@ -99,7 +99,7 @@ const cases: readonly Case[] = [
     wantStatus: ran,
   },
   {
-    name: '#1 #2 the slot has its PgBackup, of this manager: only the cursor moves',
+    name: 'H1 H2 the slot has its PgBackup, of this manager: only the cursor moves',
     given: observe(aManager().schedule(settled), {
       slotBackup: aBackup(name).labels({ 'aidbox.pg/manager-uid': 'uid-pg-manager' }).build(),
     }),
@@ -108,14 +108,14 @@ const cases: readonly Case[] = [
     wantStatus: ran,
   },
   {
-    name: '#1 it ran before an outage longer than the deadline: found by its name, not missed',
+    name: 'H1 it ran before an outage longer than the deadline: found by its name, not missed',
     given: observe(aManager().schedule(settled), { now: slot + 30_000, ownBackups: new Set([name]) }),
     wantCommands: ['status'],
     wantNext: 'again',
     wantStatus: ran,
   },
   {
-    name: "#3 the slot's name is a person's: missed, the cursor moves",
+    name: "H3 the slot's name is a person's: missed, the cursor moves",
     given: observe(aManager().schedule(settled), { slotBackup: aBackup(name).build() }),
     wantCommands: ['status'],
     wantNext: 'again',
@@ -126,7 +126,7 @@ const cases: readonly Case[] = [
     },
   },
   {
-    name: "#4 the slot's name is that of a deleted manager of the same name: missed, no second run",
+    name: "H4 the slot's name is that of a deleted manager of the same name: missed, no second run",
     given: observe(
       aManager()
         .uid('uid-new')
@@ -145,7 +145,7 @@ const cases: readonly Case[] = [
     },
   },
   {
-    name: '#42 an older manager has the same selector: only its slots run',
+    name: 'H42 an older manager has the same selector: only its slots run',
     given: observe(aManager().schedule(settled), { rivals: [aManager().build(), older] }),
     wantCommands: ['status'],
     wantNext: 'again',
@@ -198,7 +198,7 @@ const cases: readonly Case[] = [
     wantNext: 'settled',
   },
   {
-    name: '#8 a cursor in the future is set back, loudly',
+    name: 'H8 a cursor in the future is set back, loudly',
     given: observe(aManager().schedule({ ...ran, lastSlot: '2022-02-01T06:00:00Z' }), { now: slot + 60 }),
     wantCommands: [
       'status',
@@ -213,7 +213,7 @@ const cases: readonly Case[] = [
     },
   },
   {
-    name: '#9 a tick four seconds early waits for its slot',
+    name: 'H9 a tick four seconds early waits for its slot',
     given: observe(aManager().schedule(settled), { now: slot - 4 }),
     wantCommands: ['post uid-pg-manager/wake/2022-01-02T06:00:00Z then '],
     wantNext: 'wait',
@@ -225,7 +225,7 @@ const cases: readonly Case[] = [
     wantNext: 'settled',
   },
   {
-    name: '#9 after an early tick the slot itself brings nothing',
+    name: 'H9 after an early tick the slot itself brings nothing',
     given: observe(aManager().schedule(ran)),
     wantCommands: ['timer 56 59 5 * * *'],
     wantNext: 'settled',
@@ -362,7 +362,7 @@ const cases: readonly Case[] = [
     wantNext: 'again',
   },
   {
-    name: '#42 the conflict is told under its own reason',
+    name: 'H42 the conflict is told under its own reason',
     given: observe(
       aManager().schedule({
         ...ran,
@@ -379,7 +379,7 @@ const cases: readonly Case[] = [
     wantNext: 'again',
   },
   {
-    name: '#8 a stored beginning in the future is set back as well',
+    name: 'H8 a stored beginning in the future is set back as well',
     given: observe(aManager().schedule({ ...settled, since: '2022-02-01T06:00:00Z' }), { now: slot + 60 }),
     wantCommands: [
       'status',
@@ -389,7 +389,7 @@ const cases: readonly Case[] = [
     wantStatus: { ...ran, since: '2022-01-02T06:01:00Z' },
   },
   {
-    name: '#8 so is a creation in the future',
+    name: 'H8 so is a creation in the future',
     given: observe(aManager().created(slot + 3600), { now: slot + 60 }),
     wantCommands: [
       'status',
@@ -399,7 +399,7 @@ const cases: readonly Case[] = [
     wantStatus: { ...ran, since: '2022-01-02T06:01:00Z' },
   },
   {
-    name: '#5 at changed just after a slot: the slot runs, then the new time applies',
+    name: 'H5 at changed just after a slot: the slot runs, then the new time applies',
     given: observe(aManager().at('07:00:00').schedule(settled), { now: slot + 1 }),
     wantCommands: [`create ${name}`, 'status'],
     wantNext: 'again',
@@ -517,7 +517,7 @@ for (const [given, reason, message] of [
   });
 }
 
-test('#10 30 days away: one run, 29 missed as one settling', () => {
+test('H10 30 days away: one run, 29 missed as one settling', () => {
   const manager = aManager()
     .created(slot - 30 * 86_400)
     .schedule({ ...settled, since: '2021-12-03T06:00:00Z' });
@@ -529,7 +529,7 @@ test('#10 30 days away: one run, 29 missed as one settling', () => {
   });
 });
 
-test('#50 missed slots that nobody could be told of are kept, those that were told only five', () => {
+test('H50 missed slots that nobody could be told of are kept, those that were told only five', () => {
   const settlings = Array.from({ length: 9 }, (_, index) => {
     const time = `2021-12-2${index}T06:00:00Z`;
     return { slot: time, first: time, count: 1, reason: 'TooLate' };

@@ -85,7 +85,7 @@ test('a new manager gets its status and its timer, and after that a look writes 
   assert.deepEqual(at.kube.writes, []);
 });
 
-test('#58 an update that shows nothing to settle is not looked into; one that does is', async () => {
+test('H58 an update that shows nothing to settle is not looked into; one that does is', async () => {
   const manager = aManager().schedule(settled).object();
   const at = world(slot - 50, [manager]);
   let reads = 0;
@@ -105,7 +105,7 @@ test('#58 an update that shows nothing to settle is not looked into; one that do
   assert.equal(scheduleOf(at)?.at, '07:00:00');
 });
 
-test('#9 the slot tick, four seconds early and then twice, makes one PgBackup, on its second', async () => {
+test('H9 the slot tick, four seconds early and then twice, makes one PgBackup, on its second', async () => {
   const at = world(slot - 4, [aManager().schedule(settled).object()]);
   assert.equal(await send(at.app, slotTick), 204);
   assert.equal(at.kube.now, slot, 'the early tick stayed for its slot');
@@ -118,7 +118,7 @@ test('#9 the slot tick, four seconds early and then twice, makes one PgBackup, o
   assert.equal(scheduleOf(at)?.lastSlot, '2022-01-02T06:00:00Z');
 });
 
-test('#2 activations that settle the same slot at once make one PgBackup and one cursor', async () => {
+test('H2 activations that settle the same slot at once make one PgBackup and one cursor', async () => {
   const at = world(slot, [aManager().schedule(settled).object()]);
   const statuses = await Promise.all(Array.from({ length: 5 }, () => send(at.app, slotTick)));
   assert.deepEqual(statuses, [204, 204, 204, 204, 204]);
@@ -126,7 +126,7 @@ test('#2 activations that settle the same slot at once make one PgBackup and one
   assert.equal(scheduleOf(at)?.missed, undefined);
 });
 
-test('#1 a crash before the cursor moved, then an outage longer than the deadline: it ran, nothing is missed', async () => {
+test('H1 a crash before the cursor moved, then an outage longer than the deadline: it ran, nothing is missed', async () => {
   const at = world(slot, [aManager().schedule(settled).object()]);
   at.kube.refuse = (verb) => (verb === 'apply' ? failure.of(0, 'NoAnswer', 'connection reset') : undefined);
   assert.equal(await send(at.app, slotTick), 503);
@@ -138,7 +138,7 @@ test('#1 a crash before the cursor moved, then an outage longer than the deadlin
   assert.deepEqual([scheduleOf(at)?.lastSlot, scheduleOf(at)?.missed], ['2022-01-02T06:00:00Z', undefined]);
 });
 
-test("#3 the slot's name is a person's: missed once, told once, no loop", async () => {
+test("H3 the slot's name is a person's: missed once, told once, no loop", async () => {
   const at = world(slot, [aManager().schedule(settled).object(), aBackup(name).object()]);
   assert.equal(await send(at.app, slotTick), 204);
   assert.equal(await send(at.app, slotTick), 204);
@@ -146,7 +146,7 @@ test("#3 the slot's name is a person's: missed once, told once, no loop", async 
   assert.deepEqual(posted(at, 'pg.aidbox.backup.missed.v1'), ['uid-pg-manager/missed/2022-01-02T06:00:00Z']);
 });
 
-test('#4 a manager deleted and made again right after its slot began: no second run', async () => {
+test('H4 a manager deleted and made again right after its slot began: no second run', async () => {
   const at = world(slot - 4, [aManager().schedule(settled).object()]);
   await send(at.app, slotTick);
   at.kube.put(
@@ -161,7 +161,7 @@ test('#4 a manager deleted and made again right after its slot began: no second 
   assert.equal(scheduleOf(at)?.missed?.last[0]?.reason, 'NameTaken');
 });
 
-test('#11 a PgBackup that is deleted before the cursor moved is made again', async () => {
+test('H11 a PgBackup that is deleted before the cursor moved is made again', async () => {
   const at = world(slot, [aManager().schedule(settled).object()]);
   at.kube.refuse = (verb) => (verb === 'apply' ? failure.of(500, 'InternalError', 'etcd is away') : undefined);
   await send(at.app, slotTick);
@@ -171,7 +171,7 @@ test('#11 a PgBackup that is deleted before the cursor moved is made again', asy
   assert.deepEqual(names(at.kube.all(backups)), [name]);
 });
 
-test('#42 of two managers of one StatefulSet only the older one’s slot runs; the other one says so', async () => {
+test('H42 of two managers of one StatefulSet only the older one’s slot runs; the other one says so', async () => {
   const young = aManager('young')
     .created(slot - 3600)
     .schedule(settled)
@@ -183,7 +183,7 @@ test('#42 of two managers of one StatefulSet only the older one’s slot runs; t
   assert.match(scheduleOf(at, 'young')?.message ?? '', /^1 slot missed: an older PgManager has the same selector/);
 });
 
-test('#50 while the sink is down a missed slot is recorded; afterwards it is told once', async () => {
+test('H50 while the sink is down a missed slot is recorded; afterwards it is told once', async () => {
   const at = world(slot + 8 * 3600, [aManager().schedule(settled).object()]);
   at.effects.sink.down = true;
   assert.equal(await send(at.app, slotTick), 503);
@@ -195,7 +195,7 @@ test('#50 while the sink is down a missed slot is recorded; afterwards it is tol
   assert.equal(at.kube.all('/api/v1/namespaces/shop/events').length, 1);
 });
 
-test('#53 a timer that is being deleted is waited for', async () => {
+test('H53 a timer that is being deleted is waited for', async () => {
   const manager = aManager().schedule(settled).object();
   const at = world(slot - 60, [manager]);
   await send(at.app, hint);
@@ -229,7 +229,7 @@ test('suspend removes the timer, resume brings it back', async () => {
   assert.deepEqual([await suspend(false), await suspend(true), await suspend(false)], [1, 0, 1]);
 });
 
-test('#59 a manager that is being deleted is left alone', async () => {
+test('H59 a manager that is being deleted is left alone', async () => {
   const at = world(slot, [
     aManager()
       .schedule(settled)
@@ -250,7 +250,7 @@ test('others that keep writing the manager lead to another try, not to a loop', 
   assert.equal(at.kube.writes.length, 1, 'the PgBackup; its name is found taken by ourselves after that');
 });
 
-test('#35 a namespace that is being deleted is no reason to come again', async () => {
+test('H35 a namespace that is being deleted is no reason to come again', async () => {
   const at = world(slot, [aManager().schedule(settled).object()]);
   at.kube.refuse = (verb) =>
     verb === 'create'
@@ -268,7 +268,7 @@ for (const { name: title, data } of [
   { name: 'no data', data: undefined },
   { name: 'text', data: 'pg-manager' },
 ]) {
-  test(`#64 ${title} leads nowhere`, async () => {
+  test(`H64 ${title} leads nowhere`, async () => {
     const at = world(slot, [aManager().object(), aManager().in('elsewhere').object()], 'shop');
     assert.equal(await send(at.app, { ...slotTick, data }), 204);
     assert.deepEqual([at.kube.writes, at.effects.sink.posted], [[], []]);
@@ -304,12 +304,12 @@ test('a sweep settles every manager, page by page, and then hints at what is unf
   assert.deepEqual(
     hints.map(({ data }) => (data as { statefulSet: string }).statefulSet),
     ['postgres', 'other', 'third'],
-    '#51 #52 #56 #60: once per StatefulSet, with or without a manager',
+    'H51 H52 H56 H60: once per StatefulSet, with or without a manager',
   );
   assert.ok(hints.every(({ extensions }) => extensions?.['pgpurpose'] === 'backup'));
 });
 
-test('#38 a rotation that is owed is hinted at', async () => {
+test('H38 a rotation that is owed is hinted at', async () => {
   const lastSuccess = { name: 'b', uid: 'uid-b', finishTime: rfc3339(slot) };
   const owed = aManager().schedule(settled).condition('backup', { status: 'ok', lastSuccess }).object();
   const served = aManager('served')
@@ -322,7 +322,7 @@ test('#38 a rotation that is owed is hinted at', async () => {
   assert.deepEqual(posted(at, 'pg.aidbox.look.v1'), ['tick-1/rotation/uid-pg-manager']);
 });
 
-test('#22 what a condition calls running is asked for by its name: it may have been deleted, and nobody was told', async () => {
+test('H22 what a condition calls running is asked for by its name: it may have been deleted, and nobody was told', async () => {
   const running = aManager().schedule(settled).condition('backup', { status: 'running', running: 'manual-1' }).object();
   const at = world(slot - 60, [running]);
   await sweep(at);
@@ -345,7 +345,7 @@ test('the sweep runs a slot whose tick was lost', async () => {
   assert.deepEqual(names(at.kube.all(backups)), [name]);
 });
 
-test('#54 a poisonous manager does not stop its page, a broken object neither', async () => {
+test('H54 a poisonous manager does not stop its page, a broken object neither', async () => {
   const at = world(slot, [
     { ...aManager('a-broken').object(), spec: {} },
     aManager('b-poison').schedule(settled).object(),
@@ -361,7 +361,7 @@ test('#54 a poisonous manager does not stop its page, a broken object neither', 
   assert.ok(at.effects.log.lines.some(({ message }) => message.startsWith('Object skipped')));
 });
 
-test('#50 #54 a page whose successor cannot be posted is handled, and has to come again', async () => {
+test('H50 H54 a page whose successor cannot be posted is handled, and has to come again', async () => {
   const at = world(slot, [aManager().schedule(settled).object()]);
   at.effects.sink.down = true;
   assert.equal(await send(at.app, sweepTick), 503);
@@ -372,7 +372,7 @@ test('#50 #54 a page whose successor cannot be posted is handled, and has to com
   assert.deepEqual(posted(at, 'pg.aidbox.sweep.page.v1'), ['tick-1/2']);
 });
 
-test('#55 an expired list token begins the list again, once', async () => {
+test('H55 an expired list token begins the list again, once', async () => {
   const many = Array.from({ length: 201 }, (_, index) => aManager(`m-${index}`).schedule(settled).object());
   const at = world(slot - 60, many);
   await send(at.app, sweepTick);
@@ -387,7 +387,7 @@ test('#55 an expired list token begins the list again, once', async () => {
   assert.equal(at.effects.sink.posted.length, 2, 'twice expired: left to the next sweep');
 });
 
-test('#63 a page that comes twice posts its successor twice under one id; a late one is dropped', async () => {
+test('H63 a page that comes twice posts its successor twice under one id; a late one is dropped', async () => {
   const many = Array.from({ length: 201 }, (_, index) => aManager(`m-${index}`).schedule(settled).object());
   const at = world(slot - 60, many);
   await send(at.app, sweepTick);
@@ -402,7 +402,7 @@ test('#63 a page that comes twice posts its successor twice under one id; a late
   assert.deepEqual(at.kube.writes, []);
 });
 
-test('#58 a sweep of a quiet installation writes nothing', async () => {
+test('H58 a sweep of a quiet installation writes nothing', async () => {
   const at = world(slot - 60, [
     aManager().schedule(settled).object(),
     aBackup()

@@ -47,7 +47,7 @@ const traces: readonly Trace[] = [
     activations: [{ now: '02 06:00:00' }, { now: '03 06:00:00', wantRun: '03 06:00:00' }],
   },
   {
-    name: '#5 at changed 06:00 → 07:00 at 06:00:01, before the tick: 06:00 first, then 07:00',
+    name: 'H5 at changed 06:00 → 07:00 at 06:00:01, before the tick: 06:00 first, then 07:00',
     created: '01 00:00:00',
     activations: [
       { now: '01 06:00:00', wantRun: '01 06:00:00' },
@@ -56,7 +56,7 @@ const traces: readonly Trace[] = [
     ],
   },
   {
-    name: '#6 at changed 06:00 → 14:00 at 20:00: nothing today',
+    name: 'H6 at changed 06:00 → 14:00 at 20:00: nothing today',
     created: '01 12:00:00',
     activations: [
       { now: '02 06:00:00', wantRun: '02 06:00:00' },
@@ -66,7 +66,7 @@ const traces: readonly Trace[] = [
     ],
   },
   {
-    name: '#6 at changed 06:00 → 05:00 at 06:30: nothing for 05:00 today',
+    name: 'H6 at changed 06:00 → 05:00 at 06:30: nothing for 05:00 today',
     created: '01 12:00:00',
     activations: [
       { now: '02 06:00:00', wantRun: '02 06:00:00' },
@@ -85,7 +85,7 @@ const traces: readonly Trace[] = [
     ],
   },
   {
-    name: '#7 suspended at 01:00, slot tick lost, resumed at 06:05: no run, not missed',
+    name: 'H7 suspended at 01:00, slot tick lost, resumed at 06:05: no run, not missed',
     created: '01 12:00:00',
     activations: [
       { now: '02 01:00:00', suspended: true },
@@ -95,7 +95,7 @@ const traces: readonly Trace[] = [
     ],
   },
   {
-    name: '#7 suspended while a slot was overdue: it starts no more, and is not lost silently',
+    name: 'H7 suspended while a slot was overdue: it starts no more, and is not lost silently',
     created: '01 12:00:00',
     activations: [
       { now: '02 07:00:00', suspended: true, wantMissed: ['02 06:00:00'] },
@@ -103,7 +103,7 @@ const traces: readonly Trace[] = [
     ],
   },
   {
-    name: '#7 resumed three seconds before a slot: the slot is not swallowed',
+    name: 'H7 resumed three seconds before a slot: the slot is not swallowed',
     created: '01 12:00:00',
     activations: [
       { now: '01 13:00:00', suspended: true },
@@ -113,7 +113,7 @@ const traces: readonly Trace[] = [
     ],
   },
   {
-    name: '#9 a tick four seconds early runs the slot; the slot itself brings nothing more',
+    name: 'H9 a tick four seconds early runs the slot; the slot itself brings nothing more',
     created: '01 12:00:00',
     activations: [
       { now: '02 05:59:56', wantRun: '02 06:00:00' },
@@ -123,12 +123,12 @@ const traces: readonly Trace[] = [
     ],
   },
   {
-    name: '#9 a tick ten seconds early is too early',
+    name: 'H9 a tick ten seconds early is too early',
     created: '01 12:00:00',
     activations: [{ now: '02 05:59:50' }, { now: '02 06:00:00', wantRun: '02 06:00:00' }],
   },
   {
-    name: '#10 an outage of days: one late run, the rest missed',
+    name: 'H10 an outage of days: one late run, the rest missed',
     created: '01 12:00:00',
     activations: [
       {
@@ -139,7 +139,7 @@ const traces: readonly Trace[] = [
     ],
   },
   {
-    name: '#10 an outage that ends after the deadline: all missed',
+    name: 'H10 an outage that ends after the deadline: all missed',
     created: '01 12:00:00',
     activations: [{ now: '03 12:00:01', wantMissed: ['02 06:00:00', '03 06:00:00'] }],
   },
@@ -172,7 +172,7 @@ for (const { name, created, deadline = 21_600, activations } of traces) {
 
 const wish: Wish = { at: '06:00:00', suspended: false, startingDeadline: 21_600 };
 
-test('#8 a cursor more than 60 s ahead is set back to now, loudly', () => {
+test('H8 a cursor more than 60 s ahead is set back to now, loudly', () => {
   const now = on('02 12:00:00');
   const { cursor, cursorWasAhead, run, missed } = settle(
     wish,
@@ -190,7 +190,7 @@ test('#8 a cursor more than 60 s ahead is set back to now, loudly', () => {
   );
 });
 
-test('#8 a cursor up to 60 s ahead is that of an early timer', () => {
+test('H8 a cursor up to 60 s ahead is that of an early timer', () => {
   const now = on('02 05:59:56');
   const stored = { at: '06:00:00', suspended: false, since: on('01 00:00:00'), lastSlot: on('02 06:00:00') };
   assert.deepEqual(settle(wish, stored, now), { run: undefined, missed: [], cursor: stored, cursorWasAhead: false });
@@ -198,7 +198,7 @@ test('#8 a cursor up to 60 s ahead is that of an early timer', () => {
   assert.equal(settle(wish, stored, on('02 05:58:59')).cursorWasAhead, true);
 });
 
-test('#10 an outage of 30 days', () => {
+test('H10 an outage of 30 days', () => {
   const stored = { at: '06:00:00', suspended: false, since: at('2021-12-01T00:00:00Z') };
   const { run, missed } = settle(wish, stored, at('2021-12-31T08:00:00Z'));
   assert.equal(run, at('2021-12-31T06:00:00Z'));

@@ -100,7 +100,7 @@ const cases: readonly { readonly name: string; readonly given: Finding; readonly
     want: { kind: 'failed', fact: 'write check', detail: 'NoSuchBucket' },
   },
   {
-    name: '#49 S3 hangs and was ended inside the pod',
+    name: 'H49 S3 hangs and was ended inside the pod',
     given: found({ write: { outcome: 'timeout', detail: '' } }),
     want: { kind: 'failed', fact: 'write check', detail: 'no answer in time' },
   },

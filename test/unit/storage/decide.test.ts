@@ -89,13 +89,13 @@ const cases: readonly Case[] = [
   { name: 'nothing new', stored: available, verdict: ok },
   { name: 'a first failure leaves the state', stored: available, verdict: noBucket, want: failedOnce },
   {
-    name: '#48 failing and passing in turn is never unavailable',
+    name: 'H48 failing and passing in turn is never unavailable',
     stored: failedOnce,
     verdict: ok,
     want: available,
   },
   {
-    name: '#48 the second failure in a row',
+    name: 'H48 the second failure in a row',
     stored: failedOnce,
     verdict: noBucket,
     want: {
@@ -147,13 +147,13 @@ const cases: readonly Case[] = [
     want: unavailable,
   },
   {
-    name: '#50 a change that nobody could be told of is kept when it is overtaken',
+    name: 'H50 a change that nobody could be told of is kept when it is overtaken',
     stored: { ...unavailable, announced: 'available/2022-01-01T01:00:00Z' },
     verdict: ok,
     want: { ...available, since: now, announced: `available/2022-01-01T01:00:00Z +unavailable/${before}` },
   },
   {
-    name: '#50 a change that nobody could be told of goes on after a gap',
+    name: 'H50 a change that nobody could be told of goes on after a gap',
     stored: { ...unknown, failures: 2, announced: `+unavailable/${before}` },
     verdict: noBucket,
     want: (({ announced: _none, ...rest }) => rest)(unavailable),
@@ -277,7 +277,7 @@ test('an earlier change to the same state is not told in the words of the last',
   );
 });
 
-test('#50 all that was overtaken is told in its order, once per id', () => {
+test('H50 all that was overtaken is told in its order, once per id', () => {
   const manager = managerWith({ ...available, announced: '+unavailable/2022-01-01T01:00:00Z' });
   const post = decide({ now: slot, manager }).commands.find((command) => command.type === 'post');
   assert.deepEqual(
@@ -293,7 +293,7 @@ test('a manager that was never looked at has nothing to tell', () => {
   assert.deepEqual(decide({ now: slot, manager: aManager().build() }).commands, []);
 });
 
-test('#9 a secret across the cut of a long detail is hidden whole', () => {
+test('I9 a secret across the cut of a long detail is hidden whole', () => {
   const detail = `${'x'.repeat(380)} https://user:${'geheim'.repeat(10)}@minio/b`;
   const { commands } = decide({ now: slot, manager: managerWith(undefined), verdict: { ...noBucket, detail } });
   assert.ok(!JSON.stringify(commands).includes('geheim'));
@@ -330,7 +330,7 @@ function told(stored: StorageCondition | undefined, at: number): [string[], Stor
   return [post.events.map(({ id }) => id.replace('uid-pg-manager/storage/', '')), written(post.then)];
 }
 
-test('#61 whatever is seen and whenever the sink is up, each outage and each recovery is told once, in turn', () => {
+test('H61 whatever is seen and whenever the sink is up, each outage and each recovery is told once, in turn', () => {
   const step = fc.record({ verdict: fc.constantFrom(ok, noBucket, notReady, wrongName), sinkUp: fc.boolean() });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
@@ -362,7 +362,7 @@ test('an announcement that never gets through stays within its field', () => {
   }
 });
 
-test('#22 an orphan is pointed to by its own id, which no PgBackup has as its name', () => {
+test('H22 an orphan is pointed to by its own id, which no PgBackup has as its name', () => {
   const [command] = orphanHint({ ...found(), orphan: { id: 'uid-gone', kind: 'backup' } }, 'tick-1');
   assert.ok(command?.type === 'post');
   assert.deepEqual(command.events, [

@@ -123,7 +123,7 @@ test('an add event of a manager that was looked at before costs no probe', async
   assert.deepEqual([at.probes, at.kube.writes], [[], []]);
 });
 
-test('#48 failures in turn with successes never make it unavailable, and only changes are written', async () => {
+test('H48 failures in turn with successes never make it unavailable, and only changes are written', async () => {
   let turn = 0;
   const at = world([aManager().object(), ...database()], { probe: () => seen(turn++ % 2 === 0 ? {} : writeFails()) });
   for (let index = 0; index < 8; index += 1) {
@@ -134,7 +134,7 @@ test('#48 failures in turn with successes never make it unavailable, and only ch
   assert.equal(at.effects.sink.posted.filter(({ type }) => type.includes('storage')).length, 1);
 });
 
-test('#48 two failures in a row: unavailable once, told once, whatever follows', async () => {
+test('H48 two failures in a row: unavailable once, told once, whatever follows', async () => {
   const at = world([aManager().object(), ...database()], { probe: () => seen(writeFails()) });
   for (let index = 0; index < 5; index += 1) {
     at.kube.now += 900;
@@ -156,7 +156,7 @@ test('a quiet database is probed without a single write', async () => {
   assert.deepEqual(at.kube.writes, []);
 });
 
-test('#50 a sink that is down holds up nothing; afterwards the change is told', async () => {
+test('H50 a sink that is down holds up nothing; afterwards the change is told', async () => {
   const at = world([aManager().object(), ...database()]);
   at.effects.sink.down = true;
   assert.equal(await send(at.app, added(aManager().object())), 503);
@@ -297,9 +297,9 @@ const rotationHolder = { id: 'uid-gone-1', kind: 'rotation' } as const;
 const running = { id: 'uid-gone-1', startTime: now, executor: {} };
 
 for (const { name, holder, others, want } of [
-  { name: '#22 a run without PgBackup', holder: backupHolder, others: [], want: true },
+  { name: 'H22 a run without PgBackup', holder: backupHolder, others: [], want: true },
   {
-    name: '#22 a run whose PgBackup is finished',
+    name: 'H22 a run whose PgBackup is finished',
     holder: backupHolder,
     others: [aBackup().uid('uid-gone').succeeded(slot).object()],
     want: true,
@@ -332,7 +332,7 @@ for (const { name, holder, others, want } of [
   });
 }
 
-test('#22 what is reported makes the backup function stop the run, whatever became of its PgBackup', async () => {
+test('H22 what is reported makes the backup function stop the run, whatever became of its PgBackup', async () => {
   for (const others of [[], [aBackup().uid('uid-gone').succeeded(slot).announced().object()]]) {
     const stopped: string[] = [];
     const at = world([aManager().object(), ...database(), ...others], {
@@ -379,7 +379,7 @@ test('a rotation that a manager is running is not reported', async () => {
   );
 });
 
-test('#55 an expired list token begins the probe again, once', async () => {
+test('H55 an expired list token begins the probe again, once', async () => {
   const at = world([aManager().object()]);
   at.kube.refuse = (verb) => (verb === 'list' ? failure.of(410, 'Expired', 'too old') : undefined);
   const page = { tick: 'tick-1', page: 3, kind: 'PgManager', continue: 'x', started: now };
@@ -392,7 +392,7 @@ test('#55 an expired list token begins the probe again, once', async () => {
   assert.equal(at.effects.sink.posted.length, 1);
 });
 
-test('#50 #54 a page whose successor cannot be posted is handled, and has to come again', async () => {
+test('H50 H54 a page whose successor cannot be posted is handled, and has to come again', async () => {
   const managers = Array.from({ length: 51 }, (_, index) => aManager(`m-${index}`).object());
   const at = world([...managers, ...database()]);
   at.effects.sink.down = true;
@@ -400,7 +400,7 @@ test('#50 #54 a page whose successor cannot be posted is handled, and has to com
   assert.equal(at.probes.length, 1);
 });
 
-test('#63 a page that comes late is dropped', async () => {
+test('H63 a page that comes late is dropped', async () => {
   const at = world([aManager().object(), ...database()]);
   const page = { tick: 'tick-0', page: 2, kind: 'PgManager', continue: '', started: '2022-01-02T05:49:00Z' };
   assert.equal(await send(at.app, { type: 'pg.aidbox.probe.page.v1', data: page }), 204);
@@ -416,14 +416,14 @@ for (const { name, data } of [
   { name: 'no data', data: undefined },
   { name: 'a list', data: [1, 2, 3] },
 ]) {
-  test(`#64 ${name} leads nowhere`, async () => {
+  test(`H64 ${name} leads nowhere`, async () => {
     const at = world([aManager().object(), aManager().in('elsewhere').object(), ...database()], { scope: 'shop' });
     assert.equal(await send(at.app, { type: 'dev.knative.apiserver.resource.add', data }), 204);
     assert.deepEqual([at.probes, at.kube.writes, at.effects.sink.posted], [[], [], []]);
   });
 }
 
-test('#35 a namespace that is being deleted is no reason to come again', async () => {
+test('H35 a namespace that is being deleted is no reason to come again', async () => {
   const manager = aManager().object();
   const at = world([manager, ...database()]);
   at.kube.refuse = (verb) =>

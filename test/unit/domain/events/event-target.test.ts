@@ -48,7 +48,7 @@ for (const [name, data] of [
   ['another kind', { kind: 'Secret', metadata: { name: 'a', namespace: 'shop' }, spec: {} }],
   ['an object without selector', { kind: 'PgManager', metadata: { name: 'a', namespace: 'shop' } }],
 ] as const) {
-  test(`#64 ${name} points nowhere`, () => assert.equal(objectHint(event(data)), undefined));
+  test(`H64 ${name} points nowhere`, () => assert.equal(objectHint(event(data)), undefined));
 }
 
 const page = { tick: 't-1', page: 2, kind: 'PgManager', continue: '', started: '2022-01-02T06:00:00Z' };
@@ -70,10 +70,10 @@ for (const [name, change] of [
   ['a huge start', { started: 'x'.repeat(65) }],
   ['no start', { started: undefined }],
 ] as const) {
-  test(`#64 a page with ${name} is none`, () => assert.equal(pageHint(event({ ...page, ...change })), undefined));
+  test(`H64 a page with ${name} is none`, () => assert.equal(pageHint(event({ ...page, ...change })), undefined));
 }
 
-test('#64 no data whatever makes it throw, and what it points to could be a name', () => {
+test('H64 no data whatever makes it throw, and what it points to could be a name', () => {
   fc.assert(
     fc.property(fc.anything(), (data) => {
       const hint = objectHint(event(data));

@@ -81,7 +81,7 @@ test('statuses are answered as they are after the write, PgBackups that went by 
 });
 
 for (const { name, change } of [
-  { name: '#30 an older version', change: { resourceVersion: '1' } },
+  { name: 'H30 an older version', change: { resourceVersion: '1' } },
   { name: 'an object that is gone', change: { name: 'gone' } },
 ]) {
   test(`a status decided from ${name} is a conflict, and the rest is left out`, async () => {
@@ -92,7 +92,7 @@ for (const { name, change } of [
   });
 }
 
-test('#31 a status decided for a manager that was replaced by a namesake is a conflict', async () => {
+test('H31 a status decided for a manager that was replaced by a namesake is a conflict', async () => {
   const effects = effectsWith([aManager().object()]);
   const command = applyStatus(effects, { schedule: { at: 'x' } });
   effects.kube.put(aManager().uid('uid-namesake').object());
@@ -100,7 +100,7 @@ test('#31 a status decided for a manager that was replaced by a namesake is a co
   assert.equal((effects.kube.read(managerPath) as { status?: object }).status, undefined);
 });
 
-test('#30 running after success is refused by the API server and counts as a conflict', async () => {
+test('H30 running after success is refused by the API server and counts as a conflict', async () => {
   const effects = effectsWith([aBackup().succeeded(slot).object()]);
   const { metadata } = aBackup().build();
   const { resourceVersion } = (effects.kube.read(backupPath) as { metadata: { resourceVersion: string } }).metadata;
@@ -123,7 +123,7 @@ test('an API server that cannot be used throws', async () => {
   await assert.rejects(apply(effects, [command]), /connection refused/);
 });
 
-test('#3 a taken name is a conflict: whose it is has to be looked at', async () => {
+test('H3 a taken name is a conflict: whose it is has to be looked at', async () => {
   const effects = effectsWith([aBackup().object()]);
   const backup = aBackup().object() as unknown as Extract<Command, { type: 'createBackup' }>['backup'];
   assert.equal((await apply(effects, [{ type: 'createBackup', backup }])).outcome, 'conflict');
@@ -158,7 +158,7 @@ test('fields that others added to a timer are no difference', async () => {
   assert.deepEqual(effects.kube.writes, []);
 });
 
-test('#53 a timer that is being deleted is a failure that comes again', async () => {
+test('H53 a timer that is being deleted is a failure that comes again', async () => {
   const effects = effectsWith([]);
   await apply(effects, [{ type: 'applyTimer', timer }]);
   const stored = effects.kube.read(timerPath) as { metadata: object };
@@ -174,12 +174,12 @@ test('removing what is gone is done', async () => {
     { type: 'removeBackup', target: { ...target, uid: 'uid-namesake' } },
   ];
   assert.deepEqual(await howItWent(effects, commands), done);
-  assert.notEqual(effects.kube.read(backupPath), undefined, '#31 a namesake stays');
+  assert.notEqual(effects.kube.read(backupPath), undefined, 'H31 a namesake stays');
   await apply(effects, [{ type: 'removeBackup', target }]);
   assert.equal(effects.kube.read(backupPath), undefined);
 });
 
-test('#50 a sink that is down stops only what follows from telling', async () => {
+test('H50 a sink that is down stops only what follows from telling', async () => {
   const effects = effectsWith([aManager().object()]);
   effects.sink.down = true;
   const told = applyStatus(effects, { schedule: { announced: 'x' } });

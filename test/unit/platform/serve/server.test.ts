@@ -138,7 +138,7 @@ const refusals: readonly {
     reason: 'UnexpectedError',
   },
   {
-    name: '#35 a namespace that is being deleted',
+    name: 'H35 a namespace that is being deleted',
     handler: () =>
       Promise.reject(failure.of(403, 'Forbidden', 'unable to create new content because it is being terminated')),
     want: 204,
