@@ -1,7 +1,7 @@
 /** `environment.json`: what tools and people need to find their way in a running environment. */
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Environment } from './environment.ts';
+import type { Environment } from './environment-types.ts';
 
 const refreshMs = 500;
 

@@ -6,74 +6,17 @@ import { getAssets, type Assets } from './assets/index.ts';
 import { startControllers } from './kubernetes/controllers/index.ts';
 import { startControlPlane, type ControlPlane } from './kubernetes/control-plane/index.ts';
 import { writeDescription } from './description.ts';
+import type { Environment, EnvironmentOptions } from './environment-types.ts';
 import { chooseFiles, takeOver } from './directories.ts';
-import {
-  knativeDefinitions,
-  startEventing,
-  type Eventing,
-  type EventingOptions,
-  type FunctionState,
-  type Observation,
-} from './knative/index.ts';
+import { knativeDefinitions, startEventing, type Eventing } from './knative/index.ts';
 import { installManifests, untilAtWork } from './install.ts';
 import { makeImage } from './kubernetes/kubelet/image.ts';
 import { nodeLabels, nodeName, startKubelet, type Kubelet } from './kubernetes/kubelet/index.ts';
-import { databasesOf, type Database } from './kubernetes/kubelet/databases.ts';
-import { createRest, type Rest } from './kubernetes/client/rest.ts';
-import { kubectlRunner, type Kubectl } from './machine/kubectl.ts';
+import { databasesOf } from './kubernetes/kubelet/databases.ts';
+import { createRest } from './kubernetes/client/rest.ts';
+import { kubectlRunner } from './machine/kubectl.ts';
 import { openBook, type ProcessBook } from './machine/processes.ts';
 import { silentProgress, type Progress } from './machine/progress.ts';
-
-export type { Database } from './kubernetes/kubelet/databases.ts';
-
-/** How to set up an environment. */
-export interface EnvironmentOptions {
-  /** Everything is written below it; emptied at the start, kept (logs) after the stop. */
-  readonly dir: string;
-  readonly progress?: Progress;
-  /** Keep an audit log of the API server (`auditLogPath`). */
-  readonly audit?: boolean;
-  /** Run the four functions and the stand-ins for Knative; true unless told otherwise. */
-  readonly functions?: boolean;
-  /** Told about events, deliveries and processes of functions. */
-  readonly observe?: (observation: Observation) => void;
-  /** Aborts a set-up that is under way. */
-  readonly signal?: AbortSignal;
-  /** Kustomizations to apply, below the root of the repository; `crds` and `eventing` unless told otherwise. */
-  readonly manifests?: readonly string[];
-  /** Passed on to the eventing stand-ins. */
-  readonly eventing?: Pick<EventingOptions, 'faults' | 'pace'>;
-}
-
-/** A running environment. */
-export interface Environment {
-  readonly dir: string;
-  readonly kubeConfigPath: string;
-  readonly apiServerUrl: string;
-  /** Member of system:masters. */
-  readonly kube: Kube;
-  /** Calls that `kube` does not offer. */
-  readonly rest: Rest;
-  /** kubectl with the environment's kubeconfig. */
-  readonly kubectl: Kubectl;
-  /** Where the default Broker takes events; undefined without functions. */
-  readonly brokerUrl: string | undefined;
-  functions(): readonly FunctionState[];
-  /** Kills the API server and starts it again; resolves when it is ready. */
-  restartApiServer(): Promise<void>;
-  /** Restarts the Broker, which is away for so many milliseconds; what it had not delivered is lost. */
-  restartBroker(downMs: number): Promise<void>;
-  /** Databases that run now, in the order of their pods' names. */
-  databases(): readonly Database[];
-  /** A directory that the database user may write to: meant as storage of wal-g, through a hostPath volume. */
-  readonly storageDir: string;
-  readonly walg: Assets['walg'];
-  readonly kubectlPath: string;
-  readonly kubeletPort: number;
-  readonly auditLogPath: string | undefined;
-  /** Ends everything that was started, by pid, in order. */
-  stop(): Promise<void>;
-}
 
 const repository = resolve(import.meta.dirname, '..');
 

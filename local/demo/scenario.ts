@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DateTime } from 'luxon';
-import type { Environment } from '../environment.ts';
+import type { Environment } from '../environment-types.ts';
 import type { Display } from './display.ts';
 import { buildDatabase, buildManager, demoData, demoDatabase, demoManager, demoNamespace } from './objects.ts';
 import { failureOf, missingOf, scheduled } from './progress.ts';

@@ -1,5 +1,5 @@
 /** The PgManagers and PgBackups of a running environment, as they are now; says when something changes. */
-import type { Environment } from '../environment.ts';
+import type { Environment } from '../environment-types.ts';
 import { follow } from '../kubernetes/client/follow.ts';
 import type { Stored } from '../kubernetes/client/objects.ts';
 import { backupLine, managerLine, type Backup, type Manager } from './progress.ts';

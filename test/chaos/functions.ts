@@ -1,5 +1,5 @@
 /** The processes of the functions. */
-import type { Environment } from '../../local/environment.ts';
+import type { Environment } from '../../local/environment-types.ts';
 import type { FunctionState } from '../../local/knative/index.ts';
 import { eventually } from '../support/eventually.ts';
 

@@ -1,6 +1,6 @@
 /** A second copy of a function: the same bundle with the same environment, to which every event goes as well. */
 import { readFileSync } from 'node:fs';
-import type { Environment } from '../../local/environment.ts';
+import type { Environment } from '../../local/environment-types.ts';
 import { toMessage, type CarriedEvent } from '../../local/knative/core/events.ts';
 import { startProcess } from '../../local/knative/serving/function-process.ts';
 import { post } from '../../local/knative/core/http.ts';

@@ -1,5 +1,5 @@
 /** Where one case is played: a namespace with a database, a manager, and one earlier success where rotation shall delete it. */
-import type { Environment } from '../../local/environment.ts';
+import type { Environment } from '../../local/environment-types.ts';
 import type { Observation } from '../../local/knative/index.ts';
 import { readyDatabase } from '../support/environment.ts';
 import { eventually } from '../support/eventually.ts';

@@ -1,7 +1,7 @@
 /** A wal-g in front of the image's: it writes down each call that matters and is slow where a fault shall meet it. */
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Environment } from '../../local/environment.ts';
+import type { Environment } from '../../local/environment-types.ts';
 import type { Call } from './seen.ts';
 
 /** Sub-commands that a case may slow down. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { PgBackup, RotationCondition } from '../../functions/domain/resources/pg-manager.ts';
-import type { Database } from '../../local/environment.ts';
+import type { Database } from '../../local/kubernetes/kubelet/databases.ts';
 import {
   assertAsPublished,
   filesIn,

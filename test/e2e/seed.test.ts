@@ -1,7 +1,7 @@
 /** The main job on real parts: a slot comes, wal-g runs, history is readable, and what is stored can be restored. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { Database } from '../../local/environment.ts';
+import type { Database } from '../../local/kubernetes/kubelet/databases.ts';
 import { assertBackupReads, assertManagerReads } from '../support/describe.ts';
 import { withRestored } from '../support/restored.ts';
 import { eventually } from '../support/eventually.ts';

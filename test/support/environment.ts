@@ -4,7 +4,9 @@ import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { startEnvironment, type Database, type Environment, type EnvironmentOptions } from '../../local/environment.ts';
+import { startEnvironment } from '../../local/environment.ts';
+import type { Environment, EnvironmentOptions } from '../../local/environment-types.ts';
+import type { Database } from '../../local/kubernetes/kubelet/databases.ts';
 
 /**
  * Starts an environment now and stops it after the tests of this file: `const environment = await useEnvironment();` at

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import * as z from 'zod';
-import type { Database } from '../../local/environment.ts';
+import type { Database } from '../../local/kubernetes/kubelet/databases.ts';
 import { fromMessage } from '../../local/knative/core/events.ts';
 import { listen, readAll } from '../../local/knative/core/http.ts';
 import { readmeBlock } from './restored.ts';

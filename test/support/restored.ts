@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import type { Database } from '../../local/environment.ts';
+import type { Database } from '../../local/kubernetes/kubelet/databases.ts';
 import { freePort } from '../../local/machine/ports.ts';
 import { query, type Row } from '../../local/kubernetes/kubelet/query.ts';
 import { eventually } from './eventually.ts';
