@@ -11,14 +11,16 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const packages = join(root, 'node_modules');
 const lockFile = join(root, 'package-lock.json');
 const node = join(packages, '.bin', 'node');
-const arguments_ = process.argv.slice(2);
+const [command, ...arguments_] = process.argv.slice(2);
+const programs = { start: 'local/main.ts', test: 'tools/test.ts' };
 
+if (!(command in programs)) fail(`unknown command "${command ?? ''}": use npm start or npm test`);
 if (process.platform !== 'linux') fail('this runs on Linux only: PostgreSQL and the stand-in for a node need it');
 if (Number(process.versions.node.split('.')[0]) < 20)
   fail(`Node ${process.versions.node} is too old: install 20 or newer`);
 
 if (!isInstalled()) await install();
-process.exitCode = await run(node, [join(root, 'local', 'main.ts'), ...arguments_]);
+process.exitCode = await run(node, [join(root, programs[command]), ...arguments_]);
 
 /** npm leaves its own copy of the lock file behind when it is done: it is as old as the installation. */
 function isInstalled() {

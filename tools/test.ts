@@ -5,6 +5,7 @@ import { delimiter, join, resolve } from 'node:path';
 import { getAssets, getTool, type Assets } from '../local/assets/index.ts';
 import { getProgram } from './cluster/assets/programs.ts';
 import { buildFunctions } from './build.ts';
+import { exitWith } from '../local/machine/exit-code.ts';
 import { createProgress, type Progress } from '../local/machine/progress.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -27,8 +28,10 @@ const checks: readonly Check[] = [
   { name: 'format', program: 'prettier', args: ['--check', '.'] },
 ];
 
+await exitWith(() => runTests(process.argv.slice(2)));
+
 /** Runs everything, or only the test files named; returns the exit code. */
-export async function runTests(files: readonly string[]): Promise<number> {
+async function runTests(files: readonly string[]): Promise<number> {
   const progress = createProgress();
   const env = await setUp(progress);
   const failedChecks: string[] = [];

@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { buildFunctions } from '../../tools/build.ts';
 import type { Environment } from '../environment-types.ts';
 import { startEnvironment } from '../environment.ts';
 import { processesLeft } from '../machine/processes.ts';
@@ -18,8 +17,11 @@ type Mode = 'demo' | 'once' | 'bare';
 
 const root = resolve(import.meta.dirname, '..', '..');
 
+/** Builds the bundles of the functions; returns their sizes by name. */
+type Build = () => Promise<ReadonlyMap<string, number>>;
+
 /** Runs `npm start` with its arguments; returns the exit code. */
-export async function runDemo(args: readonly string[]): Promise<number> {
+export async function runDemo(args: readonly string[], build: Build): Promise<number> {
   const mode = modeOf(args);
   const dir = resolve(root, process.env['AIDBOXOPS_LOCAL_DIR'] ?? '.local');
   const stopping = watchForStop();
@@ -28,7 +30,7 @@ export async function runDemo(args: readonly string[]): Promise<number> {
   const begun = performance.now();
 
   progress.say('aidboxops, local environment');
-  await buildBundles(progress);
+  await buildBundles(progress, build);
   const environment = await startEnvironment({
     dir,
     progress,
@@ -60,9 +62,9 @@ function modeOf(args: readonly string[]): Mode {
   return values.bare === true ? 'bare' : 'demo';
 }
 
-async function buildBundles(progress: Progress): Promise<void> {
+async function buildBundles(progress: Progress, build: Build): Promise<void> {
   const part = progress.part('functions');
-  const sizes = await buildFunctions();
+  const sizes = await build();
   part.done(`built ${[...sizes.keys()].join(', ')}`);
 }
 
