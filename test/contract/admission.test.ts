@@ -12,6 +12,7 @@ import { onPath } from '../../local/assets/path.ts';
 import { buildManager, demoNamespace } from '../../local/demo/objects.ts';
 import { kubectlRunner, type Kubectl } from '../../local/machine/kubectl.ts';
 import type { ApiAnswer } from '../support/api-server.ts';
+import { documentBlock } from '../support/documents.ts';
 import { serveKinds, type ServedKinds } from '../support/definitions.ts';
 
 interface Container {
@@ -39,7 +40,6 @@ interface Service {
 const repository = join(import.meta.dirname, '../..');
 const restricted = 'restricted';
 const services = documents('eventing/base/services.yaml') as Service[];
-const readme = readFileSync(join(repository, 'README.md'), 'utf8');
 
 let served: ServedKinds;
 let kubectl: Kubectl;
@@ -121,7 +121,6 @@ describe('kubectl apply --dry-run=server', () => {
     ]);
   });
 
-  const [firstScreen = ''] = /^apiVersion: aidbox\.pg\/v01\nkind: PgManager\n[\s\S]*?(?=```)/m.exec(readme) ?? [];
   const named = {
     apiVersion: 'aidbox.pg/v01',
     kind: 'PgBackup',
@@ -130,7 +129,7 @@ describe('kubectl apply --dry-run=server', () => {
   };
   const accepted: Readonly<Record<string, { object: object; says: string }>> = {
     "README's PgManager": {
-      object: parse(firstScreen) as object,
+      object: parse(documentBlock('first-screen')) as object,
       says: 'pgmanager.aidbox.pg/pg-manager created (server dry run)\n',
     },
     "the demo's PgManager": {

@@ -1,4 +1,4 @@
-/** What somebody outside of the product does and sees: posts CloudEvents, subscribes to them, reads Events, follows README. */
+/** What somebody outside of the product does and sees: posts CloudEvents, subscribes to them, reads Events, follows the documents. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -9,7 +9,7 @@ import * as z from 'zod';
 import type { Database } from '../../local/kubernetes/kubelet/databases.ts';
 import { fromMessage } from '../../local/knative/core/events.ts';
 import { listen, readAll } from '../../local/knative/core/http.ts';
-import { readmeBlock } from './restored.ts';
+import { documentBlock } from './documents.ts';
 import { eventually } from './eventually.ts';
 import { type Shop } from './shop.ts';
 
@@ -154,7 +154,7 @@ export async function timers(shop: Shop): Promise<SeenTimer[]> {
     }));
 }
 
-/** Runs a block of README.md as a reader would, with the environment's kubectl. */
+/** Runs a block of the documents as a reader would, with the environment's kubectl. */
 export async function follow(shop: Shop, block: string): Promise<string> {
   const { kubectlPath, kubeConfigPath } = shop.environment;
   const env = {
@@ -162,7 +162,7 @@ export async function follow(shop: Shop, block: string): Promise<string> {
     KUBECONFIG: kubeConfigPath,
     PATH: `${dirname(kubectlPath)}:${process.env['PATH'] ?? ''}`,
   };
-  const { stdout } = await promisify(execFile)('sh', ['-euc', readmeBlock(block)], { cwd: repository, env });
+  const { stdout } = await promisify(execFile)('sh', ['-euc', documentBlock(block)], { cwd: repository, env });
   return stdout;
 }
 

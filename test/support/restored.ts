@@ -1,33 +1,23 @@
-/** Restores a stored backup with the README's own commands into a second database, and asks that one. */
+/** Restores a stored backup with the documented commands into a second database, and asks that one. */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Database } from '../../local/kubernetes/kubelet/databases.ts';
 import { freePort } from '../../local/machine/ports.ts';
 import { query, type Row } from '../../local/kubernetes/kubelet/query.ts';
+import { documentBlock } from './documents.ts';
 import { eventually } from './eventually.ts';
 import { runAsOwner, withDirectory, type Shop } from './shop.ts';
 
-const readme = join(import.meta.dirname, '../../README.md');
-
-/** The shell block of README.md that stands under the comment `<!-- test: name -->`. */
-export function readmeBlock(name: string): string {
-  const text = readFileSync(readme, 'utf8');
-  const block = new RegExp(`<!-- test: ${name} -->\\s*\`\`\`sh\\n([\\s\\S]*?)\`\`\``).exec(text)?.[1];
-  if (block === undefined) throw new Error(`README.md has no block "${name}"`);
-  return block;
-}
-
-/** What the README's restore blocks leave to the reader. */
+/** What the documented restore blocks leave to the reader. */
 export interface Restore {
-  /** Name of the README's block. */
+  /** Name of the block. */
   readonly block: string;
   /** Variables that the block uses, such as BACKUP or TARGET_TIME. */
   readonly variables?: Readonly<Record<string, string>>;
 }
 
-/** Fetches and recovers as README says, and hands over a way to ask the restored database. */
+/** Fetches and recovers as the documents say, and hands over a way to ask the restored database. */
 export async function withRestored<T>(
   shop: Shop,
   database: Database,
@@ -36,7 +26,7 @@ export async function withRestored<T>(
 ): Promise<T> {
   return withDirectory(shop.environment, async (dir) => {
     const data = join(dir, 'data');
-    await runAsOwner(database, readmeBlock(restore.block), { ...restore.variables, PGDATA: data });
+    await runAsOwner(database, documentBlock(restore.block), { ...restore.variables, PGDATA: data });
     const port = await freePort();
     const postgres = spawn(
       'postgres',

@@ -1,9 +1,9 @@
-/** Installs, upgrades and uninstalls with the README's own commands. */
+/** Installs, upgrades and uninstalls with the documented commands. */
 import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { readmeBlock } from '../../support/restored.ts';
+import { documentBlock } from '../../support/documents.ts';
 import { kubectlPath, target, workDir } from './target.ts';
 
 const repository = resolve(import.meta.dirname, '../../..');
@@ -22,9 +22,9 @@ export function setImage(image: string): void {
   }
 }
 
-/** Runs a block of README.md as it stands, where the copies are. */
+/** Runs a block of the documents as it stands, where the copies are. */
 export async function follow(block: string, environment: Readonly<Record<string, string>> = {}): Promise<string> {
-  const { stdout } = await promisify(execFile)('sh', ['-euc', readmeBlock(block)], {
+  const { stdout } = await promisify(execFile)('sh', ['-euc', documentBlock(block)], {
     cwd: workDir,
     env: {
       ...process.env,

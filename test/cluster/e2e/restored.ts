@@ -1,11 +1,12 @@
-/** Restores with the README's commands in a pod of its own, beside the database that goes on. */
-import { readmeBlock, type Restore } from '../../support/restored.ts';
+/** Restores with the documented commands in a pod of its own, beside the database that goes on. */
+import { documentBlock } from '../../support/documents.ts';
+import type { Restore } from '../../support/restored.ts';
 import { eventually } from '../../support/eventually.ts';
 import type { Place } from '../../support/objects.ts';
 import { storageVolume, walgVariables } from './database.ts';
 import { target } from './target.ts';
 
-/** Fetches and recovers as README says, asks the restored database, and removes the pod. */
+/** Fetches and recovers as the documents say, asks the restored database, and removes the pod. */
 export async function askRestored(place: Place, from: string, restore: Restore, ask: string): Promise<string[]> {
   const { namespace, kubectl } = place;
   const name = `restore-${restore.block.replace('restore-', '')}-${Math.random().toString(36).slice(2, 7)}`;
@@ -14,7 +15,7 @@ export async function askRestored(place: Place, from: string, restore: Restore, 
   try {
     await kubectl('wait', '-n', namespace, `pod/${name}`, '--for=condition=Ready', '--timeout=60s');
     const sh = (script: string): Promise<string> => kubectl('exec', '-n', namespace, name, '--', 'sh', '-euc', script);
-    await sh(readmeBlock(restore.block));
+    await sh(documentBlock(restore.block));
     // Its own history must not go where it came from.
     await sh('pg_ctl -D "$PGDATA" -w -t 120 -o "-c archive_mode=off" -l /restored/log start >/dev/null');
     const psql = (text: string): Promise<string> =>

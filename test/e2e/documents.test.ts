@@ -1,21 +1,23 @@
-/** Every command that README.md shows is run: in the order in which a reader would, on real parts. */
+/** Every command that README.md and docs/ show is run: in the order in which a reader would, on real parts. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
-import { parseAllDocuments } from 'yaml';
+import { parse } from 'yaml';
 import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
-import { readmeBlock } from '../support/restored.ts';
+import { blocksOf, documentBlock, documentPages } from '../support/documents.ts';
 import { eventually } from '../support/eventually.ts';
 import { openShop, type Shop } from '../support/shop.ts';
 
 const repository = join(import.meta.dirname, '../..');
-const readme = readFileSync(join(repository, 'README.md'), 'utf8');
 
-/** Blocks that another test runs: `npm test` is this very run, the restores compare rows in seed.test.ts and rotation.test.ts, one namespace has namespaced.test.ts. */
+/**
+ * Blocks that another test runs: `npm start` is run by start.test.ts, `npm test` is this very run, the restores compare
+ * rows in seed.test.ts and rotation.test.ts, one namespace has namespaced.test.ts.
+ */
 const runElsewhere = [
+  'start',
   'develop',
   'restore-newest',
   'restore-by-name',
@@ -29,16 +31,16 @@ const ran = new Set<string>();
 let shop: Shop;
 
 before(async () => {
-  shop = await openShop('readme');
+  shop = await openShop('documents');
   await shop.database();
 });
 
 after(() => shop?.close());
 
-/** Runs a block of the README as it stands, with kubectl pointed at this environment. */
+/** Runs a block of the documents as it stands, with kubectl pointed at this environment. */
 async function run(name: string, more = ''): Promise<string> {
   ran.add(name);
-  const { stdout } = await promisify(execFile)('sh', ['-euc', readmeBlock(name) + more], {
+  const { stdout } = await promisify(execFile)('sh', ['-euc', documentBlock(name) + more], {
     cwd: repository,
     env: {
       ...process.env,
@@ -49,18 +51,8 @@ async function run(name: string, more = ''): Promise<string> {
   return stdout;
 }
 
-test('every shell block has a test', () => {
-  const marked = [...readme.matchAll(/<!-- test: ([\w-]+) -->\s*```sh\n/g)].map(([, name]) => name);
-  const all = [...readme.matchAll(/^```sh\n/gm)].length;
-  const unmarked = all - marked.length;
-  assert.equal(unmarked, 1, 'only `npm start` on the first screen, which test/local/start.test.ts runs');
-  assert.equal(new Set(marked).size, marked.length, 'names are unique');
-});
-
 test('the PgManager of the first screen is accepted as it stands', async () => {
-  const [text = ''] = /^apiVersion: aidbox\.pg\/v01\nkind: PgManager\n[\s\S]*?(?=```)/m.exec(readme) ?? [];
-  const [document] = parseAllDocuments(text);
-  await shop.apply(document?.toJS() as object);
+  await shop.apply(parse(documentBlock('first-screen')) as object);
   const manager = await shop.pgm();
   assert.equal(manager.spec.backup.at, '06:00:00');
   assert.ok(PgManager.safeParse(manager).success);
@@ -122,6 +114,7 @@ test('uninstall: what is ours goes, what is yours stays', async () => {
 });
 
 test('no block was left out', () => {
-  const marked = [...readme.matchAll(/<!-- test: ([\w-]+) -->/g)].map(([, name]) => name);
+  const blocks = documentPages().flatMap((page) => blocksOf(page));
+  const marked = blocks.filter(({ language }) => language === 'sh').map(({ name = '(no name)' }) => name);
   assert.deepEqual([...ran, ...runElsewhere].sort(), marked.sort());
 });
