@@ -9,14 +9,14 @@ import type { Command } from '../domain/commands/command.ts';
 import { projectBackupCondition } from './condition.ts';
 import { defined } from '../domain/defined.ts';
 import { eventType, type OwnEvent } from '../domain/events/cloud-event.ts';
+import { apiPathOf } from '../domain/resources/api-paths.ts';
 import { fieldManager, label } from '../domain/resources/names.ts';
-import type { PgBackup } from '../domain/resources/pg-manager.ts';
+import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import { rotationTimer } from '../domain/commands/run-timers.ts';
 import { parseTime, type UnixSeconds } from '../domain/time.ts';
 import { timerName } from '../domain/events/timer.ts';
 import { runningSince } from './outcome.ts';
 import type { Observation } from './observation.ts';
-import { sourceOf } from './run.ts';
 import { applyBackupStatus } from './transition.ts';
 
 /** Writes `conditions.backup` of every manager of the StatefulSet whose projection differs. */
@@ -155,7 +155,7 @@ function cloudEvent(backup: PgBackup, transition: Transition): OwnEvent {
     transition.name === 'started' ? {} : { finishTime, reason, message: message?.split('\n', 1)[0], backup: stored };
   return {
     type: transition.cloudEventType,
-    source: sourceOf(backup),
+    source: apiPathOf(backup),
     id: `${uid}/${transition.name}`,
     subject: `pgbackup/${namespace}/${name}`,
     data: defined({

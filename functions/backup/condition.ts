@@ -2,7 +2,8 @@
 import { isFinished } from '../domain/resources/backup-state.ts';
 import { defined } from '../domain/defined.ts';
 import { byAge } from '../domain/resources/manager-state.ts';
-import type { BackupCondition, FinishedRun, PgBackup } from '../domain/resources/pg-manager.ts';
+import type { PgBackup } from '../domain/resources/pg-backup.ts';
+import type { BackupCondition, FinishedRun } from '../domain/resources/pg-manager.ts';
 import { oneLine } from '../domain/text.ts';
 
 /** How many finished runs `log` shows. */

@@ -1,13 +1,13 @@
 /** What a look at one StatefulSet's backups leads to. The running one first, then the oldest that waits, then telling. No side effects. */
 import { isFinished, isLaunching, isRunning } from '../domain/resources/backup-state.ts';
 import type { Command, Decision } from '../domain/commands/command.ts';
+import { judgeRunning } from './run.ts';
 import { byAge } from '../domain/resources/manager-state.ts';
+import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import { backupTimer } from '../domain/commands/run-timers.ts';
-import type { PgBackup } from '../domain/resources/pg-manager.ts';
 import { timerName } from '../domain/events/timer.ts';
 import { announceCommands, conditionCommands, owedAnnouncements } from './announce.ts';
 import type { Observation } from './observation.ts';
-import { judgeRunning } from './run.ts';
 import {
   alreadyRunning,
   end,

@@ -1,7 +1,10 @@
 /** Reads exactly what a look at one StatefulSet's backups is decided from. */
 import { isFinished, isRunning, isTold } from '../domain/resources/backup-state.ts';
-import { path } from '../domain/resources/names.ts';
-import { parseEach, PgBackup, PgManager } from '../domain/resources/pg-manager.ts';
+import { needsCatalogue } from './run.ts';
+import { path } from '../domain/resources/api-paths.ts';
+import { parseEach } from '../domain/resources/metadata.ts';
+import { PgBackup } from '../domain/resources/pg-backup.ts';
+import { PgManager } from '../domain/resources/pg-manager.ts';
 import { backupsAfter, managersAfter } from '../platform/reconcile/previous-round.ts';
 import { listHistory } from '../platform/kubernetes/read.ts';
 import { serverNow } from '../platform/kubernetes/client.ts';
@@ -11,7 +14,6 @@ import type { Earlier } from '../platform/reconcile/reconcile.ts';
 import { locatePods, lookIntoPrimary, podRef, skip, type Look, type PodReader } from '../platform/run/database-pods.ts';
 import { inTurn } from './decide.ts';
 import type { Observation } from './observation.ts';
-import { needsCatalogue } from './run.ts';
 import { settingsFor } from './start.ts';
 
 /** Which StatefulSet to look at, and why. */

@@ -1,8 +1,8 @@
 /** Settles what an event hints at: a look at all unfinished PgBackups of one StatefulSet. */
 import { isTold } from '../domain/resources/backup-state.ts';
 import { objectHint, type ObjectHint } from '../domain/events/event-target.ts';
-import { path } from '../domain/resources/names.ts';
-import { PgBackup } from '../domain/resources/pg-manager.ts';
+import { path } from '../domain/resources/api-paths.ts';
+import { PgBackup } from '../domain/resources/pg-backup.ts';
 import { tickType } from '../domain/events/timer.ts';
 import { apply, type Effects } from '../platform/reconcile/apply.ts';
 import type { Clock } from '../platform/clock.ts';

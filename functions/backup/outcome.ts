@@ -3,7 +3,7 @@ import { lsnText, type CatalogueEntry } from '../domain/run/catalogue.ts';
 import { defined } from '../domain/defined.ts';
 import { problemMessage, type Problem } from '../domain/failure-kinds.ts';
 import type { RunReport } from '../domain/run/protocol.ts';
-import type { PgBackup, PgBackupStatus } from '../domain/resources/pg-manager.ts';
+import type { PgBackup, PgBackupStatus } from '../domain/resources/pg-backup.ts';
 import { bounded, byteSize, redact } from '../domain/text.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
 

@@ -5,10 +5,11 @@ import type { Command } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';
 import { problemMessage, type Problem } from '../domain/failure-kinds.ts';
 import { startMayStillArrive } from '../domain/run/launch.ts';
+import type { Executor } from '../domain/resources/executor.ts';
 import { oldestManager } from '../domain/resources/manager-state.ts';
-import { containerName, path } from '../domain/resources/names.ts';
+import { containerName } from '../domain/resources/names.ts';
+import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { Identity, Inspection, RunReport } from '../domain/run/protocol.ts';
-import type { Executor, PgBackup } from '../domain/resources/pg-manager.ts';
 import { errorLines, fullLog, lastLine } from '../domain/run/log-excerpt.ts';
 import { oneLine } from '../domain/text.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
@@ -363,9 +364,4 @@ function whatNext({ managers, namespace }: Observation): string {
 function logOf({ metadata, status }: RunningBackup): string {
   const { pod, directory } = status.executor;
   return fullLog({ namespace: metadata.namespace, pod, file: `${directory}/${metadata.name}.log` });
-}
-
-/** The API path that events about a PgBackup name as their source. */
-export function sourceOf(backup: PgBackup): string {
-  return path.backup(backup.metadata.namespace, backup.metadata.name);
 }

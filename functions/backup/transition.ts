@@ -1,6 +1,6 @@
 import type { Command } from '../domain/commands/command.ts';
 import { fieldManager } from '../domain/resources/names.ts';
-import type { PgBackup, PgBackupStatus } from '../domain/resources/pg-manager.ts';
+import type { PgBackup, PgBackupStatus } from '../domain/resources/pg-backup.ts';
 
 /**
  * What a look means for one PgBackup. `write`: its status changes. `wait`: something is under way. `retry`: not enough

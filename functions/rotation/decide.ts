@@ -2,10 +2,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isFinished } from '../domain/resources/backup-state.ts';
 import type { Decision } from '../domain/commands/command.ts';
-import { byAge } from '../domain/resources/manager-state.ts';
-import type { PgBackup, RotationCondition } from '../domain/resources/pg-manager.ts';
+import { byAge, successToServe } from '../domain/resources/manager-state.ts';
+import type { PgBackup } from '../domain/resources/pg-backup.ts';
+import type { RotationCondition } from '../domain/resources/pg-manager.ts';
 import { atRest, retryAt, rotationOf } from './condition.ts';
-import { successToServe } from '../domain/resources/rotation-owed.ts';
 import { rfc3339 } from '../domain/time.ts';
 import { timerName } from '../domain/events/timer.ts';
 import { tell } from './announce.ts';

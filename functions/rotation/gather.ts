@@ -1,9 +1,11 @@
 /** Reads exactly what a look at the rotation of one PgManager is decided from. */
-import { path } from '../domain/resources/names.ts';
+import { path } from '../domain/resources/api-paths.ts';
+import { rotationOwed } from '../domain/resources/manager-state.ts';
+import { parseEach } from '../domain/resources/metadata.ts';
+import type { PgBackup } from '../domain/resources/pg-backup.ts';
+import { PgManager } from '../domain/resources/pg-manager.ts';
 import { databaseDown } from '../domain/run/obstacles.ts';
-import { parseEach, PgManager, type PgBackup } from '../domain/resources/pg-manager.ts';
 import { rotationOf } from './condition.ts';
-import { rotationOwed } from '../domain/resources/rotation-owed.ts';
 import { backupsAfter, managersAfter } from '../platform/reconcile/previous-round.ts';
 import { listHistory } from '../platform/kubernetes/read.ts';
 import { serverNow } from '../platform/kubernetes/client.ts';

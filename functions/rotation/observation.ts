@@ -1,7 +1,8 @@
 /** What a look at the rotation of one PgManager is decided from. */
 import type { Location } from '../domain/run/location.ts';
 import type { CatalogueAnswer } from '../domain/run/protocol.ts';
-import type { PgBackup, PgManager } from '../domain/resources/pg-manager.ts';
+import type { PgBackup } from '../domain/resources/pg-backup.ts';
+import type { PgManager } from '../domain/resources/pg-manager.ts';
 import type { UnixSeconds } from '../domain/time.ts';
 import type { Look } from '../platform/run/database-pods.ts';
 import type { RunnerResult } from '../platform/run/runner.ts';

@@ -1,7 +1,7 @@
 /** Dead letters: events that no retry could deliver. One log line each, and a Warning Event on the object that they name. */
 import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
 import { namedObject } from './event-subject.ts';
-import { path } from '../domain/resources/names.ts';
+import { path } from '../domain/resources/api-paths.ts';
 import type { Effects } from '../platform/reconcile/apply.ts';
 import type { EventHandler } from '../platform/serve/server.ts';
 import { serverNow } from '../platform/kubernetes/client.ts';

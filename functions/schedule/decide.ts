@@ -1,13 +1,15 @@
 /** What a look at one PgManager leads to: which slot runs, which were missed, what its status and timer should be. No side effects. */
 import { isDeepStrictEqual } from 'node:util';
 import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
-import { buildPgBackup } from './slot-backup.ts';
+import { path } from '../domain/resources/api-paths.ts';
+import { oldestManager } from '../domain/resources/manager-state.ts';
+import { apiVersion, fieldManager, label } from '../domain/resources/names.ts';
+import type { PgBackup } from '../domain/resources/pg-backup.ts';
+import type { MissedSettling, PgManager, ScheduleStatus } from '../domain/resources/pg-manager.ts';
+import { buildPgBackup, slotBackupName } from './slot-backup.ts';
 import type { Command, Decision } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';
 import { eventType, type OwnEvent } from '../domain/events/cloud-event.ts';
-import { oldestManager } from '../domain/resources/manager-state.ts';
-import { apiVersion, fieldManager, label, path, slotBackupName } from '../domain/resources/names.ts';
-import type { MissedSettling, PgBackup, PgManager, ScheduleStatus } from '../domain/resources/pg-manager.ts';
 import { nextSlot, settle, type Cursor, type Settlement, type Wish } from './slots.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
 import { dailySchedule, timerName, type Timer } from '../domain/events/timer.ts';

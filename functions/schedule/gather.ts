@@ -1,6 +1,10 @@
 /** Reads exactly what a look at one PgManager is decided from. */
-import { label, path, slotBackupName } from '../domain/resources/names.ts';
-import { parseEach, PgBackup, PgManager } from '../domain/resources/pg-manager.ts';
+import { path } from '../domain/resources/api-paths.ts';
+import { parseEach } from '../domain/resources/metadata.ts';
+import { label } from '../domain/resources/names.ts';
+import { PgBackup } from '../domain/resources/pg-backup.ts';
+import { PgManager } from '../domain/resources/pg-manager.ts';
+import { slotBackupName } from './slot-backup.ts';
 import { serverNow, type Kube } from '../platform/kubernetes/client.ts';
 import { listAll } from '../platform/kubernetes/list.ts';
 import type { Log } from '../platform/log.ts';

@@ -1,5 +1,5 @@
 import type { Manifest } from '../domain/resources/manifest.ts';
-import { apiVersion, label, slotAnnotation, slotBackupName } from '../domain/resources/names.ts';
+import { apiVersion, label, slotAnnotation } from '../domain/resources/names.ts';
 import type { PgManager } from '../domain/resources/pg-manager.ts';
 import { rfc3339, type UnixSeconds } from '../domain/time.ts';
 
@@ -21,4 +21,9 @@ export function buildPgBackup(manager: PgManager, slot: UnixSeconds): Manifest {
     },
     spec: { selector: { name: manager.spec.selector.name } },
   };
+}
+
+/** `pg-manager-backup-at-2022-01-02t06-00-00z`: one slot, one name, so that two activations cannot make two. */
+export function slotBackupName(manager: string, slot: UnixSeconds): string {
+  return `${manager}-backup-at-${rfc3339(slot).toLowerCase().replaceAll(':', '-')}`;
 }

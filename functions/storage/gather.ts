@@ -1,7 +1,9 @@
 /** Looks at one database and its storage. */
-import { path } from '../domain/resources/names.ts';
+import { path } from '../domain/resources/api-paths.ts';
+import { parseEach } from '../domain/resources/metadata.ts';
+import { PgBackup } from '../domain/resources/pg-backup.ts';
+import { PgManager } from '../domain/resources/pg-manager.ts';
 import type { Holder } from '../domain/run/protocol.ts';
-import { parseEach, PgBackup, PgManager } from '../domain/resources/pg-manager.ts';
 import { listAll } from '../platform/kubernetes/list.ts';
 import { locatePods, lookIntoPrimary, podRef, skip, type PodReader } from '../platform/run/database-pods.ts';
 import type { Finding, Subject } from './finding.ts';

@@ -1,6 +1,7 @@
 /** The periodic probe: page by page over all PgManagers, each database of a page once. */
-import { path } from '../domain/resources/names.ts';
-import { parseEach, PgManager } from '../domain/resources/pg-manager.ts';
+import { path } from '../domain/resources/api-paths.ts';
+import { parseEach } from '../domain/resources/metadata.ts';
+import { PgManager } from '../domain/resources/pg-manager.ts';
 import type { Effects } from '../platform/reconcile/apply.ts';
 import type { Walk } from '../platform/reconcile/paging.ts';
 import { skip } from '../platform/run/database-pods.ts';

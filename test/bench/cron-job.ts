@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { delimiter, dirname } from 'node:path';
-import { slotBackupName } from '../../functions/domain/resources/names.ts';
+import { slotBackupName } from '../../functions/schedule/slot-backup.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Shop } from '../support/shop.ts';
 import type { Extent } from './extent.ts';

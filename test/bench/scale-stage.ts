@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { eventType } from '../../functions/domain/events/cloud-event.ts';
-import { path } from '../../functions/domain/resources/names.ts';
+import { path } from '../../functions/domain/resources/api-paths.ts';
 import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import { createKube } from '../../functions/platform/kubernetes/client.ts';
 import { getAssets } from '../../local/assets/index.ts';

@@ -1,6 +1,6 @@
 /** The local environment for measurements: one database, functions that go to zero soon, and nothing that ticks by itself. */
 import { setTimeout as pause } from 'node:timers/promises';
-import { path } from '../../functions/domain/resources/names.ts';
+import { path } from '../../functions/domain/resources/api-paths.ts';
 import { dailySchedule, slotLead, timerName } from '../../functions/domain/events/timer.ts';
 import { eventually } from '../support/eventually.ts';
 import { openShop, timeOfDay, type Shop, type ShopOptions } from '../support/shop.ts';

@@ -4,7 +4,7 @@
  */
 import { existsSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { slotBackupName } from '../../functions/domain/resources/names.ts';
+import { slotBackupName } from '../../functions/schedule/slot-backup.ts';
 import { eventually } from '../support/eventually.ts';
 import { runAsOwner, type Shop } from '../support/shop.ts';
 import type { Extent } from './extent.ts';

@@ -1,7 +1,9 @@
 /** What watches of the API server have seen: every PgBackup that ever was with all its states, managers and timers as they are. */
 import { isDeepStrictEqual } from 'node:util';
-import { label, path, slotAnnotation } from '../../functions/domain/resources/names.ts';
-import { PgBackup, PgManager } from '../../functions/domain/resources/pg-manager.ts';
+import { path } from '../../functions/domain/resources/api-paths.ts';
+import { label, slotAnnotation } from '../../functions/domain/resources/names.ts';
+import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
+import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import { follow, type Followed } from '../../local/kubernetes/client/follow.ts';
 import type { Stored } from '../../local/kubernetes/client/objects.ts';
 import type { Rest } from '../../local/kubernetes/client/rest.ts';

@@ -1,5 +1,5 @@
 /** Waits until a case has come to rest: nothing is unfinished, untold or running, and nothing changes any more. */
-import { rotationOwed } from '../../functions/domain/resources/rotation-owed.ts';
+import { rotationOwed } from '../../functions/domain/resources/manager-state.ts';
 import type { RotationCondition } from '../../functions/domain/resources/pg-manager.ts';
 import { eventually } from '../support/eventually.ts';
 import { livingRuns } from './processes.ts';

@@ -1,5 +1,6 @@
 /** What of a case can be seen from outside once it is quiet; invariants.ts judges it. */
-import type { PgBackupStatus, PgManager } from '../../functions/domain/resources/pg-manager.ts';
+import type { PgBackupStatus } from '../../functions/domain/resources/pg-backup.ts';
+import type { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 
 /** A PgBackup from its creation on; it may be deleted by now. */
 export interface Life {

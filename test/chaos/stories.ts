@@ -1,7 +1,7 @@
 /** What goes on while a fault strikes: one story for each function. */
 import assert from 'node:assert/strict';
-import { slotBackupName } from '../../functions/domain/resources/names.ts';
-import { rotationOwed } from '../../functions/domain/resources/rotation-owed.ts';
+import { rotationOwed } from '../../functions/domain/resources/manager-state.ts';
+import { slotBackupName } from '../../functions/schedule/slot-backup.ts';
 import { parseTime } from '../../functions/domain/time.ts';
 import { eventually } from '../support/eventually.ts';
 import { postEvent } from '../support/outside.ts';

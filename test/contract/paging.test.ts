@@ -10,7 +10,7 @@ import { after, before, test } from 'node:test';
 import { eventType } from '../../functions/domain/events/cloud-event.ts';
 import { failure } from '../../functions/domain/request-error.ts';
 import { pageHint, type PageHint } from '../../functions/domain/events/event-target.ts';
-import { path } from '../../functions/domain/resources/names.ts';
+import { path } from '../../functions/domain/resources/api-paths.ts';
 import type { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import type { Effects } from '../../functions/platform/reconcile/apply.ts';
 import { listAll } from '../../functions/platform/kubernetes/list.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import type { PgBackup } from '../../functions/domain/resources/pg-manager.ts';
+import type { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
 import { eventually } from '../support/eventually.ts';
 import { openShop, processesOfRun, type Shop } from '../support/shop.ts';
 

@@ -7,7 +7,7 @@ import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { PgBackup } from '../../functions/domain/resources/pg-manager.ts';
+import type { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
 import type { Database } from '../../local/kubernetes/kubelet/databases.ts';
 import type { Fault } from '../../local/knative/index.ts';
 import { withRestored } from '../support/restored.ts';

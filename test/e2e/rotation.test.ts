@@ -4,7 +4,8 @@ import { chmodSync, chownSync, mkdirSync, readdirSync, renameSync } from 'node:f
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { PgBackup, RotationCondition } from '../../functions/domain/resources/pg-manager.ts';
+import type { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
+import type { RotationCondition } from '../../functions/domain/resources/pg-manager.ts';
 import type { Database } from '../../local/kubernetes/kubelet/databases.ts';
 import {
   assertAsPublished,

@@ -1,5 +1,5 @@
 /** What users and faults do, as data: a scenario is a list of these, and shrinking leaves some out. */
-import { slotBackupName } from '../../functions/domain/resources/names.ts';
+import { slotBackupName } from '../../functions/schedule/slot-backup.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
 import type { Plain, Stored } from './api-server.ts';
 import { createBucket, createEntry } from './bucket.ts';

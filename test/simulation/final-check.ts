@@ -1,6 +1,7 @@
 /** Invariants that are judged when the faults are over and everything had its time. */
-import { PgBackup, PgManager } from '../../functions/domain/resources/pg-manager.ts';
-import { rotationOwed } from '../../functions/domain/resources/rotation-owed.ts';
+import { rotationOwed } from '../../functions/domain/resources/manager-state.ts';
+import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
+import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import { parseTime } from '../../functions/domain/time.ts';
 import type { Alive } from './database.ts';
 import { checkSlots, firstSlot } from './slot-check.ts';

@@ -1,7 +1,9 @@
 /** Plays a scenario and says which invariants were broken. The same scenario gives the same run, to the last effect. */
 import { parseOnce } from './parse-once.ts';
-import { PgBackup, PgManager, Pod, StatefulSet } from '../../functions/domain/resources/pg-manager.ts';
-import { rotationOwed } from '../../functions/domain/resources/rotation-owed.ts';
+import { rotationOwed } from '../../functions/domain/resources/manager-state.ts';
+import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
+import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
+import { Pod, StatefulSet } from '../../functions/domain/resources/workloads.ts';
 import { perform, type Action } from './actions.ts';
 import { installDatabase } from './cluster.ts';
 import { createDatabase } from './database.ts';

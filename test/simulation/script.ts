@@ -1,5 +1,6 @@
 /** Scripted scenarios: one database, one manager whose slot is 16:33:17, and what happens to them. */
-import { PgBackup, PgManager } from '../../functions/domain/resources/pg-manager.ts';
+import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
+import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import type { Action, ActionKind } from './actions.ts';
 import type { DatabaseOptions, Database } from './database.ts';
 import type { Eventing } from './eventing.ts';

@@ -5,12 +5,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { OwnEvent } from '../../functions/domain/events/cloud-event.ts';
 import { label, slotAnnotation } from '../../functions/domain/resources/names.ts';
-import type {
-  PgBackupStatus,
-  PgManager,
-  RotationCondition,
-  ScheduleStatus,
-} from '../../functions/domain/resources/pg-manager.ts';
+import type { PgBackupStatus } from '../../functions/domain/resources/pg-backup.ts';
+import type { PgManager, RotationCondition, ScheduleStatus } from '../../functions/domain/resources/pg-manager.ts';
 import { parseTime } from '../../functions/domain/time.ts';
 import type { Change, Stored } from './api-server.ts';
 import { isRestorable, positionOf, type Entry } from './bucket.ts';

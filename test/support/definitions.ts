@@ -4,7 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { parse } from 'yaml';
-import { path } from '../../functions/domain/resources/names.ts';
+import { path } from '../../functions/domain/resources/api-paths.ts';
 import { createKube, type Kube } from '../../functions/platform/kubernetes/client.ts';
 import { startApiServer, type ApiServer } from './api-server.ts';
 import { eventually } from './eventually.ts';

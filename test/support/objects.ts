@@ -1,5 +1,6 @@
 /** PgManagers and PgBackups of a namespace, as a person with kubectl makes and reads them. */
-import { PgBackup, PgManager } from '../../functions/domain/resources/pg-manager.ts';
+import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
+import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import { eventually } from './eventually.ts';
 
 /** A namespace within reach of kubectl. */

@@ -1,7 +1,8 @@
 /** Situations of one StatefulSet's backups, as tables of tests describe them: everything as usual but for what is named. */
 import type { CatalogueAnswer, Identity, Inspection, RunReport } from '../../functions/domain/run/protocol.ts';
-import type { Executor } from '../../functions/domain/resources/pg-manager.ts';
-import { PgBackup, PgManager } from '../../functions/domain/resources/pg-manager.ts';
+import type { Executor } from '../../functions/domain/resources/executor.ts';
+import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
+import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import type { Observation } from '../../functions/backup/observation.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
 

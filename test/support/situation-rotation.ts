@@ -1,12 +1,9 @@
 /** Situations of one PgManager's rotation, as tables of tests describe them: everything as usual but for what is named. */
 import type { Observation } from '../../functions/rotation/observation.ts';
 import type { CatalogueAnswer, Identity, Inspection, RunReport } from '../../functions/domain/run/protocol.ts';
-import {
-  PgBackup,
-  PgManager,
-  type Executor,
-  type RotationCondition,
-} from '../../functions/domain/resources/pg-manager.ts';
+import type { Executor } from '../../functions/domain/resources/executor.ts';
+import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
+import { PgManager, type RotationCondition } from '../../functions/domain/resources/pg-manager.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
 
 /** 2022-01-02T06:06:16Z: the newest backup has just been proved. */

@@ -1,6 +1,7 @@
 import type { Command } from './command.ts';
 import { apiVersion } from '../resources/names.ts';
-import type { PgBackup, PgManager } from '../resources/pg-manager.ts';
+import type { PgBackup } from '../resources/pg-backup.ts';
+import type { PgManager } from '../resources/pg-manager.ts';
 import { parseTime } from '../time.ts';
 import { halfMinuteSchedule } from '../events/timer.ts';
 

@@ -1,5 +1,5 @@
 /** Questions about one PgBackup. */
-import type { PgBackup } from './pg-manager.ts';
+import type { PgBackup } from './pg-backup.ts';
 
 /** `success` or `error`: its outcome never changes again. */
 export function isFinished(backup: PgBackup): boolean {

@@ -1,4 +1,4 @@
-/** Several PgManagers may name the same StatefulSet; which of them counts is decided here, once. */
+/** Questions about one PgManager, or about several that name the same StatefulSet. */
 import type { PgManager } from './pg-manager.ts';
 
 interface Aged {
@@ -15,4 +15,21 @@ export function byAge(left: Aged, right: Aged): number {
 /** The one whose slots run and whose directory and timeout count; the others of the same selector only watch. */
 export function oldestManager(managers: readonly PgManager[]): PgManager | undefined {
   return managers.filter((manager) => manager.metadata.deletionTimestamp === undefined).toSorted(byAge)[0];
+}
+
+/** UID of the newest proven backup while it is not the one that the last settled rotation served. */
+export function successToServe(manager: PgManager): string | undefined {
+  const { backup, rotation } = manager.status.conditions;
+  const newest = backup?.lastSuccess?.uid;
+  return newest === rotation?.servedBackup ? undefined : newest;
+}
+
+/** Whether the rotation function has something to do: a success to serve, a run to look at, or an outcome to tell. */
+export function rotationOwed(manager: PgManager): boolean {
+  const { rotation } = manager.status.conditions;
+  return (
+    successToServe(manager) !== undefined ||
+    rotation?.running !== undefined ||
+    (rotation?.outbox !== undefined && rotation.outbox.length > 0)
+  );
 }

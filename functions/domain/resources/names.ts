@@ -1,5 +1,4 @@
-/** Names, labels and paths that the whole product shares. */
-import { rfc3339, type UnixSeconds } from '../time.ts';
+/** Names and labels that the whole product shares. */
 
 export const group = 'aidbox.pg';
 export const apiVersion = `${group}/v01`;
@@ -29,32 +28,3 @@ export const fieldManager = {
   storage: 'aidboxops-storage',
   timer: 'aidboxops-timer',
 } as const;
-
-/** `pg-manager-backup-at-2022-01-02t06-00-00z`: one slot, one name, so that two activations cannot make two. */
-export function slotBackupName(manager: string, slot: UnixSeconds): string {
-  return `${manager}-backup-at-${rfc3339(slot).toLowerCase().replaceAll(':', '-')}`;
-}
-
-/** API paths. Names and namespaces come from parsed objects or events and are escaped all the same. */
-export const path = {
-  managers: (namespace: string): string => collection('aidbox.pg/v01', namespace, 'pgmanagers'),
-  manager: (namespace: string, name: string): string => member(path.managers(namespace), name),
-  backups: (namespace: string): string => collection('aidbox.pg/v01', namespace, 'pgbackups'),
-  backup: (namespace: string, name: string): string => member(path.backups(namespace), name),
-  timer: (namespace: string, name: string): string =>
-    member(collection('sources.knative.dev/v1', namespace, 'pingsources'), name),
-  statefulSets: (namespace: string): string => collection('apps/v1', namespace, 'statefulsets'),
-  statefulSet: (namespace: string, name: string): string => member(path.statefulSets(namespace), name),
-  pods: (namespace: string): string => `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`,
-  events: (namespace: string): string => `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`,
-} as const;
-
-/** An empty namespace means all of them. */
-function collection(version: string, namespace: string, plural: string): string {
-  const scope = namespace === '' ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
-  return `/apis/${version}${scope}/${plural}`;
-}
-
-function member(parent: string, name: string): string {
-  return `${parent}/${encodeURIComponent(name)}`;
-}

@@ -1,41 +1,10 @@
 /**
- * PgManager and PgBackup as the API server stores them, and the parts of built-in kinds that we look at. Only fields
- * that are used are named. A status block that does not parse counts as absent: its one writer writes it anew.
+ * PgManager as the API server stores it. Only fields that are used are named. A status block that does not parse counts
+ * as absent: its one writer writes it anew.
  */
 import * as z from 'zod';
-
-// The JIT of zod costs more than it saves in a process that parses a few objects and goes away.
-z.config({ jitless: true });
-
-const Metadata = z.object({
-  name: z.string(),
-  namespace: z.string(),
-  uid: z.string(),
-  resourceVersion: z.string(),
-  creationTimestamp: z.string(),
-  deletionTimestamp: z.string().optional(),
-  labels: z.record(z.string(), z.string()).default({}),
-  annotations: z.record(z.string(), z.string()).default({}),
-});
-
-const Selector = z.object({ name: z.string() });
-
-/** Where a run takes place, pinned when it starts. `host` … `postmaster` are the identity that the pod gave. */
-export const Executor = z.object({
-  pod: z.string(),
-  podUID: z.string(),
-  containerID: z.string(),
-  postmasterStartTime: z.string().optional(),
-  directory: z.string(),
-  deadline: z.string(),
-  timeoutSeconds: z.int(),
-  notAfter: z.string(),
-  host: z.string(),
-  ticks: z.string(),
-  boot: z.string(),
-  postmaster: z.string(),
-});
-export type Executor = z.infer<typeof Executor>;
+import { Executor } from './executor.ts';
+import { Metadata, Selector } from './metadata.ts';
 
 const MissedSettling = z.object({
   /** The last slot of the settling, RFC 3339. */
@@ -157,101 +126,3 @@ export const PgManager = z.object({
     .default({ conditions: {} }),
 });
 export type PgManager = z.infer<typeof PgManager>;
-
-const StoredBackup = z.object({
-  name: z.string(),
-  startLSN: z.string().optional(),
-  finishLSN: z.string().optional(),
-  systemIdentifier: z.string().optional(),
-  compressedSize: z.number().optional(),
-  uncompressedSize: z.number().optional(),
-  walgVersion: z.string().optional(),
-});
-export type StoredBackup = z.infer<typeof StoredBackup>;
-
-const PgBackupStatus = z.object({
-  state: z.enum(['pending', 'running', 'success', 'error']).optional(),
-  reason: z.string().optional(),
-  message: z.string().optional(),
-  startTime: z.string().optional(),
-  finishTime: z.string().optional(),
-  duration: z.string().optional(),
-  size: z.string().optional(),
-  pendingSince: z.string().optional(),
-  unprovenSince: z.string().optional(),
-  announced: z.enum(['started', 'success', 'error']).optional(),
-  backup: StoredBackup.optional(),
-  // Written by another version: to leave the whole PgBackup out would make an orphan of its run. Without it the run is
-  // found by its UID in the pod.
-  executor: Executor.optional().catch(undefined),
-});
-export type PgBackupStatus = z.infer<typeof PgBackupStatus>;
-
-export const PgBackup = z.object({
-  apiVersion: z.string(),
-  kind: z.literal('PgBackup'),
-  metadata: Metadata,
-  spec: z.object({ selector: Selector }),
-  status: PgBackupStatus.default({}),
-});
-export type PgBackup = z.infer<typeof PgBackup>;
-
-export const StatefulSet = z.object({
-  metadata: Metadata.pick({ name: true, uid: true }),
-  spec: z.object({
-    replicas: z.int().default(1),
-    selector: z.object({ matchLabels: z.record(z.string(), z.string()).default({}) }).default({ matchLabels: {} }),
-  }),
-});
-export type StatefulSet = z.infer<typeof StatefulSet>;
-
-const ContainerStatus = z.object({
-  name: z.string(),
-  ready: z.boolean().default(false),
-  containerID: z.string().default(''),
-  state: z
-    .object({
-      waiting: z.object({ reason: z.string().default(''), message: z.string().default('') }).optional(),
-      running: z.unknown().optional(),
-      terminated: z.object({ reason: z.string().default('') }).optional(),
-    })
-    .default({}),
-});
-
-export const Pod = z.object({
-  metadata: Metadata.pick({ name: true, uid: true, deletionTimestamp: true }).extend({
-    ownerReferences: z.array(z.object({ uid: z.string(), controller: z.boolean().default(false) })).default([]),
-  }),
-  spec: z.object({ containers: z.array(z.object({ name: z.string() })) }),
-  status: z
-    .object({
-      phase: z.string().default('Pending'),
-      conditions: z
-        .array(
-          z.object({
-            type: z.string(),
-            status: z.string(),
-            reason: z.string().default(''),
-            message: z.string().default(''),
-          }),
-        )
-        .default([]),
-      containerStatuses: z.array(ContainerStatus).default([]),
-    })
-    .default({ phase: 'Pending', conditions: [], containerStatuses: [] }),
-});
-export type Pod = z.infer<typeof Pod>;
-
-/** Items that parse, in their order. One bad object must not stop its neighbours; the caller is told of each. */
-export function parseEach<T>(
-  schema: z.ZodType<T>,
-  items: readonly unknown[],
-  skipped: (item: unknown, why: string) => void,
-): T[] {
-  return items.flatMap((item) => {
-    const parsed = schema.safeParse(item);
-    if (parsed.success) return [parsed.data];
-    skipped(item, z.prettifyError(parsed.error));
-    return [];
-  });
-}

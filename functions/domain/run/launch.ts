@@ -1,7 +1,7 @@
 /** Where a run takes place: pinned when it is started, so that every later look is held against it. No side effects. */
 import type { Place } from './location.ts';
 import type { Inspection } from './protocol.ts';
-import type { Executor } from '../resources/pg-manager.ts';
+import type { Executor } from '../resources/executor.ts';
 import { parseTime, rfc3339, type UnixSeconds } from '../time.ts';
 
 /** How long a `start` may be under way before the pod refuses it (seconds). */

@@ -1,8 +1,8 @@
 /** Which pod to work in: found through the StatefulSet that a selector names. Pure judgement over what was read. */
 import type { Problem } from '../failure-kinds.ts';
 import { containerName } from '../resources/names.ts';
+import type { Pod, StatefulSet } from '../resources/workloads.ts';
 import { clockTime, type UnixSeconds } from '../time.ts';
-import type { Pod, StatefulSet } from '../resources/pg-manager.ts';
 import { oneLine } from '../text.ts';
 
 /** A container that can be worked in now. */

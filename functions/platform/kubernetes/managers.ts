@@ -1,5 +1,6 @@
-import { path } from '../../domain/resources/names.ts';
-import { parseEach, PgManager } from '../../domain/resources/pg-manager.ts';
+import { path } from '../../domain/resources/api-paths.ts';
+import { parseEach } from '../../domain/resources/metadata.ts';
+import { PgManager } from '../../domain/resources/pg-manager.ts';
 import type { Kube } from './client.ts';
 import type { Log } from '../log.ts';
 import { skip } from '../run/database-pods.ts';

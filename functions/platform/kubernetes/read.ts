@@ -1,5 +1,6 @@
-import { path } from '../../domain/resources/names.ts';
-import { parseEach, PgBackup } from '../../domain/resources/pg-manager.ts';
+import { path } from '../../domain/resources/api-paths.ts';
+import { parseEach } from '../../domain/resources/metadata.ts';
+import { PgBackup } from '../../domain/resources/pg-backup.ts';
 import type { Kube } from './client.ts';
 import { listPages } from './list.ts';
 import type { Log } from '../log.ts';

@@ -1,5 +1,7 @@
 /** Objects that an earlier round has read, as they are after its writes. */
-import { parseEach, PgBackup, PgManager } from '../../domain/resources/pg-manager.ts';
+import { parseEach } from '../../domain/resources/metadata.ts';
+import { PgBackup } from '../../domain/resources/pg-backup.ts';
+import { PgManager } from '../../domain/resources/pg-manager.ts';
 import type { Writes } from './apply.ts';
 
 interface Identified {

@@ -1,9 +1,11 @@
 /** Finding the database pod: reads what domain/location.ts judges, and asks several ready pods who is the primary. */
 import type { PodRef } from '../../domain/commands/command.ts';
 import { locate, type Location, type Place, type Surroundings } from '../../domain/run/location.ts';
-import { containerName, path } from '../../domain/resources/names.ts';
+import { path } from '../../domain/resources/api-paths.ts';
+import { parseEach } from '../../domain/resources/metadata.ts';
+import { containerName } from '../../domain/resources/names.ts';
+import { Pod, StatefulSet } from '../../domain/resources/workloads.ts';
 import type { Inspection, RunAddress } from '../../domain/run/protocol.ts';
-import { parseEach, Pod, StatefulSet } from '../../domain/resources/pg-manager.ts';
 import type { Kube } from '../kubernetes/client.ts';
 import { listAll } from '../kubernetes/list.ts';
 import type { Log } from '../log.ts';

@@ -1,7 +1,7 @@
 /** Each kind of error, provoked for real: said in words and as a Warning, and how things go on afterwards. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { PgBackup } from '../../../functions/domain/resources/pg-manager.ts';
+import type { PgBackup } from '../../../functions/domain/resources/pg-backup.ts';
 import { eventually } from '../../support/eventually.ts';
 import { databaseIn, startDatabase } from './database.ts';
 import { tick } from './events.ts';

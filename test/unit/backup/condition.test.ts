@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { projectBackupCondition } from '../../../functions/backup/condition.ts';
-import { PgManager, type BackupCondition, type PgBackup } from '../../../functions/domain/resources/pg-manager.ts';
+import type { PgBackup } from '../../../functions/domain/resources/pg-backup.ts';
+import { type BackupCondition, PgManager } from '../../../functions/domain/resources/pg-manager.ts';
 import { rfc3339 } from '../../../functions/domain/time.ts';
 import { aBackup, aManager, slot, type BackupBuilder } from '../../support/builders.ts';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Command } from '../../../functions/domain/commands/command.ts';
-import type { PgBackupStatus } from '../../../functions/domain/resources/pg-manager.ts';
+import type { PgBackupStatus } from '../../../functions/domain/resources/pg-backup.ts';
 import { rfc3339 } from '../../../functions/domain/time.ts';
 import { decide, leftoverTimer } from '../../../functions/backup/decide.ts';
 import type { Observation } from '../../../functions/backup/observation.ts';

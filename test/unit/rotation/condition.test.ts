@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CatalogueEntry } from '../../../functions/domain/run/catalogue.ts';
-import { rotationOwed, successToServe } from '../../../functions/domain/resources/rotation-owed.ts';
+import { rotationOwed, successToServe } from '../../../functions/domain/resources/manager-state.ts';
+import type { FinishedRotation, RotationCondition } from '../../../functions/domain/resources/pg-manager.ts';
 import {
   afterEnding,
   atRest,
@@ -14,7 +15,6 @@ import {
   rotationOf,
   type Ending,
 } from '../../../functions/rotation/condition.ts';
-import type { FinishedRotation, RotationCondition } from '../../../functions/domain/resources/pg-manager.ts';
 import { aManager } from '../../support/builders.ts';
 
 const time = '2022-01-02T06:10:00Z';

@@ -1,10 +1,10 @@
 /** Events in, until all is quiet: with an API server in memory and a pod that deletes as wal-g does. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { path } from '../../../functions/domain/resources/names.ts';
-import type { RunReport, StartRequest } from '../../../functions/domain/run/protocol.ts';
+import { path } from '../../../functions/domain/resources/api-paths.ts';
+import { rotationOwed } from '../../../functions/domain/resources/manager-state.ts';
 import { PgManager, type RotationCondition } from '../../../functions/domain/resources/pg-manager.ts';
-import { rotationOwed } from '../../../functions/domain/resources/rotation-owed.ts';
+import type { RunReport, StartRequest } from '../../../functions/domain/run/protocol.ts';
 import type { Kube } from '../../../functions/platform/kubernetes/client.ts';
 import type { Runner } from '../../../functions/platform/run/runner.ts';
 import type { ReceivedEvent } from '../../../functions/platform/serve/server.ts';

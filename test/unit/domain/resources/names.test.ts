@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { buildKubernetesEvent } from '../../../../functions/domain/commands/kubernetes-event.ts';
-import { path, slotBackupName } from '../../../../functions/domain/resources/names.ts';
+import { path } from '../../../../functions/domain/resources/api-paths.ts';
+import { slotBackupName } from '../../../../functions/schedule/slot-backup.ts';
 import { parseTime } from '../../../../functions/domain/time.ts';
 import { dailySchedule, slotLead, timerName } from '../../../../functions/domain/events/timer.ts';
 

@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isRunning } from '../../../../functions/domain/resources/backup-state.ts';
-import { parseEach, PgBackup, PgManager, Pod, StatefulSet } from '../../../../functions/domain/resources/pg-manager.ts';
+import { parseEach } from '../../../../functions/domain/resources/metadata.ts';
+import { PgBackup } from '../../../../functions/domain/resources/pg-backup.ts';
+import { PgManager } from '../../../../functions/domain/resources/pg-manager.ts';
+import { Pod, StatefulSet } from '../../../../functions/domain/resources/workloads.ts';
 import { aBackup } from '../../../support/builders.ts';
 
 test('one object that is not understood stops none of its neighbours, and the caller is told', () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { locate, waitingMessage, type Location } from '../../../../functions/domain/run/location.ts';
-import { Pod, StatefulSet } from '../../../../functions/domain/resources/pg-manager.ts';
+import { Pod, StatefulSet } from '../../../../functions/domain/resources/workloads.ts';
 
 interface PodShape {
   readonly name?: string;

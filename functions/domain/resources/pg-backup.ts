@@ -1,0 +1,42 @@
+/** PgBackup as the API server stores it. Only fields that are used are named. */
+import * as z from 'zod';
+import { Executor } from './executor.ts';
+import { Metadata, Selector } from './metadata.ts';
+
+const StoredBackup = z.object({
+  name: z.string(),
+  startLSN: z.string().optional(),
+  finishLSN: z.string().optional(),
+  systemIdentifier: z.string().optional(),
+  compressedSize: z.number().optional(),
+  uncompressedSize: z.number().optional(),
+  walgVersion: z.string().optional(),
+});
+export type StoredBackup = z.infer<typeof StoredBackup>;
+
+const PgBackupStatus = z.object({
+  state: z.enum(['pending', 'running', 'success', 'error']).optional(),
+  reason: z.string().optional(),
+  message: z.string().optional(),
+  startTime: z.string().optional(),
+  finishTime: z.string().optional(),
+  duration: z.string().optional(),
+  size: z.string().optional(),
+  pendingSince: z.string().optional(),
+  unprovenSince: z.string().optional(),
+  announced: z.enum(['started', 'success', 'error']).optional(),
+  backup: StoredBackup.optional(),
+  // Written by another version: to leave the whole PgBackup out would make an orphan of its run. Without it the run is
+  // found by its UID in the pod.
+  executor: Executor.optional().catch(undefined),
+});
+export type PgBackupStatus = z.infer<typeof PgBackupStatus>;
+
+export const PgBackup = z.object({
+  apiVersion: z.string(),
+  kind: z.literal('PgBackup'),
+  metadata: Metadata,
+  spec: z.object({ selector: Selector }),
+  status: PgBackupStatus.default({}),
+});
+export type PgBackup = z.infer<typeof PgBackup>;
