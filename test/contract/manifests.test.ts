@@ -46,7 +46,8 @@ interface Trigger extends Manifest {
   readonly spec: {
     readonly broker: string;
     readonly filter: { readonly attributes: Readonly<Record<string, string>> };
-    readonly delivery: Delivery;
+    /** Replaces the Broker's as a whole, but for the dead letter sink. */
+    readonly delivery?: Delivery;
     readonly subscriber: { readonly ref: Reference };
   };
 }
@@ -102,6 +103,8 @@ interface Role extends Manifest {
 const root = join(import.meta.dirname, '../..');
 const functionNames = ['backup', 'rotation', 'schedule', 'storage'];
 const installation = load(join(root, 'eventing'));
+const [broker] = ofKind<Broker>('Broker');
+const { deadLetterSink, ...brokerDelivery } = broker!.spec.delivery;
 const triggers = ofKind<Trigger>('Trigger');
 const services = ofKind<Service>('Service');
 
@@ -183,8 +186,6 @@ describe('kustomize', () => {
 });
 
 describe('Broker', () => {
-  const [broker] = ofKind<Broker>('Broker');
-
   it('is the one that the code sends to', () => {
     assert.deepEqual([broker?.metadata.namespace, broker?.metadata.name], [installationNamespace, brokerName]);
   });
@@ -195,7 +196,6 @@ describe('Broker', () => {
   });
 
   it('sends dead letters to schedule', () => {
-    const { deadLetterSink } = broker!.spec.delivery;
     assert.deepEqual([deadLetterSink?.ref.name, deadLetterSink?.uri], ['schedule', '/undelivered']);
   });
 });
@@ -246,9 +246,9 @@ describe('Triggers', () => {
   });
 
   for (const trigger of triggers) {
-    it(`${trigger.metadata.name} states its whole delivery and calls a function of ours`, () => {
-      const { broker, delivery, subscriber } = trigger.spec;
-      assert.equal(broker, brokerName);
+    it(`${trigger.metadata.name} has a whole delivery, its own or the Broker's, and calls a function of ours`, () => {
+      const { delivery = brokerDelivery, subscriber } = trigger.spec;
+      assert.equal(trigger.spec.broker, brokerName);
       assert.deepEqual(Object.keys(delivery).sort(), ['backoffDelay', 'backoffPolicy', 'retry', 'timeout']);
       assert.equal(delivery.timeout, 'PT60S');
       assert.equal(delivery.backoffPolicy, 'exponential');
@@ -260,6 +260,12 @@ describe('Triggers', () => {
       assert.ok(functionNames.includes(name));
     });
   }
+
+  it('have a delivery of their own only where it differs from that of the Broker', () => {
+    const own = triggers.filter(({ spec }) => spec.delivery !== undefined);
+    assert.ok(own.length > 0);
+    for (const { metadata, spec } of own) assert.notDeepEqual(spec.delivery, brokerDelivery, metadata.name);
+  });
 });
 
 describe('sources', () => {

@@ -39,10 +39,21 @@ export function manifests(file: string): Plain[] {
   return parseAllDocuments(readFileSync(join(base, file), 'utf8')).map((document) => document.toJS() as Plain);
 }
 
+interface Retries {
+  readonly retry: number;
+  readonly backoffDelay: string;
+}
+
+const [broker] = manifests('broker.yaml').map(({ spec }) => spec as { delivery: Retries });
+
 const triggers: readonly Trigger[] = manifests('triggers.yaml').map(({ spec }) => {
-  const { filter, delivery, subscriber } = spec as {
+  const {
+    filter,
+    delivery = broker!.delivery,
+    subscriber,
+  } = spec as {
     filter: { attributes: Record<string, string> };
-    delivery: { retry: number; backoffDelay: string };
+    delivery?: Retries;
     subscriber: { ref: { name: FunctionName } };
   };
   const delayMs = Number(/^PT(\d+)S$/.exec(delivery.backoffDelay)?.[1]) * 1000;
