@@ -1,4 +1,4 @@
-/** An API server over TLS with objects in memory, for processes that are measured; it counts what they ask. */
+/** An API server over TLS with objects in memory, for processes that are measured. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { failure } from '../../functions/domain/request-error.ts';
 import type { ApplyOptions } from '../../functions/platform/kubernetes/client.ts';
@@ -6,34 +6,23 @@ import { createFakeKube, type FakeKube } from '../support/fake-kube.ts';
 import { bodyOf, startHttpsServer } from '../support/https-server.ts';
 
 export interface FakeApi {
-  readonly kube: FakeKube;
   /** A kubeconfig that leads here, as JSON. */
   readonly kubeConfig: string;
-  readonly counts: { requests: number; bytes: number; connections: number };
   close(): Promise<void>;
 }
 
 /** Its clock is this machine's. */
 export async function startFakeApi(objects: readonly object[]): Promise<FakeApi> {
   const kube = createFakeKube(Math.floor(Date.now() / 1000), ...objects);
-  const counts = { requests: 0, bytes: 0, connections: 0 };
-  const sockets = new WeakSet<object>();
   const server = await startHttpsServer('127.0.0.1', (request, response) => {
-    if (!sockets.has(request.socket)) counts.connections += 1;
-    sockets.add(request.socket);
-    counts.requests += 1;
     kube.now = Math.floor(Date.now() / 1000);
-    void answer(kube, request).then(({ status, body }) => {
-      const text = JSON.stringify(body);
-      counts.bytes += text.length;
-      send(response, status, text);
-    });
+    void answer(kube, request).then(({ status, body }) => send(response, status, JSON.stringify(body)));
   });
   const cluster = {
     server: `https://127.0.0.1:${server.port}`,
     'certificate-authority-data': Buffer.from(server.certificate).toString('base64'),
   };
-  return { kube, counts, kubeConfig: kubeConfigOf(cluster), close: () => server.close() };
+  return { kubeConfig: kubeConfigOf(cluster), close: () => server.close() };
 }
 
 function send(response: ServerResponse, status: number, text: string): void {

@@ -7,12 +7,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { benchActivation } from './activation.ts';
-import { benchBurst } from './burst.ts';
 import { benchColdStart, benchColdStartLimited } from './cold-start.ts';
-import { benchCronJob } from './cron-job.ts';
-import { benchDutyCycle } from './duty-cycle.ts';
 import { whole, type Bench } from './extent.ts';
-import { benchIdle } from './idle.ts';
 import { benchScale } from './scale.ts';
 import { benchSlot } from './slot.ts';
 import { benchSoak } from './soak.ts';
@@ -22,13 +18,9 @@ const benches: Readonly<Record<string, Bench>> = {
   activation: benchActivation,
   'cold-start': benchColdStart,
   'cold-start-250m': benchColdStartLimited,
-  burst: benchBurst,
   soak: benchSoak,
   scale: benchScale,
   slot: benchSlot,
-  idle: benchIdle,
-  'cron-job': benchCronJob,
-  'duty-cycle': benchDutyCycle,
 };
 
 interface Result extends Table {

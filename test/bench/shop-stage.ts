@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { path } from '../../functions/domain/resources/api-paths.ts';
 import { dailySchedule, slotLead, timerName } from '../../functions/domain/events/timer.ts';
 import { eventually } from '../support/eventually.ts';
-import { openShop, timeOfDay, type Shop, type ShopOptions } from '../support/shop.ts';
+import { openShop, timeOfDay, type Shop } from '../support/shop.ts';
 import { buildFunctions } from '../../tools/build.ts';
 
 /** Knative's shortest window. */
@@ -17,9 +17,9 @@ export const patience = 180;
 const never = '0 0 0 30 2 *';
 
 /** Opens it and waits until every function is at zero. */
-export async function openStage(name: string, options: ShopOptions = {}): Promise<Shop> {
+export async function openStage(name: string): Promise<Shop> {
   await buildFunctions();
-  const shop = await openShop(name, options);
+  const shop = await openShop(name);
   const template = { metadata: { annotations: { 'autoscaling.knative.dev/window': window } } };
   for (const each of functionNames) await patch(shop, 'ksvc', each, { spec: { template } });
   for (const each of ['sweep', 'probe']) await patch(shop, 'pingsource', each, { spec: { schedule: never } });

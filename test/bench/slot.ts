@@ -64,7 +64,7 @@ async function play(shop: Shop, { isAhead, isWarm }: Way): Promise<Sample> {
   };
   await eventually('rotation', rotated, patience);
   watching.stop();
-  const cpu = Object.fromEntries(workers.map((each) => [each, watching.of(each).cpu])) as Sample['cpu'];
+  const cpu = Object.fromEntries(workers.map((each) => [each, watching.cpuOf(each)])) as Sample['cpu'];
   await untilAtZero(shop);
   return { line: (line - slot) / 1000, success: (success - slot) / 1000, hand: await byHand(shop), cpu };
 }

@@ -1,5 +1,5 @@
-/** CPU and memory of processes that come and go, from outside. */
-import { cpuOf, peakOf } from './program.ts';
+/** CPU of processes that come and go, from outside. */
+import { cpuOf } from './program.ts';
 
 export interface Watched {
   readonly name: string;
@@ -7,52 +7,41 @@ export interface Watched {
 }
 
 export interface Watch {
-  /** All processes of this name since the watch began. */
-  of(name: string): Use;
+  /** Returns the milliseconds that all processes of this name have used since the watch began, their starts included. */
+  cpuOf(name: string): number;
   stop(): void;
-}
-
-export interface Use {
-  readonly processes: number;
-  /** Milliseconds since the watch began, the starts of new processes included. */
-  readonly cpu: number;
-  /** The most that was ever resident of one of them, in MB. */
-  readonly peak: number;
 }
 
 interface Seen {
   readonly name: string;
   readonly before: number;
   readonly cpu: number;
-  readonly peak: number;
 }
 
-/** A process that ends is missed by no more than its last moments: `everyMs` of them. */
-export function watch(list: () => readonly Watched[], everyMs = 50): Watch {
-  const seen = new Map<number, Seen>();
-  look(true);
-  const timer = setInterval(() => look(false), everyMs);
+/** The last moments of a process that ends are missed. */
+const everyMs = 50;
 
-  function look(isFirst: boolean): void {
-    for (const { name, pid } of list()) if (pid !== undefined) lookAt(name, pid, isFirst);
+export function watch(list: () => readonly Watched[]): Watch {
+  const seen = new Map<number, Seen>();
+  measure(true);
+  const timer = setInterval(() => measure(false), everyMs);
+
+  function measure(isFirst: boolean): void {
+    for (const { name, pid } of list()) if (pid !== undefined) measureOne(name, pid, isFirst);
   }
 
-  function lookAt(name: string, pid: number, isFirst: boolean): void {
+  function measureOne(name: string, pid: number, isFirst: boolean): void {
     const cpu = cpuOf(pid);
     if (cpu === undefined) return;
-    const known = seen.get(pid) ?? { name, before: isFirst ? cpu : 0, cpu, peak: 0 };
-    seen.set(pid, { ...known, cpu, peak: Math.max(known.peak, peakOf(pid) ?? 0) });
+    const known = seen.get(pid) ?? { name, before: isFirst ? cpu : 0 };
+    seen.set(pid, { ...known, cpu });
   }
 
   return {
-    of(name) {
-      look(false);
+    cpuOf(name) {
+      measure(false);
       const all = [...seen.values()].filter((process) => process.name === name);
-      return {
-        processes: all.length,
-        cpu: all.reduce((sum, { before, cpu }) => sum + cpu - before, 0),
-        peak: Math.max(0, ...all.map(({ peak }) => peak)),
-      };
+      return all.reduce((sum, { before, cpu }) => sum + cpu - before, 0);
     },
     stop: () => clearInterval(timer),
   };
