@@ -2,7 +2,7 @@
 import type { Kube } from '../functions/platform/kubernetes/client.ts';
 import type { Assets } from './assets/index.ts';
 import type { EventingOptions, FunctionState, Observation } from './knative/index.ts';
-import type { Rest } from './kubernetes/client/rest.ts';
+import type { ApiClient } from './kubernetes/client/api-client.ts';
 import type { Database } from './kubernetes/kubelet/databases.ts';
 import type { Kubectl } from './machine/kubectl.ts';
 import type { Progress } from './machine/progress.ts';
@@ -34,7 +34,7 @@ export interface Environment {
   /** Member of system:masters. */
   readonly kube: Kube;
   /** Calls that `kube` does not offer. */
-  readonly rest: Rest;
+  readonly api: ApiClient;
   /** kubectl with the environment's kubeconfig. */
   readonly kubectl: Kubectl;
   /** Where the default Broker takes events; undefined without functions. */

@@ -13,7 +13,7 @@ import { installManifests, untilAtWork } from './install.ts';
 import { makeImage } from './kubernetes/kubelet/image.ts';
 import { nodeLabels, nodeName, startKubelet, type Kubelet } from './kubernetes/kubelet/index.ts';
 import { databasesOf } from './kubernetes/kubelet/databases.ts';
-import { createRest } from './kubernetes/client/rest.ts';
+import { createApiClient, type ApiClient } from './kubernetes/client/api-client.ts';
 import { kubectlRunner } from './machine/kubectl.ts';
 import { openBook, type ProcessBook } from './machine/processes.ts';
 import { silentProgress, type Progress } from './machine/progress.ts';
@@ -48,8 +48,8 @@ async function setUp(options: Settled, undo: (() => unknown)[]): Promise<Environ
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(controlPlane.kubeConfigPath);
   const kube = createKube(kubeConfig);
-  const rest = await createRest(kubeConfig);
-  undo.push(() => (kube.close(), rest.close()));
+  const api = await createApiClient(kubeConfig);
+  undo.push(() => (kube.close(), api.close()));
   const kubectl = kubectlRunner(assets.kubectl, controlPlane.kubeConfigPath, dir);
 
   const files = chooseFiles(dir, book, progress);
@@ -57,15 +57,15 @@ async function setUp(options: Settled, undo: (() => unknown)[]): Promise<Environ
   const failed = troubleLog(options);
   const kubelet = await timed(options, 'node', () =>
     startKubelet(
-      { kube, rest, book, failed, ...files, image: makeFilesImage(files.imageDir, assets) },
+      { kube, api, book, failed, ...files, image: makeFilesImage(files.imageDir, assets) },
       controlPlane.certificate,
     ),
   );
   undo.push(() => kubelet.stop());
-  const controllers = startControllers({ kube, rest, failed }, { nodeName, nodeLabels });
+  const controllers = startControllers({ kube, api, failed }, { nodeName, nodeLabels });
   undo.push(() => controllers.stop());
   const eventing =
-    options.functions === false ? undefined : await startFunctions(options, { kube, kubectl, book, controlPlane });
+    options.functions === false ? undefined : await startFunctions(options, { kube, api, kubectl, book });
   undo.push(() => eventing?.stop());
 
   const environment: Environment = {
@@ -73,7 +73,7 @@ async function setUp(options: Settled, undo: (() => unknown)[]): Promise<Environ
     kubeConfigPath: controlPlane.kubeConfigPath,
     apiServerUrl: controlPlane.url,
     kube,
-    rest,
+    api,
     kubectl,
     get brokerUrl() {
       return eventing?.brokerUrl;
@@ -89,7 +89,7 @@ async function setUp(options: Settled, undo: (() => unknown)[]): Promise<Environ
     auditLogPath: controlPlane.auditLogPath,
     stop: once(async () => {
       description.stop();
-      await stopInOrder({ eventing, controllers, kubelet, controlPlane }, () => (kube.close(), rest.close()));
+      await stopInOrder({ eventing, controllers, kubelet, controlPlane }, () => (kube.close(), api.close()));
       files.remove();
       book.close();
     }),
@@ -104,7 +104,7 @@ function makeFilesImage(imageDir: string, assets: Assets): ReturnType<typeof mak
 
 async function startFunctions(
   options: Settled,
-  parts: { kube: Kube; kubectl: Environment['kubectl']; book: ProcessBook; controlPlane: ControlPlane },
+  parts: { kube: Kube; api: ApiClient; kubectl: Environment['kubectl']; book: ProcessBook },
 ): Promise<Eventing> {
   const manifests = options.manifests ?? ['crds', 'eventing'];
   await timed(options, 'manifests', () =>
@@ -117,7 +117,7 @@ async function startFunctions(
   return timed(options, 'eventing', async () => {
     const eventing = await startEventing({
       ...options.eventing,
-      kubeConfigPath: parts.controlPlane.kubeConfigPath,
+      api: parts.api,
       kube: parts.kube,
       dir: join(options.dir, 'functions'),
       bundleOf,

@@ -1,17 +1,13 @@
 /** Puts definitions and manifests into the API server, as a user would. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kube } from '../functions/platform/kubernetes/client.ts';
+import { isTrue, type Stored } from './kubernetes/client/objects.ts';
 import type { Kubectl } from './machine/kubectl.ts';
 
 /** What is needed to install. */
 export interface InstallParts {
   readonly kube: Kube;
   readonly kubectl: Kubectl;
-}
-
-interface Conditioned {
-  readonly metadata: { readonly name: string };
-  readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
 }
 
 const definitionsPath = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
@@ -23,7 +19,7 @@ export async function installManifests(
   knative: readonly object[],
   kustomizations: readonly string[],
 ): Promise<void> {
-  for (const definition of knative as readonly Conditioned[]) {
+  for (const definition of knative as readonly Stored[]) {
     const options = { fieldManager: 'local-knative', force: true };
     await parts.kube.apply(`${definitionsPath}/${definition.metadata.name}`, definition, options);
   }
@@ -62,15 +58,11 @@ async function until(kube: Kube, collections: readonly string[], condition: stri
   const end = performance.now() + timeoutMs;
   for (;;) {
     const pages = await Promise.all(collections.map((path) => kube.list(path)));
-    const waiting = pages.flatMap((page) => page.items as readonly Conditioned[]).filter((one) => !has(one, condition));
+    const waiting = pages.flatMap((page) => page.items as readonly Stored[]).filter((one) => !isTrue(one, condition));
     if (waiting.length === 0) return;
     if (performance.now() > end) {
       throw new Error(`not ${condition}: ${waiting.map((one) => one.metadata.name).join(', ')}`);
     }
     await sleep(100);
   }
-}
-
-function has({ status }: Conditioned, condition: string): boolean {
-  return status?.conditions?.some((one) => one.type === condition && one.status === 'True') === true;
 }

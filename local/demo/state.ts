@@ -1,6 +1,6 @@
 /** The PgManagers and PgBackups of a running environment, as they are now; says when something changes. */
 import type { Environment } from '../environment-types.ts';
-import { follow } from '../kubernetes/client/follow.ts';
+import { startInformer, type Informer } from '../kubernetes/client/informer.ts';
 import type { Stored } from '../kubernetes/client/objects.ts';
 import { backupLine, managerLine, type Backup, type Manager } from './progress.ts';
 
@@ -11,7 +11,7 @@ export interface LiveState {
   stop(): void;
 }
 
-/** Follows both kinds in all namespaces; `changed` gets a line when what a person would see is different. */
+/** Watches both kinds in all namespaces; `changed` gets a line when what a person would see is different. */
 export function followState(environment: Environment, changed: (line: string) => void): LiveState {
   const shown = new Map<string, string>();
 
@@ -21,12 +21,16 @@ export function followState(environment: Environment, changed: (line: string) =>
     changed(line);
   }
 
-  const managers = follow<Stored & Manager>(environment.rest, '/apis/aidbox.pg/v01/pgmanagers', ({ type, object }) =>
-    show(object.metadata.uid, type === 'deleted' ? `PgManager ${object.metadata.name}: deleted` : managerLine(object)),
-  );
-  const backups = follow<Stored & Backup>(environment.rest, '/apis/aidbox.pg/v01/pgbackups', ({ type, object }) =>
-    show(object.metadata.uid, type === 'deleted' ? `PgBackup ${object.metadata.name}: deleted` : backupLine(object)),
-  );
+  function inform<T extends Stored>(path: string, kind: string, lineOf: (object: T) => string): Informer<T> {
+    return startInformer<T>(environment.api, {
+      path,
+      changed: ({ type, object }) =>
+        show(object.metadata.uid, type === 'deleted' ? `${kind} ${object.metadata.name}: deleted` : lineOf(object)),
+    });
+  }
+
+  const managers = inform<Stored & Manager>('/apis/aidbox.pg/v01/pgmanagers', 'PgManager', managerLine);
+  const backups = inform<Stored & Backup>('/apis/aidbox.pg/v01/pgbackups', 'PgBackup', backupLine);
   return {
     managers: () => managers.all(),
     backups: () => backups.all(),

@@ -5,11 +5,11 @@
 import type { Kube } from '../../functions/platform/kubernetes/client.ts';
 import { createActivator, type Activator } from './serving/activator.ts';
 import { createApiServerSources } from './sources/api-server-source.ts';
-import { openApiServer } from './core/api-server.ts';
 import { startBroker, type BrokerServer } from './broker/broker.ts';
-import { messageOf, type Context, type Faults } from './core/context.ts';
+import type { Context, Faults } from './core/context.ts';
 import type { BundleOf, FunctionState } from './serving/function.ts';
-import { createLoop } from './core/loop.ts';
+import { createWorkQueue } from '../kubernetes/client/work-queue.ts';
+import type { ApiClient } from '../kubernetes/client/api-client.ts';
 import { collections, emptyWorld, type CollectionName } from './core/objects.ts';
 import type { Observation } from './core/observation.ts';
 import { createPingSources } from './sources/ping-source.ts';
@@ -24,8 +24,8 @@ export type { Observation } from './core/observation.ts';
 
 /** What the stand-ins need. */
 export interface EventingOptions {
-  /** Credentials that may do everything, impersonation and token requests included. */
-  readonly kubeConfigPath: string;
+  /** Its user may do everything, impersonation and token requests included. */
+  readonly api: ApiClient;
   readonly kube: Kube;
   /** Credentials and logs of the functions are written below it. */
   readonly dir: string;
@@ -53,12 +53,11 @@ const startTimeoutMs = 30_000;
 
 /** Starts the stand-ins. The definitions (`knativeDefinitions`) must have been applied; objects may come at any time. */
 export async function startEventing(options: EventingOptions): Promise<Eventing> {
-  const api = await openApiServer(options.kubeConfigPath);
   const abort = new AbortController();
   const world = emptyWorld();
   const parts: { activator?: Activator; broker?: BrokerServer } = {};
   const context: Context = {
-    api,
+    api: options.api,
     kube: options.kube,
     world,
     addresses: {
@@ -71,12 +70,13 @@ export async function startEventing(options: EventingOptions): Promise<Eventing>
     observe: options.observe,
   };
   const broker = (parts.broker = await startBroker(context));
-  const loop = createLoop(reconcile, (error) =>
-    context.observe({ kind: 'trouble', what: 'stand-ins for Knative', message: messageOf(error) }),
+  const queue = createWorkQueue(reconcile, (message) =>
+    context.observe({ kind: 'trouble', what: 'stand-ins for Knative', message }),
   );
-  const activator = (parts.activator = createActivator(context, options, loop.wake));
+  const changed = (): void => queue.add('all objects');
+  const activator = (parts.activator = createActivator(context, options, changed));
   const pingSources = createPingSources(context);
-  const apiServerSources = createApiServerSources(context, loop.wake);
+  const apiServerSources = createApiServerSources(context, changed);
 
   async function reconcile(): Promise<void> {
     await reconcileBrokers(context);
@@ -89,15 +89,14 @@ export async function startEventing(options: EventingOptions): Promise<Eventing>
     abort.abort();
     pingSources.stop();
     apiServerSources.stop();
-    await loop.stop();
+    await queue.stop();
     await activator.stop();
     await broker.close();
-    api.close();
   }
 
   const names = Object.keys(collections) as CollectionName[];
   try {
-    await Promise.all(names.map((name) => followCollection(context, name, loop.wake, startTimeoutMs)));
+    await Promise.all(names.map((name) => followCollection(context, name, changed, startTimeoutMs)));
   } catch (error) {
     await stop();
     throw error;

@@ -11,7 +11,7 @@ import { startControlPlane, type ControlPlane } from '../../local/kubernetes/con
 import { knativeDefinitions } from '../../local/knative/index.ts';
 import { installManifests } from '../../local/install.ts';
 import { kubectlRunner } from '../../local/machine/kubectl.ts';
-import { createRest, type Rest } from '../../local/kubernetes/client/rest.ts';
+import { createApiClient, type ApiClient } from '../../local/kubernetes/client/api-client.ts';
 import { openBook } from '../../local/machine/processes.ts';
 import { silentProgress } from '../../local/machine/progress.ts';
 import { eventually } from '../support/eventually.ts';
@@ -63,10 +63,10 @@ export async function openSize(dir: string, size: Size): Promise<Stage> {
   const controlPlane = await startControlPlane({ dir, book, binaries: assets });
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(controlPlane.kubeConfigPath);
-  const [kube, rest] = [createKube(kubeConfig), await createRest(kubeConfig)];
+  const [kube, api] = [createKube(kubeConfig), await createApiClient(kubeConfig)];
   const kubectl = kubectlRunner(assets.kubectl, controlPlane.kubeConfigPath, dir);
   await installManifests({ kube, kubectl }, knativeDefinitions(), [crds]);
-  await fill(controlPlane, rest, size);
+  await fill(controlPlane, api, size);
   const meter = await startMeter(Number(new URL(controlPlane.url).port));
   const loop = await startLoop(eventType.sweepPage, concurrency);
   const schedule = await startSchedule(controlPlane, meter, loop);
@@ -82,7 +82,7 @@ export async function openSize(dir: string, size: Size): Promise<Stage> {
       loop.close();
       meter.close();
       kube.close();
-      rest.close();
+      api.close();
       await controlPlane.stop();
       book.close();
     },
@@ -97,7 +97,7 @@ function startSchedule({ kubeConfigPath, url }: ControlPlane, meter: Meter, loop
 }
 
 /** Past the API server, which would take longer for it than for the bench. */
-async function fill({ etcdUrl }: ControlPlane, rest: Rest, { managers, backups }: Size): Promise<void> {
+async function fill({ etcdUrl }: ControlPlane, api: ApiClient, { managers, backups }: Size): Promise<void> {
   const now = Math.floor(Date.now() / 1000);
   const settled = Array.from({ length: managers }, (_, number) => settledManager(number, now));
   const parsed = settled.map(({ manager }) =>
@@ -117,13 +117,13 @@ async function fill({ etcdUrl }: ControlPlane, rest: Rest, { managers, backups }
     settled.map(({ timer }) => timer),
   );
   await store(etcdUrl, 'pgbackups', finished);
-  await untilCounted(rest, path.managers(''), managers);
-  await untilCounted(rest, path.backups(''), backups);
+  await untilCounted(api, path.managers(''), managers);
+  await untilCounted(api, path.backups(''), backups);
 }
 
-async function untilCounted(rest: Rest, at: string, count: number): Promise<void> {
+async function untilCounted(api: ApiClient, at: string, count: number): Promise<void> {
   const look = async (): Promise<true | undefined> => {
-    const { body } = await rest.send({ method: 'GET', path: `${at}?limit=1` });
+    const { body } = await api.send({ method: 'GET', path: `${at}?limit=1` });
     const { remainingItemCount = 0 } = (body as { metadata: { remainingItemCount?: number } }).metadata;
     return remainingItemCount + 1 === count ? true : undefined;
   };

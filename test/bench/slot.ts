@@ -76,14 +76,14 @@ async function firstLine(log: string): Promise<number> {
 }
 
 async function successOf({ environment, namespace }: Shop, name: string): Promise<number> {
-  const { promise, resolve, reject } = Promise.withResolvers<number>();
-  const stream = environment.rest.lines(`/apis/aidbox.pg/v01/namespaces/${namespace}/pgbackups?watch=1`, (line) => {
+  const path = `/apis/aidbox.pg/v01/namespaces/${namespace}/pgbackups?watch=1`;
+  for await (const line of environment.api.lines({ path })) {
     const { object } = JSON.parse(line) as { object: { metadata: { name: string }; status?: Ended } };
-    if (object.metadata.name !== name) return;
-    if (object.status?.state === 'success') resolve(Date.now());
-    if (object.status?.state === 'error') reject(new Error(object.status.message));
-  });
-  return promise.finally(() => stream.close());
+    if (object.metadata.name !== name) continue;
+    if (object.status?.state === 'success') return Date.now();
+    if (object.status?.state === 'error') throw new Error(object.status.message);
+  }
+  throw new Error(`the watch of ${path} ended`);
 }
 
 interface Ended {

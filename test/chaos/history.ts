@@ -4,9 +4,9 @@ import { path } from '../../functions/domain/resources/api-paths.ts';
 import { label, slotAnnotation } from '../../functions/domain/resources/names.ts';
 import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
 import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
-import { follow, type Followed } from '../../local/kubernetes/client/follow.ts';
+import type { ApiClient } from '../../local/kubernetes/client/api-client.ts';
+import { startInformer, type Informer } from '../../local/kubernetes/client/informer.ts';
 import type { Stored } from '../../local/kubernetes/client/objects.ts';
-import type { Rest } from '../../local/kubernetes/client/rest.ts';
 import type { Life } from './seen.ts';
 
 /** By namespace. */
@@ -24,17 +24,21 @@ export interface History {
 }
 
 /** Begins to watch. */
-export function watchHistory(rest: Rest): History {
+export function watchHistory(api: ApiClient): History {
   const lives = new Map<string, { namespace: string; life: Life }>();
   const listeners = new Set<() => void>();
-  const backups = follow<Stored>(rest, path.backups(''), ({ object, type }) => {
-    const backup = PgBackup.parse(object);
-    const { namespace, uid } = backup.metadata;
-    lives.set(uid, { namespace, life: goneOn(lives.get(uid)?.life, backup, type === 'deleted') });
-    for (const listener of [...listeners]) listener();
+  const backups = startInformer<Stored>(api, {
+    path: path.backups(''),
+    changed({ object, type }) {
+      const backup = PgBackup.parse(object);
+      const { namespace, uid } = backup.metadata;
+      lives.set(uid, { namespace, life: goneOn(lives.get(uid)?.life, backup, type === 'deleted') });
+      for (const listener of [...listeners]) listener();
+    },
   });
-  const managers = follow<Stored>(rest, path.managers(''), () => undefined);
-  const timers = follow<Stored>(rest, '/apis/sources.knative.dev/v1/pingsources', () => undefined);
+  const [managers, timers] = [path.managers(''), '/apis/sources.knative.dev/v1/pingsources'].map((at) =>
+    startInformer<Stored>(api, { path: at, changed: () => undefined }),
+  ) as [Informer<Stored>, Informer<Stored>];
 
   function of(namespace: string): Life[] {
     return [...lives.values()].filter((one) => one.namespace === namespace).map(({ life }) => life);
@@ -68,8 +72,8 @@ export function watchHistory(rest: Rest): History {
   };
 }
 
-function inNamespace(followed: Followed<Stored>, namespace: string): Stored[] {
-  return followed.all().filter(({ metadata }) => metadata.namespace === namespace);
+function inNamespace(informer: Informer<Stored>, namespace: string): Stored[] {
+  return informer.all().filter(({ metadata }) => metadata.namespace === namespace);
 }
 
 /** A life with one more look at it. */

@@ -26,7 +26,7 @@ export async function openTheatre(dir: string): Promise<Theatre & { close(): Pro
     const patch = ['patch', 'node', 'local', '--subresource=status', '--type=merge', '-p', JSON.stringify(address)];
     await environment.kubectl(patch);
     const consumer = await subscribe(await openShopIn(environment, 'audience', observations));
-    const history = watchHistory(environment.rest);
+    const history = watchHistory(environment.api);
     return {
       environment,
       observations,

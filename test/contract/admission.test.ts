@@ -11,7 +11,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import { onPath } from '../../local/assets/path.ts';
 import { buildManager, demoNamespace } from '../../local/demo/objects.ts';
 import { kubectlRunner, type Kubectl } from '../../local/machine/kubectl.ts';
-import type { ApiAnswer } from '../support/api-server.ts';
+import type { ApiAnswer } from '../../local/kubernetes/client/api-client.ts';
 import { documentBlock } from '../support/documents.ts';
 import { serveKinds, type ServedKinds } from '../support/definitions.ts';
 
@@ -49,7 +49,7 @@ before(async () => {
   served = await serveKinds(dir, ['shop', demoNamespace]);
   const program = onPath('kubectl');
   assert.ok(program, 'kubectl is on the PATH: npm test puts it there');
-  kubectl = kubectlRunner(program, served.server.kubeconfig, dir);
+  kubectl = kubectlRunner(program, served.server.kubeConfigPath, dir);
   const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
   await served.kube.create('/api/v1/namespaces', {
     apiVersion: 'v1',
@@ -213,7 +213,7 @@ function queueProxy(served: { readinessProbe: object | undefined; containerConcu
 
 function create(pod: object): Promise<ApiAnswer> {
   const path = `/api/v1/namespaces/${restricted}/pods?fieldValidation=Strict`;
-  return served.server.call({ method: 'POST', path, body: pod });
+  return served.server.api.send({ method: 'POST', path, body: pod });
 }
 
 function message(answer: ApiAnswer): string {

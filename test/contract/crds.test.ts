@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { after, before, describe, it } from 'node:test';
 import { parse } from 'yaml';
-import { startApiServer, type ApiAnswer, type ApiServer } from '../support/api-server.ts';
+import type { ApiAnswer } from '../../local/kubernetes/client/api-client.ts';
+import { startApiServer, type ApiServer } from '../support/api-server.ts';
 
 interface Manifest {
   readonly apiVersion: string;
@@ -31,7 +32,7 @@ before(async () => {
   server = await startApiServer({ dir: directory });
   for (const definition of definitions) {
     const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-    const answer = await server.call({ method: 'POST', path, body: definition });
+    const answer = await server.api.send({ method: 'POST', path, body: definition });
     assert.equal(answer.status, 201, text(answer));
   }
   await untilServed('pgmanagers');
@@ -60,11 +61,11 @@ spec: {selector: {name: postgres}}
 
   it('are accepted unchanged', async () => {
     const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'pgnamespace' } };
-    await server.call({ method: 'POST', path: '/api/v1/namespaces', body: namespace });
+    await server.api.send({ method: 'POST', path: '/api/v1/namespaces', body: namespace });
     for (const document of seed.split('---\n')) {
       const object = parse(document) as Manifest;
       const path = `${collection(object).replace('/default/', '/pgnamespace/')}?fieldValidation=Strict`;
-      const answer = await server.call({ method: 'POST', path, body: object });
+      const answer = await server.api.send({ method: 'POST', path, body: object });
       assert.equal(answer.status, 201, text(answer));
     }
   });
@@ -373,13 +374,13 @@ describe('the result of a PgBackup', () => {
     const path = await created(backup());
     const answer = await mergePatch(`${path}/status`, { status: success });
     const bare = { ...answer.body, status: undefined };
-    assertRefused(await server.call({ method: 'PUT', path: `${path}/status`, body: bare }), 'status', finalMend);
+    assertRefused(await server.api.send({ method: 'PUT', path: `${path}/status`, body: bare }), 'status', finalMend);
   });
 
   it('is not cleared by a JSON patch', async () => {
     const path = await created(backup());
     await mergePatch(`${path}/status`, { status: success });
-    const answer = await server.call({
+    const answer = await server.api.send({
       method: 'PATCH',
       path: `${path}/status`,
       body: [{ op: 'remove', path: '/status' }],
@@ -394,7 +395,7 @@ describe('the result of a PgBackup', () => {
     assertRefused(await apply(path, 'aidboxops-backup', { status: running }), 'status', finalMend);
     // With nothing left the API server sees null for status, which is no object.
     assert.equal((await apply(path, 'aidboxops-backup', { status: {} })).status, 422);
-    const { status } = (await server.call({ method: 'GET', path })).body;
+    const { status } = (await server.api.send({ method: 'GET', path })).body;
     assert.deepEqual(status, success);
   });
 
@@ -402,7 +403,7 @@ describe('the result of a PgBackup', () => {
     const path = await created(backup());
     await mergePatch(`${path}/status`, { status: success });
     assert.equal((await mergePatch(path, { metadata: { labels: { kept: 'yes' } } })).status, 200);
-    assert.equal((await server.call({ method: 'DELETE', path })).status, 200);
+    assert.equal((await server.api.send({ method: 'DELETE', path })).status, 200);
   });
 
   it('cannot be written by who may only write the object', async () => {
@@ -583,7 +584,7 @@ describe('status', () => {
 
   it('refuses an apply that was decided from an older object', async () => {
     const path = await created(backup());
-    const { metadata } = (await server.call({ method: 'GET', path })).body as unknown as Manifest;
+    const { metadata } = (await server.api.send({ method: 'GET', path })).body as unknown as Manifest;
     const resourceVersion = metadata['resourceVersion'];
     await accepted(apply(path, 'aidboxops-backup', { metadata: { resourceVersion }, status: { state: 'running' } }));
     const late = await apply(path, 'aidboxops-backup', { metadata: { resourceVersion }, status: { state: 'pending' } });
@@ -593,9 +594,9 @@ describe('status', () => {
   it('refuses an apply meant for a former object of the same name (hard case 31)', async () => {
     const object = backup();
     const path = await created(object);
-    const { metadata } = (await server.call({ method: 'GET', path })).body as unknown as Manifest;
+    const { metadata } = (await server.api.send({ method: 'GET', path })).body as unknown as Manifest;
     const late = { metadata: { resourceVersion: metadata['resourceVersion'] }, status: { state: 'running' } };
-    await server.call({ method: 'DELETE', path });
+    await server.api.send({ method: 'DELETE', path });
     const gone = await apply(path, 'aidboxops-backup', late);
     assert.ok(gone.status === 404 || gone.status === 409, text(gone));
     await created(object);
@@ -757,14 +758,14 @@ describe('lists by field', () => {
   for (const [name, { kind, selector, wanted }] of Object.entries(queries)) {
     it(name, async () => {
       const path = `/apis/aidbox.pg/v01/${kind}?fieldSelector=${encodeURIComponent(selector)}`;
-      const { items } = (await server.call({ method: 'GET', path })).body as unknown as { items: Manifest[] };
+      const { items } = (await server.api.send({ method: 'GET', path })).body as unknown as { items: Manifest[] };
       assert.deepEqual(items.map((item) => item.metadata.name).sort(), wanted);
     });
   }
 
   it('works for no other field', async () => {
     const path = '/apis/aidbox.pg/v01/pgbackups?fieldSelector=status.reason%3DWalgError';
-    const answer = await server.call({ method: 'GET', path });
+    const answer = await server.api.send({ method: 'GET', path });
     assert.equal(answer.status, 400);
     assert.match(String(answer.body['message']), /field label not supported: status\.reason/);
   });
@@ -779,7 +780,7 @@ describe('the definitions', () => {
 
     it(`${definition.metadata.name} is served and structural`, async () => {
       const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${definition.metadata.name}`;
-      const { status } = (await server.call({ method: 'GET', path })).body as {
+      const { status } = (await server.api.send({ method: 'GET', path })).body as {
         status: { conditions: { type: string; status: string }[] };
       };
       const states = Object.fromEntries(status.conditions.map((condition) => [condition.type, condition.status]));
@@ -795,7 +796,7 @@ describe('the definitions', () => {
   });
 
   it('have short names', async () => {
-    const { resources } = (await server.call({ method: 'GET', path: '/apis/aidbox.pg/v01' })).body as {
+    const { resources } = (await server.api.send({ method: 'GET', path: '/apis/aidbox.pg/v01' })).body as {
       resources: { name: string; shortNames?: string[] }[];
     };
     const names = Object.fromEntries(resources.map((resource) => [resource.name, resource.shortNames]));
@@ -888,7 +889,7 @@ function collection(object: Manifest): string {
 }
 
 function create(object: Manifest, query = ''): Promise<ApiAnswer> {
-  return server.call({ method: 'POST', path: `${collection(object)}?${query}`, body: object });
+  return server.api.send({ method: 'POST', path: `${collection(object)}?${query}`, body: object });
 }
 
 /** Creates and returns the object's path. */
@@ -899,13 +900,13 @@ async function created(object: Manifest): Promise<string> {
 }
 
 function mergePatch(path: string, body: object): Promise<ApiAnswer> {
-  return server.call({ method: 'PATCH', path, body, headers: { 'Content-Type': 'application/merge-patch+json' } });
+  return server.api.send({ method: 'PATCH', path, body, headers: { 'Content-Type': 'application/merge-patch+json' } });
 }
 
 /** Server-side apply of status as the functions do it: no force. */
 function apply(path: string, fieldManager: string, object: { metadata?: object; status: object }): Promise<ApiAnswer> {
   const [plural, name] = path.split('/').slice(-2);
-  return server.call({
+  return server.api.send({
     method: 'PATCH',
     path: `${path}/status?fieldManager=${fieldManager}`,
     body: {
@@ -948,7 +949,7 @@ function assertRefused(answer: ApiAnswer, field: string, says: string): void {
 
 /** What kubectl prints from: names of columns and the cells of the one row. */
 async function table(path: string): Promise<{ columns: string[]; cells: unknown[] }> {
-  const answer = await server.call({
+  const answer = await server.api.send({
     method: 'GET',
     path,
     headers: { Accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' },
@@ -965,7 +966,7 @@ async function table(path: string): Promise<{ columns: string[]; cells: unknown[
 
 async function untilServed(plural: string): Promise<void> {
   for (let attempt = 0; attempt < 100; attempt += 1) {
-    const answer = await server.call({ method: 'GET', path: `/apis/aidbox.pg/v01/${plural}` });
+    const answer = await server.api.send({ method: 'GET', path: `/apis/aidbox.pg/v01/${plural}` });
     if (answer.status === 200) return;
     await sleep(100);
   }

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { getProgram } from '../../tools/cluster/assets/programs.ts';
-import { openApiServer } from '../../local/knative/core/api-server.ts';
-import { collectionPath, selectorText, type ApiServerSource } from '../../local/knative/core/objects.ts';
+import type { ApiServerSource } from '../../local/knative/core/objects.ts';
+import { collectionPath } from '../../local/kubernetes/client/objects.ts';
+import { selectorText } from '../../local/kubernetes/client/selector.ts';
 import { createProgress } from '../../local/machine/progress.ts';
 import { eventually } from '../support/eventually.ts';
 import { openShop, type Shop } from '../support/shop.ts';
@@ -191,13 +192,11 @@ async function writeKubeConfig(
   { namespace, account, path }: { readonly namespace: string; readonly account: string; readonly path: string },
 ): Promise<void> {
   const token = await shop.kubectl('create', 'token', '-n', namespace, account);
-  const api = await openApiServer(shop.environment.kubeConfigPath);
-  api.close();
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': account,
-    clusters: [{ name: 'local', cluster: api.cluster }],
+    clusters: [{ name: 'local', cluster: shop.environment.api.cluster }],
     users: [{ name: account, user: { token: token.trim() } }],
     contexts: [{ name: account, context: { cluster: 'local', user: account } }],
   };

@@ -4,8 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { KubeConfig } from '@kubernetes/client-node';
-import { createKube, type Kube } from '../../functions/platform/kubernetes/client.ts';
+import type { Kube } from '../../functions/platform/kubernetes/client.ts';
 import { startApiServer, type ApiServer } from '../support/api-server.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'aidboxops-kube-'));
@@ -15,13 +14,10 @@ let kube: Kube;
 
 before(async () => {
   server = await startApiServer({ dir });
-  const config = new KubeConfig();
-  config.loadFromFile(server.kubeconfig);
-  kube = createKube(config);
+  ({ kube } = server);
 });
 
 after(async () => {
-  (kube as Kube | undefined)?.close();
   await (server as ApiServer | undefined)?.stop();
   rmSync(dir, { recursive: true, force: true });
 });

@@ -406,7 +406,7 @@ describe('rights', () => {
       server = await startApiServer({ dir: directory });
       for (const object of installation.filter(({ kind }) => /^ClusterRole/.test(kind))) {
         const path = `/apis/rbac.authorization.k8s.io/v1/${object.kind.toLowerCase()}s`;
-        const answer = await server.call({ method: 'POST', path, body: object });
+        const answer = await server.api.send({ method: 'POST', path, body: object });
         assert.equal(answer.status, 201, JSON.stringify(answer.body));
       }
     });
@@ -456,7 +456,7 @@ describe('rights', () => {
         for (const right of everything) {
           const [verb, what = ''] = right.split(' ');
           const [resource = '', subresource] = what.split('/');
-          const answer = await server.call({
+          const answer = await server.api.send({
             method: 'POST',
             path: '/apis/authorization.k8s.io/v1/subjectaccessreviews',
             body: {

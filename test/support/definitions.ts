@@ -2,10 +2,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { KubeConfig } from '@kubernetes/client-node';
 import { parse } from 'yaml';
 import { path } from '../../functions/domain/resources/api-paths.ts';
-import { createKube, type Kube } from '../../functions/platform/kubernetes/client.ts';
+import type { Kube } from '../../functions/platform/kubernetes/client.ts';
 import { startApiServer, type ApiServer } from './api-server.ts';
 import { eventually } from './eventually.ts';
 
@@ -25,12 +24,8 @@ export async function serveKinds(dir: string, namespaces: readonly string[]): Pr
   try {
     const server = await startApiServer({ dir });
     undo.push(() => server.stop());
-    const config = new KubeConfig();
-    config.loadFromFile(server.kubeconfig);
-    const kube = createKube(config);
-    undo.push(() => kube.close());
-    await define(kube, namespaces);
-    return { server, kube, close };
+    await define(server.kube, namespaces);
+    return { server, kube: server.kube, close };
   } catch (error) {
     await close();
     throw error;

@@ -9,7 +9,8 @@ import { deliver } from './delivery.ts';
 import { fromMessage, summaryOf, withAttributes, type CarriedEvent } from '../core/events.ts';
 import { wants } from './filter.ts';
 import { listen, readAll, type Listening } from '../core/http.ts';
-import { isReady, keyOf, type Broker, type Trigger } from '../core/objects.ts';
+import { isTrue, keyOf } from '../../kubernetes/client/objects.ts';
+import type { Broker, Trigger } from '../core/objects.ts';
 
 const asyncHandler = 'messaging.knative.dev/async-handler';
 const ttlAttribute = 'knativebrokerttl';
@@ -107,7 +108,7 @@ function interested(context: Context, broker: Broker, event: CarriedEvent): Trig
     (trigger) =>
       trigger.metadata.namespace === namespace &&
       trigger.spec.broker === name &&
-      isReady(trigger) &&
+      isTrue(trigger, 'Ready') &&
       wants(trigger.spec, event.attributes),
   );
 }

@@ -1,5 +1,6 @@
 /** One event on its way to one Trigger: attempts, reply, dead letter. */
-import { messageOf, wait, type Context, type Fault } from '../core/context.ts';
+import { messageOf } from '../../machine/error-message.ts';
+import { wait, type Context, type Fault } from '../core/context.ts';
 import { nameOf, resolve } from '../core/destination.ts';
 import {
   claimsToBeEvent,
@@ -10,7 +11,8 @@ import {
   type CarriedEvent,
 } from '../core/events.ts';
 import { post, type Answer } from '../core/http.ts';
-import { keyOf, type Broker, type DeliverySpec, type Trigger } from '../core/objects.ts';
+import { keyOf } from '../../kubernetes/client/objects.ts';
+import type { Broker, DeliverySpec, Trigger } from '../core/objects.ts';
 import { deliveryRetry, withRetries, type RetryPolicy } from '../core/retry.ts';
 
 /** What is delivered where; `reply` puts an event that a subscriber answered back into the Broker. */

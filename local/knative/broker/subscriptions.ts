@@ -2,7 +2,8 @@
 import type { Context } from '../core/context.ts';
 import { deadLetterSink } from './delivery.ts';
 import { resolve } from '../core/destination.ts';
-import { keyOf, type Trigger } from '../core/objects.ts';
+import { keyOf } from '../../kubernetes/client/objects.ts';
+import type { Trigger } from '../core/objects.ts';
 import { writeStatus, type NotReady } from '../core/status.ts';
 
 /** Every Broker that exists is ready: its ingress is ours. */

@@ -1,7 +1,7 @@
 /** What all stand-ins share: the API server, the objects as last seen, the clock, and whom to tell. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Kube } from '../../../functions/platform/kubernetes/client.ts';
-import type { ApiServer } from './api-server.ts';
+import type { ApiClient } from '../../kubernetes/client/api-client.ts';
 import type { Addresses } from './destination.ts';
 import type { CarriedEvent } from './events.ts';
 import type { World } from './objects.ts';
@@ -22,7 +22,7 @@ export interface Faults {
 
 /** Passed as first argument to every part. */
 export interface Context {
-  readonly api: ApiServer;
+  readonly api: ApiClient;
   readonly kube: Kube;
   readonly world: World;
   readonly addresses: Addresses;
@@ -37,9 +37,4 @@ export interface Context {
 /** Waits `ms` at the pace of this environment; rejects when the stand-ins stop. */
 export function wait(context: Context, ms: number): Promise<void> {
   return pause(ms * context.pace, undefined, { signal: context.signal });
-}
-
-/** The text of whatever was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,4 +1,6 @@
 /** The Knative objects, as far as the stand-ins read them; the definitions (definitions.ts) guarantee these shapes. */
+import { collectionPath, type Metadata, type Stored } from '../../kubernetes/client/objects.ts';
+import type { LabelSelector } from '../../kubernetes/client/selector.ts';
 
 /** Where events go: an addressable object, an absolute URI, or an object and a path below it. */
 export interface Destination {
@@ -30,31 +32,11 @@ export interface TriggerFilter {
   readonly not?: TriggerFilter;
 }
 
-interface Condition {
-  readonly type: string;
-  readonly status: 'True' | 'False' | 'Unknown';
-  readonly reason?: string;
-  readonly message?: string;
-  readonly lastTransitionTime?: string;
-}
-
-/** What every stored Knative object has. */
-export interface Stored {
+/** What every Knative object has. */
+export interface KnativeObject extends Stored {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace: string;
-    readonly uid: string;
-    readonly resourceVersion: string;
-    readonly generation: number;
-    readonly deletionTimestamp?: string;
-    readonly finalizers?: readonly string[];
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
-    readonly [key: string]: unknown;
-  };
-  readonly status?: { readonly conditions?: readonly Condition[]; readonly [key: string]: unknown };
+  readonly metadata: Metadata & { readonly namespace: string };
 }
 
 interface CloudEventOverrides {
@@ -62,7 +44,7 @@ interface CloudEventOverrides {
 }
 
 /** sources.knative.dev/v1 PingSource. */
-export interface PingSource extends Stored {
+export interface PingSource extends KnativeObject {
   readonly spec: {
     readonly schedule: string;
     readonly timezone?: string;
@@ -81,18 +63,8 @@ export interface WatchedResource {
   readonly selector?: LabelSelector;
 }
 
-/** Kubernetes label selector. */
-export interface LabelSelector {
-  readonly matchLabels?: Readonly<Record<string, string>>;
-  readonly matchExpressions?: readonly {
-    readonly key: string;
-    readonly operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist';
-    readonly values?: readonly string[];
-  }[];
-}
-
 /** sources.knative.dev/v1 ApiServerSource. */
-export interface ApiServerSource extends Stored {
+export interface ApiServerSource extends KnativeObject {
   readonly spec: {
     readonly resources: readonly WatchedResource[];
     readonly mode?: 'Reference' | 'Resource';
@@ -104,7 +76,7 @@ export interface ApiServerSource extends Stored {
 }
 
 /** sources.knative.dev/v1 SinkBinding. */
-export interface SinkBinding extends Stored {
+export interface SinkBinding extends KnativeObject {
   readonly spec: {
     readonly subject: {
       readonly apiVersion: string;
@@ -119,12 +91,12 @@ export interface SinkBinding extends Stored {
 }
 
 /** eventing.knative.dev/v1 Broker. */
-export interface Broker extends Stored {
+export interface Broker extends KnativeObject {
   readonly spec: { readonly delivery?: DeliverySpec };
 }
 
 /** eventing.knative.dev/v1 Trigger. */
-export interface Trigger extends Stored {
+export interface Trigger extends KnativeObject {
   readonly spec: {
     readonly broker: string;
     readonly filter?: { readonly attributes?: Readonly<Record<string, string>> };
@@ -145,7 +117,7 @@ export interface Container {
 }
 
 /** serving.knative.dev/v1 Service. */
-export interface KnativeService extends Stored {
+export interface KnativeService extends KnativeObject {
   readonly spec: {
     readonly template: {
       readonly metadata?: { readonly annotations?: Readonly<Record<string, string>> };
@@ -197,50 +169,8 @@ export function emptyWorld(): World {
   };
 }
 
-/** `namespace/name`, or the name alone of something without a namespace. */
-export function keyOf(object: Stored): string {
-  const { namespace, name } = object.metadata as { namespace?: string; name: string };
-  return namespace === undefined ? name : `${namespace}/${name}`;
-}
-
-/** API path of a collection over all namespaces, or in one. */
-export function collectionPath(apiVersion: string, plural: string, namespace?: string): string {
-  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-  return namespace === undefined ? `${root}/${plural}` : `${root}/namespaces/${namespace}/${plural}`;
-}
-
 /** API path of an object of one of our collections. */
-export function objectPath(collection: CollectionName, object: Stored): string {
+export function objectPath(collection: CollectionName, object: KnativeObject): string {
   const { apiVersion, plural } = collections[collection];
   return `${collectionPath(apiVersion, plural, object.metadata.namespace)}/${object.metadata.name}`;
-}
-
-/** The condition `Ready` is True. */
-export function isReady(object: Stored): boolean {
-  return object.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
-}
-
-/** Whether labels satisfy a selector; an empty selector is satisfied by everything. */
-export function selects(selector: LabelSelector, labels: Readonly<Record<string, string>> = {}): boolean {
-  const wanted = Object.entries(selector.matchLabels ?? {});
-  if (!wanted.every(([key, value]) => labels[key] === value)) return false;
-  return (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-    const actual = labels[key];
-    if (operator === 'Exists') return actual !== undefined;
-    if (operator === 'DoesNotExist') return actual === undefined;
-    const contained = actual !== undefined && values.includes(actual);
-    return operator === 'In' ? contained : !contained;
-  });
-}
-
-/** The text form of a selector, for `labelSelector=`; undefined when it selects everything. */
-export function selectorText(selector: LabelSelector | undefined): string | undefined {
-  const labels = Object.entries(selector?.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
-  const expressions = (selector?.matchExpressions ?? []).map(({ key, operator, values = [] }) => {
-    if (operator === 'Exists') return key;
-    if (operator === 'DoesNotExist') return `!${key}`;
-    return `${key} ${operator.toLowerCase()} (${values.join(',')})`;
-  });
-  const text = [...labels, ...expressions].join(',');
-  return text === '' ? undefined : text;
 }

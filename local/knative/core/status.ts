@@ -1,8 +1,10 @@
 /** Status as the Knative controllers would write it, so that `kubectl get` and `kubectl wait` tell the truth. */
 import { isDeepStrictEqual } from 'node:util';
 import { failure } from '../../../functions/domain/request-error.ts';
-import { messageOf, type Context } from './context.ts';
-import { keyOf, objectPath, type CollectionName, type Stored } from './objects.ts';
+import { messageOf } from '../../machine/error-message.ts';
+import type { Context } from './context.ts';
+import { keyOf, type Stored } from '../../kubernetes/client/objects.ts';
+import { objectPath, type CollectionName, type KnativeObject } from './objects.ts';
 
 /** Why an object is not ready. */
 export interface NotReady {
@@ -22,7 +24,7 @@ const fieldManager = 'knative-stand-in';
 export async function writeStatus(
   context: Context,
   collection: CollectionName,
-  object: Stored,
+  object: KnativeObject,
   verdict: Verdict,
 ): Promise<void> {
   const wanted = statusOf(object, verdict, new Date());
@@ -34,14 +36,14 @@ export async function writeStatus(
 export async function writeFinalizers(
   context: Context,
   collection: CollectionName,
-  object: Stored,
+  object: KnativeObject,
   finalizers: readonly string[],
 ): Promise<void> {
   await write(context, collection, object, { body: {}, metadata: { finalizers } });
 }
 
 /** The status that says this verdict; keeps the time of the last transition when nothing turned. */
-export function statusOf(object: Stored, verdict: Verdict, now: Date): NonNullable<Stored['status']> {
+export function statusOf(object: KnativeObject, verdict: Verdict, now: Date): NonNullable<Stored['status']> {
   const status = verdict.problem === undefined ? 'True' : 'False';
   const before = object.status?.conditions?.find(({ type }) => type === 'Ready');
   const lastTransitionTime =
@@ -65,7 +67,7 @@ interface Write {
 async function write(
   context: Context,
   collection: CollectionName,
-  object: Stored,
+  object: KnativeObject,
   { body, metadata, subresource }: Write,
 ): Promise<void> {
   const { name, namespace, uid } = object.metadata;

@@ -1,9 +1,11 @@
 /** Keeps the objects in memory up to date. */
-import { messageOf, type Context } from './context.ts';
-import { collectionPath, collections, keyOf, type CollectionName, type Stored } from './objects.ts';
-import { watch } from './watch.ts';
+import { messageOf } from '../../machine/error-message.ts';
+import { startInformer } from '../../kubernetes/client/informer.ts';
+import { collectionPath } from '../../kubernetes/client/objects.ts';
+import type { Context } from './context.ts';
+import { collections, type CollectionName } from './objects.ts';
 
-/** Follows one collection in all namespaces; resolves when it has been seen once, rejects when that takes too long. */
+/** Watches one collection in all namespaces; resolves when its stream is open, rejects when that takes too long. */
 export function followCollection(
   context: Context,
   name: CollectionName,
@@ -13,25 +15,14 @@ export function followCollection(
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const { apiVersion, plural } = collections[name];
   const path = collectionPath(apiVersion, plural);
-  const objects = context.world[name] as Map<string, Stored>;
   let trouble = 'no answer';
   const timer = setTimeout(() => {
     reject(new Error(`the API server does not list ${path} (are the Knative definitions applied?): ${trouble}`));
   }, timeoutMs);
-  context.signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-  void watch(context.api, {
+  const informer = startInformer(context.api, {
     path,
-    signal: context.signal,
-    onList(items) {
-      objects.clear();
-      for (const item of items) objects.set(keyOf(item), item);
-      changed();
-    },
-    onEvent({ type, object }) {
-      if (type === 'DELETED') objects.delete(keyOf(object));
-      else objects.set(keyOf(object), object);
-      changed();
-    },
+    objects: context.world[name],
+    changed,
     onTrouble(error) {
       trouble = messageOf(error);
     },
@@ -40,5 +31,11 @@ export function followCollection(
       resolve();
     },
   });
+  const stop = (): void => {
+    clearTimeout(timer);
+    informer.stop();
+    resolve();
+  };
+  context.signal.addEventListener('abort', stop, { once: true });
   return promise;
 }

@@ -1,8 +1,10 @@
 /** The Knative Services of the cluster as functions that can be called. */
 import { join } from 'node:path';
-import { messageOf, type Context } from '../core/context.ts';
+import { messageOf } from '../../machine/error-message.ts';
+import type { Context } from '../core/context.ts';
 import { serveFunction, type BundleOf, type FunctionState, type ServedFunction } from './function.ts';
-import { keyOf, type KnativeService } from '../core/objects.ts';
+import { keyOf } from '../../kubernetes/client/objects.ts';
+import type { KnativeService } from '../core/objects.ts';
 import { revisionOf } from './revision.ts';
 import { boundEnvironment } from './sink-binding.ts';
 import { writeStatus } from '../core/status.ts';

@@ -4,7 +4,8 @@ import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:ht
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../../machine/ports.ts';
-import { messageOf, type Context } from '../core/context.ts';
+import { messageOf } from '../../machine/error-message.ts';
+import type { Context } from '../core/context.ts';
 import { startProcess, type FunctionProcess } from './function-process.ts';
 import { createGate, type Gate } from './gate.ts';
 import { readAll } from '../core/http.ts';

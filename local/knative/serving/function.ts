@@ -7,7 +7,8 @@
  * held for it a 502 at once; Knative lets them wait for their timeout.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { messageOf, type Context } from '../core/context.ts';
+import { messageOf } from '../../machine/error-message.ts';
+import type { Context } from '../core/context.ts';
 import { forward, startRun, type FunctionPlace, type HeldRequest, type Run } from './function-run.ts';
 import { listen, readAll, type Listening } from '../core/http.ts';
 import type { ProcessChange } from '../core/observation.ts';

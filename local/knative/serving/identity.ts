@@ -1,7 +1,7 @@
 /** The credentials of a function: a token of its ServiceAccount, so that the API server judges it by its own RBAC. */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ApiServer } from '../core/api-server.ts';
+import type { ApiClient } from '../../kubernetes/client/api-client.ts';
 
 /** Files with the identity of one ServiceAccount. */
 export interface Identity {
@@ -21,7 +21,7 @@ const lifetimeSeconds = 3_600;
  * which client-node reads again every minute, as it does in a pod; a plain `tokenFile` it would read only once.
  */
 export async function createIdentity(
-  api: ApiServer,
+  api: ApiClient,
   account: { readonly namespace: string; readonly name: string },
   dir: string,
 ): Promise<Identity> {
@@ -52,7 +52,7 @@ export async function createIdentity(
 }
 
 function kubeConfig(
-  api: ApiServer,
+  api: ApiClient,
   { namespace, name, tokenFile }: { namespace: string; name: string; tokenFile: string },
 ): object {
   return {

@@ -1,7 +1,8 @@
 /** SinkBinding: gives Knative Services the address of a sink as `K_SINK`. */
 import type { Context } from '../core/context.ts';
 import { resolve } from '../core/destination.ts';
-import { selects, type KnativeService, type SinkBinding } from '../core/objects.ts';
+import { selects } from '../../kubernetes/client/selector.ts';
+import type { KnativeService, SinkBinding } from '../core/objects.ts';
 import { writeStatus } from '../core/status.ts';
 
 /** Writes what each binding resolves to. */

@@ -4,21 +4,16 @@
  *
  * Not copied: Knative rolls its adapter whenever a namespace comes or goes, with a short gap or overlap.
  */
-import { messageOf, type Context } from '../core/context.ts';
+import { messageOf } from '../../machine/error-message.ts';
+import type { Context } from '../core/context.ts';
 import { resolve } from '../core/destination.ts';
 import { makeEvent, type CarriedEvent } from '../core/events.ts';
-import {
-  collectionPath,
-  keyOf,
-  selectorText,
-  selects,
-  type ApiServerSource,
-  type Stored,
-  type WatchedResource,
-} from '../core/objects.ts';
+import { collectionPath, keyOf } from '../../kubernetes/client/objects.ts';
+import { selectorText, selects } from '../../kubernetes/client/selector.ts';
+import type { ApiServerSource, KnativeObject, WatchedResource } from '../core/objects.ts';
 import { sendFromSource } from './source-sender.ts';
 import { writeStatus, type Verdict } from '../core/status.ts';
-import { watch, type WatchEvent } from '../core/watch.ts';
+import { watch, type WatchEvent } from '../../kubernetes/client/watch.ts';
 
 /** One adapter: the watches of one source as it was when they began. */
 interface Adapter {
@@ -134,9 +129,9 @@ function watchOne(context: Context, { wiring, adapter, resource, path, signal }:
   const { source, sinkUri, changed } = wiring;
   const { namespace } = source.metadata;
   adapter.pending.add(path);
-  return watch(context.api, {
+  return watch<KnativeObject>(context.api, {
     path,
-    labelSelector: selectorText(resource.selector),
+    selection: { labelSelector: selectorText(resource.selector) },
     as: `system:serviceaccount:${namespace}:${source.spec.serviceAccountName ?? 'default'}`,
     signal,
     onEvent: (event) => sendFromSource(context, sinkUri, apiServerEvent(source, context.api.url, event)),
@@ -156,7 +151,7 @@ function watchOne(context: Context, { wiring, adapter, resource, path, signal }:
 const verbs = { ADDED: 'add', MODIFIED: 'update', DELETED: 'delete' } as const;
 
 /** The event of a change; in Reference mode (the default) its data only names the object. */
-export function apiServerEvent(source: ApiServerSource, url: string, event: WatchEvent<Stored>): CarriedEvent {
+export function apiServerEvent(source: ApiServerSource, url: string, event: WatchEvent<KnativeObject>): CarriedEvent {
   const { apiVersion, kind, metadata } = event.object;
   const { name, namespace } = metadata;
   const isWhole = source.spec.mode === 'Resource';

@@ -2,11 +2,13 @@
  * PingSource: a static event at the ticks of a cron schedule. At most once in practice: no catch-up, a few quick
  * retries, then lost (eventing `pkg/adapter/mtping`).
  */
-import { messageOf, wait, type Context } from '../core/context.ts';
+import { messageOf } from '../../machine/error-message.ts';
+import { wait, type Context } from '../core/context.ts';
 import { parseSchedule, type Schedule } from './cron.ts';
 import { resolve } from '../core/destination.ts';
 import { makeEvent, type CarriedEvent } from '../core/events.ts';
-import { keyOf, type PingSource } from '../core/objects.ts';
+import { keyOf } from '../../kubernetes/client/objects.ts';
+import type { PingSource } from '../core/objects.ts';
 import { sendFromSource } from './source-sender.ts';
 import { writeFinalizers, writeStatus, type Verdict } from '../core/status.ts';
 import { onTicks } from './ticker.ts';

@@ -1,5 +1,6 @@
 /** How both sources send: the SDK's short retry, then the event is lost. There is no delivery spec and no dead letter. */
-import { messageOf, wait, type Context } from '../core/context.ts';
+import { messageOf } from '../../machine/error-message.ts';
+import { wait, type Context } from '../core/context.ts';
 import { summaryOf, toMessage, type CarriedEvent } from '../core/events.ts';
 import { post } from '../core/http.ts';
 import { sourceRetry, withRetries } from '../core/retry.ts';

@@ -1,4 +1,4 @@
-/** The few fields of Kubernetes objects that the stand-ins read. */
+/** The few fields of Kubernetes objects that the stand-ins read, and what is asked about any object. */
 
 /** Metadata as it comes from the API server. */
 export interface Metadata {
@@ -23,11 +23,21 @@ export interface OwnerReference {
   readonly controller?: boolean;
 }
 
+/** A condition in a status. */
+export interface Condition {
+  readonly type: string;
+  readonly status: string;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly lastTransitionTime?: string;
+}
+
 /** Any object that was read from the API server. */
 export interface Stored {
   readonly apiVersion?: string;
   readonly kind?: string;
   readonly metadata: Metadata;
+  readonly status?: { readonly conditions?: readonly Condition[]; readonly [field: string]: unknown };
 }
 
 /** A variable of a container. */
@@ -70,18 +80,9 @@ export interface PodSpec {
   readonly [field: string]: unknown;
 }
 
-/** A condition in a status. */
-export interface Condition {
-  readonly type: string;
-  readonly status: string;
-  readonly reason?: string;
-  readonly message?: string;
-}
-
 /** A pod. */
 export interface Pod extends Stored {
   readonly spec: PodSpec;
-  readonly status?: { readonly phase?: string; readonly conditions?: readonly Condition[] };
 }
 
 /** A StatefulSet. */
@@ -98,11 +99,21 @@ export interface StatefulSet extends Stored {
     };
     readonly volumeClaimTemplates?: readonly { readonly metadata: { readonly name: string } }[];
   };
-  readonly status?: Readonly<Record<string, unknown>>;
 }
 
-/** `namespace/name`, or the name alone for objects without a namespace. */
+/** Returns `namespace/name`, or the name alone for an object without a namespace. */
 export function keyOf(object: Stored): string {
   const { namespace, name } = object.metadata;
   return namespace === undefined ? name : `${namespace}/${name}`;
+}
+
+/** Says whether the condition of this type is True. */
+export function isTrue(object: Pick<Stored, 'status'>, type: string): boolean {
+  return object.status?.conditions?.some((one) => one.type === type && one.status === 'True') === true;
+}
+
+/** Returns the API path of a collection over all namespaces, or in one. */
+export function collectionPath(apiVersion: string, plural: string, namespace?: string): string {
+  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
+  return namespace === undefined ? `${root}/${plural}` : `${root}/namespaces/${namespace}/${plural}`;
 }

@@ -1,49 +1,54 @@
-/** Work by key: one at a time for each key, again when something changed meanwhile, again later when it failed. */
+/** Keys to reconcile: one at a time for each key, again when something changed meanwhile, again later after a failure. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../../machine/error-message.ts';
 
-/** Asks for looks at keys. */
-export interface Settler {
-  look(key: string): void;
-  /** Takes no more work and waits for what runs. */
+/** A running queue. */
+export interface WorkQueue {
+  /** Asks for a reconcile of this key from now on. */
+  add(key: string): void;
+  /** Takes no more keys and waits for the reconciles that run. */
   stop(): Promise<void>;
 }
 
 const retryMs = 300;
 
-/** `settle` brings one key into order; it must be safe to call at any time. */
-export function createSettler(settle: (key: string) => Promise<void>, failed: (message: string) => void): Settler {
-  const wanted = new Set<string>();
+/** `reconcile` must be safe to call at any time; `failed` is told why one will be tried again. */
+export function createWorkQueue(
+  reconcile: (key: string) => Promise<void>,
+  failed: (message: string) => void,
+): WorkQueue {
+  const waiting = new Set<string>();
   const running = new Map<string, Promise<void>>();
   let stopped = false;
 
   async function work(key: string): Promise<void> {
-    while (wanted.delete(key) && !stopped) {
+    while (waiting.delete(key) && !stopped) {
       try {
-        await settle(key);
+        await reconcile(key);
       } catch (error) {
         if (stopped) return;
-        failed(`${key}: ${error instanceof Error ? error.message : String(error)}`);
-        wanted.add(key);
+        failed(`${key}: ${messageOf(error)}`);
+        waiting.add(key);
         await sleep(retryMs);
       }
     }
   }
 
-  function look(key: string): void {
+  function add(key: string): void {
     if (stopped) return;
-    wanted.add(key);
+    waiting.add(key);
     if (running.has(key)) return;
     running.set(
       key,
       work(key).finally(() => {
         running.delete(key);
-        if (wanted.has(key)) look(key);
+        if (waiting.has(key)) add(key);
       }),
     );
   }
 
   return {
-    look,
+    add,
     async stop() {
       stopped = true;
       await Promise.all(running.values());

@@ -1,9 +1,9 @@
 /** Garbage collector stand-in: removes, a moment later, what only had owners that are gone. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failure } from '../../../functions/domain/request-error.ts';
-import { follow, type Change } from '../client/follow.ts';
+import { startInformer, type Informer } from '../client/informer.ts';
 import type { OwnerReference, Stored } from '../client/objects.ts';
-import { createSettler } from '../client/work-queue.ts';
+import { createWorkQueue } from '../client/work-queue.ts';
 import type { Controller, ControllerParts } from './statefulsets.ts';
 
 /** A kind by its API prefix and plural. */
@@ -28,29 +28,34 @@ const dependants: readonly Kind[] = [
 /** The real one works asynchronously, too: an owner is gone before what it owned. */
 const delayMs = 250;
 
-/** Follows the kinds that own and are owned here; foreground deletion is not supported. */
+/** Watches the kinds that own and are owned here; foreground deletion is not supported. */
 export function runGarbageCollector(parts: ControllerParts): Controller {
-  const settler = createSettler(settle, parts.failed);
-  const pathOfKey = new Map<string, () => Stored | undefined>();
+  const queue = createWorkQueue(reconcile, parts.failed);
+  /** Objects that have owners, by API path. */
+  const owned = new Map<string, Stored>();
 
-  const followedDependants = dependants.map((kind) => {
-    const followed = follow<Stored>(parts.rest, `${kind.prefix}/${kind.plural}`, ({ type, object }: Change<Stored>) => {
-      const path = pathOf(kind, object.metadata.namespace, object.metadata.name);
-      if (type === 'deleted' || (object.metadata.ownerReferences ?? []).length === 0) return pathOfKey.delete(path);
-      pathOfKey.set(path, () => followed.get(`${object.metadata.namespace}/${object.metadata.name}`));
-      settler.look(path);
-    });
-    return followed;
-  });
+  function watchAll(kind: Kind, changed: Parameters<typeof startInformer<Stored>>[1]['changed']): Informer<Stored> {
+    return startInformer<Stored>(parts.api, { path: `${kind.prefix}/${kind.plural}`, changed });
+  }
 
-  const followedOwners = owners.map((kind) =>
-    follow<Stored>(parts.rest, `${kind.prefix}/${kind.plural}`, ({ type }) => {
-      if (type === 'deleted') for (const path of pathOfKey.keys()) settler.look(path);
-    }),
-  );
+  const informers = [
+    ...dependants.map((kind) =>
+      watchAll(kind, ({ type, object }) => {
+        const path = pathOf(kind, object.metadata.namespace, object.metadata.name);
+        if (type === 'deleted' || (object.metadata.ownerReferences ?? []).length === 0) return void owned.delete(path);
+        owned.set(path, object);
+        queue.add(path);
+      }),
+    ),
+    ...owners.map((kind) =>
+      watchAll(kind, ({ type }) => {
+        if (type === 'deleted') for (const path of owned.keys()) queue.add(path);
+      }),
+    ),
+  ];
 
-  async function settle(path: string): Promise<void> {
-    const object = pathOfKey.get(path)?.();
+  async function reconcile(path: string): Promise<void> {
+    const object = owned.get(path);
     if (object === undefined || object.metadata.deletionTimestamp !== undefined) return;
     const references = object.metadata.ownerReferences ?? [];
     const alive = await Promise.all(references.map((one) => exists(one, object.metadata.namespace)));
@@ -74,8 +79,8 @@ export function runGarbageCollector(parts: ControllerParts): Controller {
 
   return {
     async stop() {
-      for (const one of [...followedDependants, ...followedOwners]) one.stop();
-      await settler.stop();
+      for (const informer of informers) informer.stop();
+      await queue.stop();
     },
   };
 }

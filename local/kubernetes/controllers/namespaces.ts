@@ -1,8 +1,8 @@
 /** Namespace controller stand-in: a `default` ServiceAccount in each, and an orderly end of deleted ones. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { follow } from '../client/follow.ts';
+import { startInformer } from '../client/informer.ts';
 import type { Stored } from '../client/objects.ts';
-import { createSettler } from '../client/work-queue.ts';
+import { createWorkQueue } from '../client/work-queue.ts';
 import type { Controller, ControllerParts } from './statefulsets.ts';
 
 interface ApiResource {
@@ -13,13 +13,16 @@ interface ApiResource {
 
 const pollMs = 300;
 
-/** Follows namespaces. */
+/** Watches namespaces. */
 export function runNamespaces(parts: ControllerParts): Controller {
-  const settler = createSettler(settle, parts.failed);
-  const followed = follow<Stored>(parts.rest, '/api/v1/namespaces', ({ object }) => settler.look(object.metadata.name));
+  const queue = createWorkQueue(reconcile, parts.failed);
+  const namespaces = startInformer<Stored>(parts.api, {
+    path: '/api/v1/namespaces',
+    changed: ({ object }) => queue.add(object.metadata.name),
+  });
 
-  async function settle(name: string): Promise<void> {
-    const namespace = followed.get(name);
+  async function reconcile(name: string): Promise<void> {
+    const namespace = namespaces.get(name);
     if (namespace === undefined) return;
     if (namespace.metadata.deletionTimestamp !== undefined) return finalize(name);
     await parts.kube.create(`/api/v1/namespaces/${name}/serviceaccounts`, {
@@ -32,13 +35,13 @@ export function runNamespaces(parts: ControllerParts): Controller {
   /** Everything in it is deleted first; only an empty namespace loses its finalizer. */
   async function finalize(name: string): Promise<void> {
     for (const collection of await collectionsIn(parts, name)) {
-      await parts.rest.send({ method: 'DELETE', path: collection });
+      await parts.api.send({ method: 'DELETE', path: collection });
     }
     if (await hasContent(name)) {
       await sleep(pollMs);
-      return settler.look(name);
+      return queue.add(name);
     }
-    await parts.rest.send({
+    await parts.api.send({
       method: 'PUT',
       path: `/api/v1/namespaces/${name}/finalize`,
       body: { apiVersion: 'v1', kind: 'Namespace', metadata: { name }, spec: { finalizers: [] } },
@@ -56,8 +59,8 @@ export function runNamespaces(parts: ControllerParts): Controller {
 
   return {
     async stop() {
-      followed.stop();
-      await settler.stop();
+      namespaces.stop();
+      await queue.stop();
     },
   };
 }

@@ -1,6 +1,6 @@
 /** Which pods a StatefulSet shall have. No side effects. */
 import { createHash } from 'node:crypto';
-import type { Pod, StatefulSet } from '../client/objects.ts';
+import { isTrue, type Pod, type StatefulSet } from '../client/objects.ts';
 
 const revisionLabel = 'controller-revision-hash';
 
@@ -25,8 +25,7 @@ export function podsOf(set: StatefulSet, pods: readonly Pod[]): Pod[] {
 
 /** Ready, and not on its way out. */
 export function isReady(pod: Pod): boolean {
-  const ready = pod.status?.conditions?.some((one) => one.type === 'Ready' && one.status === 'True');
-  return ready === true && pod.metadata.deletionTimestamp === undefined;
+  return isTrue(pod, 'Ready') && pod.metadata.deletionTimestamp === undefined;
 }
 
 /** The next step towards the wanted pods: surplus ones go first, then missing ones come, then old ones are replaced. */

@@ -1,16 +1,16 @@
 /** StatefulSet controller and scheduler stand-in: makes pods, binds them to the node, replaces and removes them. */
 import type { Kube } from '../../../functions/platform/kubernetes/client.ts';
-import { follow } from '../client/follow.ts';
+import type { ApiClient } from '../client/api-client.ts';
+import { startInformer } from '../client/informer.ts';
 import { keyOf, type Pod, type StatefulSet } from '../client/objects.ts';
-import type { Rest } from '../client/rest.ts';
-import { createSettler } from '../client/work-queue.ts';
+import { createWorkQueue } from '../client/work-queue.ts';
 import { nextStep, podsOf, statusOf, type Placement } from './statefulset-pods.ts';
 
 /** What a controller works with. */
 export interface ControllerParts {
   readonly kube: Kube;
-  readonly rest: Rest;
-  /** Told about what goes wrong; it is tried again. */
+  readonly api: ApiClient;
+  /** Takes the message of a failure; the work is tried again. */
   readonly failed: (message: string) => void;
 }
 
@@ -19,18 +19,22 @@ export interface Controller {
   stop(): Promise<void>;
 }
 
-/** Follows StatefulSets and pods of all namespaces. */
+/** Watches StatefulSets and pods of all namespaces. */
 export function runStatefulSets(parts: ControllerParts, place: Placement): Controller {
-  const settler = createSettler(settle, parts.failed);
-  const sets = follow<StatefulSet>(parts.rest, '/apis/apps/v1/statefulsets', ({ object }) =>
-    settler.look(keyOf(object)),
-  );
-  const pods = follow<Pod>(parts.rest, '/api/v1/pods', ({ object }) => {
-    const owner = object.metadata.ownerReferences?.find((one) => one.kind === 'StatefulSet');
-    if (owner !== undefined) settler.look(`${object.metadata.namespace}/${owner.name}`);
+  const queue = createWorkQueue(reconcile, parts.failed);
+  const sets = startInformer<StatefulSet>(parts.api, {
+    path: '/apis/apps/v1/statefulsets',
+    changed: ({ object }) => queue.add(keyOf(object)),
+  });
+  const pods = startInformer<Pod>(parts.api, {
+    path: '/api/v1/pods',
+    changed({ object }) {
+      const owner = object.metadata.ownerReferences?.find((one) => one.kind === 'StatefulSet');
+      if (owner !== undefined) queue.add(`${object.metadata.namespace}/${owner.name}`);
+    },
   });
 
-  async function settle(key: string): Promise<void> {
+  async function reconcile(key: string): Promise<void> {
     const set = sets.get(key);
     if (set === undefined || set.metadata.deletionTimestamp !== undefined) return;
     const owned = podsOf(set, pods.all());
@@ -42,11 +46,11 @@ export function runStatefulSets(parts: ControllerParts, place: Placement): Contr
     await writeStatus(set, statusOf(set, owned));
   }
 
-  /** The scheduler's word about a pod that fits no node. */
+  /** Reports, as the scheduler does, a pod that fits no node. */
   async function reportUnschedulable(owned: readonly Pod[]): Promise<void> {
     for (const pod of owned) {
-      const isTold = pod.status?.conditions?.some((one) => one.type === 'PodScheduled');
-      if (pod.spec.nodeName !== undefined || isTold === true) continue;
+      const isReported = pod.status?.conditions?.some((one) => one.type === 'PodScheduled');
+      if (pod.spec.nodeName !== undefined || isReported === true) continue;
       const { name, namespace, uid } = pod.metadata;
       const message = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.";
       const conditions = [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message }];
@@ -60,11 +64,11 @@ export function runStatefulSets(parts: ControllerParts, place: Placement): Contr
 
   async function createPod(podsPath: string, pod: object): Promise<void> {
     const outcome = await parts.kube.create(podsPath, pod);
-    // The name is still taken by a pod that we have not seen go: its deletion makes us look again.
+    // The name is still taken by a pod whose deletion the informer has not shown yet; that will cause a reconcile.
     if (outcome === 'exists') parts.failed(`${podsPath}: a pod of that name exists`);
   }
 
-  /** Written only when it differs: an unchanged status must not wake anybody. */
+  /** Written only when it differs: an unchanged status must not cause another reconcile. */
   async function writeStatus(set: StatefulSet, status: object): Promise<void> {
     const differs = Object.entries(status).some(([field, value]) => (set.status?.[field] ?? 0) !== value);
     if (!differs) return;
@@ -80,7 +84,7 @@ export function runStatefulSets(parts: ControllerParts, place: Placement): Contr
     async stop() {
       sets.stop();
       pods.stop();
-      await settler.stop();
+      await queue.stop();
     },
   };
 }

@@ -2,10 +2,6 @@
 import type { Condition, Pod } from '../client/objects.ts';
 import type { RunningContainer } from './container.ts';
 
-interface DatedCondition extends Condition {
-  readonly lastTransitionTime: string;
-}
-
 /** The status that the node reports; `now` is an RFC 3339 time. */
 export function podStatus(pod: Pod, containers: readonly RunningContainer[], now: string): object {
   const states = containers.map((one) => one.state());
@@ -31,8 +27,8 @@ export function podStatus(pod: Pod, containers: readonly RunningContainer[], now
 }
 
 /** A condition keeps its time for as long as its status stays. */
-function condition(pod: Pod, wanted: Condition, now: string): DatedCondition {
-  const stored = pod.status?.conditions?.find((one) => one.type === wanted.type) as DatedCondition | undefined;
+function condition(pod: Pod, wanted: Condition, now: string): Condition {
+  const stored = pod.status?.conditions?.find((one) => one.type === wanted.type);
   const kept = stored?.status === wanted.status ? stored.lastTransitionTime : undefined;
   return { ...wanted, lastTransitionTime: kept ?? now };
 }

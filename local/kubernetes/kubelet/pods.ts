@@ -2,10 +2,10 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Kube } from '../../../functions/platform/kubernetes/client.ts';
-import { follow } from '../client/follow.ts';
+import type { ApiClient } from '../client/api-client.ts';
+import { startInformer } from '../client/informer.ts';
 import { keyOf, type Container, type Pod } from '../client/objects.ts';
-import type { Rest } from '../client/rest.ts';
-import { createSettler } from '../client/work-queue.ts';
+import { createWorkQueue } from '../client/work-queue.ts';
 import type { ProcessBook } from '../../machine/processes.ts';
 import { containerEnvironment } from './container-environment.ts';
 import { runContainer, type RunningContainer } from './container.ts';
@@ -19,12 +19,12 @@ import { workloadOf } from './workload.ts';
 export interface NodeParts {
   readonly nodeName: string;
   readonly kube: Kube;
-  readonly rest: Rest;
+  readonly api: ApiClient;
   readonly book: ProcessBook;
   readonly image: Image;
   /** Files of pods and volumes; every user can enter it. */
   readonly podsDir: string;
-  /** Told about what goes wrong; it is tried again. */
+  /** Takes the message of a failure; the work is tried again. */
   readonly failed: (message: string) => void;
 }
 
@@ -42,19 +42,19 @@ export interface Pods {
   stop(): Promise<void>;
 }
 
-/** Follows the pods that are bound to the node. */
+/** Watches the pods that are bound to the node. */
 export function runPods(parts: NodeParts): Pods {
   const running = new Map<string, RunningPod>();
   const reported = new Map<string, string>();
-  const settler = createSettler(settle, parts.failed);
-  const followed = follow<Pod>(
-    parts.rest,
-    `/api/v1/pods?fieldSelector=${encodeURIComponent(`spec.nodeName=${parts.nodeName}`)}`,
-    (change) => settler.look(keyOf(change.object)),
-  );
+  const queue = createWorkQueue(reconcile, parts.failed);
+  const pods = startInformer<Pod>(parts.api, {
+    path: '/api/v1/pods',
+    selection: { fieldSelector: `spec.nodeName=${parts.nodeName}` },
+    changed: ({ object }) => queue.add(keyOf(object)),
+  });
 
-  async function settle(key: string): Promise<void> {
-    const pod = followed.get(key);
+  async function reconcile(key: string): Promise<void> {
+    const pod = pods.get(key);
     const current = running.get(key);
     const isOther = current !== undefined && current.pod.metadata.uid !== pod?.metadata.uid;
     if (current !== undefined && (isOther || pod?.metadata.deletionTimestamp !== undefined)) await end(key, current);
@@ -87,7 +87,7 @@ export function runPods(parts: NodeParts): Pods {
           port,
           secret: (name, secretKey) => readSecret(parts.kube, `${pod.metadata.namespace}`, name, secretKey),
         }),
-      changed: () => settler.look(key),
+      changed: () => queue.add(key),
     });
   }
 
@@ -115,15 +115,12 @@ export function runPods(parts: NodeParts): Pods {
   }
 
   async function confirmDeletion(pod: Pod): Promise<void> {
-    const answer = await parts.rest.send({
+    const { namespace, name, uid } = pod.metadata;
+    const body = { apiVersion: 'v1', kind: 'DeleteOptions', gracePeriodSeconds: 0, preconditions: { uid } };
+    const answer = await parts.api.send({
       method: 'DELETE',
-      path: `/api/v1/namespaces/${pod.metadata.namespace}/pods/${pod.metadata.name}`,
-      body: {
-        apiVersion: 'v1',
-        kind: 'DeleteOptions',
-        gracePeriodSeconds: 0,
-        preconditions: { uid: pod.metadata.uid },
-      },
+      path: `/api/v1/namespaces/${namespace}/pods/${name}`,
+      body,
     });
     if (![200, 404, 409].includes(answer.status)) throw new Error(`deletion was answered with ${answer.status}`);
   }
@@ -132,8 +129,8 @@ export function runPods(parts: NodeParts): Pods {
     get: (key) => running.get(key),
     all: () => [...running.values()],
     async stop() {
-      followed.stop();
-      await settler.stop();
+      pods.stop();
+      await queue.stop();
       await Promise.all([...running].map(([key, pod]) => end(key, pod)));
     },
   };

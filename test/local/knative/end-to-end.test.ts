@@ -99,7 +99,7 @@ test('a function has its own identity, its variables and the address of the Brok
     users: [{ user: { 'auth-provider': { config: { tokenFile: string } } } }];
   };
   const token = readFileSync(kubeConfig.users[0].user['auth-provider'].config.tokenFile, 'utf8');
-  const review = await cluster.call({
+  const review = await cluster.api.send({
     method: 'POST',
     path: '/apis/authentication.k8s.io/v1/selfsubjectreviews',
     headers: { Authorization: `Bearer ${token}` },

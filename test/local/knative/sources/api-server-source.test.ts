@@ -97,7 +97,7 @@ test('changes come in order with the attributes of Knative and the whole object'
   assert.deepEqual(attributes, {
     'ce-specversion': '1.0',
     'ce-type': 'dev.knative.apiserver.resource.add',
-    'ce-source': cluster.url,
+    'ce-source': cluster.api.url,
     'ce-subject': '/apis/v1/namespaces/db/configmaps/a',
     'ce-kind': 'ConfigMap',
     'ce-apiversion': 'v1',

@@ -2,20 +2,19 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { KubeConfig } from '@kubernetes/client-node';
-import { createKube, type Kube } from '../../../../functions/platform/kubernetes/client.ts';
+import type { Kube } from '../../../../functions/platform/kubernetes/client.ts';
+import type { ApiClient } from '../../../../local/kubernetes/client/api-client.ts';
 import { knativeDefinitions, startEventing, type Eventing, type Observation } from '../../../../local/knative/index.ts';
-import { startApiServer, type ApiAnswer, type ApiCall } from '../../../support/api-server.ts';
+import { startApiServer } from '../../../support/api-server.ts';
 import { until } from './until.ts';
 
 /** What a test may do with it. */
 export interface TestCluster {
   readonly dir: string;
-  readonly url: string;
   readonly kube: Kube;
+  readonly api: ApiClient;
   readonly observed: Observation[];
   readonly eventing: Eventing;
-  call(what: ApiCall): Promise<ApiAnswer>;
   /** Server-side apply of a manifest; fails unless the API server takes it. */
   apply(manifest: Manifest): Promise<void>;
   /** The object now. */
@@ -46,16 +45,14 @@ const functionScript = join(dirname(import.meta.filename), 'function.ts');
 export async function startCluster(definitions: readonly object[] = []): Promise<TestCluster> {
   const dir = await mkdtemp(join(tmpdir(), 'aidboxops-eventing-'));
   const server = await startApiServer({ dir: join(dir, 'api-server') });
-  const config = new KubeConfig();
-  config.loadFromFile(server.kubeconfig);
-  const kube = createKube(config);
+  const { kube, api } = server;
   const observed: Observation[] = [];
   for (const definition of [...knativeDefinitions(), ...definitions]) {
     await define(kube, definition as Manifest);
   }
   const start = (): Promise<Eventing> =>
     startEventing({
-      kubeConfigPath: server.kubeconfig,
+      api,
       kube,
       dir: join(dir, 'functions'),
       bundleOf: () => [process.execPath, functionScript],
@@ -69,13 +66,12 @@ export async function startCluster(definitions: readonly object[] = []): Promise
 
   return {
     dir,
-    url: server.url,
     kube,
+    api,
     observed,
     get eventing() {
       return eventing;
     },
-    call: (what) => server.call(what),
     apply: async (manifest) => {
       await kube.apply(pathOf(manifest), manifest, { fieldManager: 'test', force: true });
     },
@@ -95,7 +91,6 @@ export async function startCluster(definitions: readonly object[] = []): Promise
     },
     async stop() {
       await eventing.stop();
-      kube.close();
       await server.stop();
       await rm(dir, { recursive: true, force: true });
     },

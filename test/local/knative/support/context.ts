@@ -1,5 +1,5 @@
 /** A context without an API server: tests put the objects into its world themselves. */
-import type { ApiServer } from '../../../../local/knative/core/api-server.ts';
+import type { ApiClient } from '../../../../local/kubernetes/client/api-client.ts';
 import type { Context } from '../../../../local/knative/core/context.ts';
 import { emptyWorld } from '../../../../local/knative/core/objects.ts';
 import type { Observation } from '../../../../local/knative/core/observation.ts';
@@ -38,9 +38,10 @@ export function testContext(overrides: Partial<Context> = {}): TestContext {
   };
 }
 
-const tokenOnlyApi: ApiServer = {
+const tokenOnlyApi: ApiClient = {
   url: 'https://127.0.0.1:1',
   cluster: { server: 'https://127.0.0.1:1' },
+  send: () => Promise.reject(new Error('not expected')),
   call: () =>
     Promise.resolve({
       status: { token: 'token', expirationTimestamp: new Date(Date.now() + 3_600_000).toISOString() },

@@ -1,7 +1,7 @@
-/** Stored objects for tests without an API server. */
-import type { Broker, KnativeService, Stored, Trigger } from '../../../../local/knative/core/objects.ts';
+/** KnativeObject objects for tests without an API server. */
+import type { Broker, KnativeService, KnativeObject, Trigger } from '../../../../local/knative/core/objects.ts';
 
-function metadata(name: string, annotations: Readonly<Record<string, string>> = {}): Stored['metadata'] {
+function metadata(name: string, annotations: Readonly<Record<string, string>> = {}): KnativeObject['metadata'] {
   return { name, namespace: 'ops', uid: `uid-${name}`, resourceVersion: '1', generation: 1, annotations };
 }
 
@@ -22,7 +22,7 @@ export function storedTrigger(name: string, spec: Omit<Trigger['spec'], 'broker'
     kind: 'Trigger',
     metadata: metadata(name),
     spec: { broker: 'default', ...spec },
-    status: { conditions: [{ type: 'Ready', status: ready as 'True' | 'False' }] },
+    status: { conditions: [{ type: 'Ready', status: ready }] },
   };
 }
 

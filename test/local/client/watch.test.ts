@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { failure } from '../../../../functions/domain/request-error.ts';
-import type { ApiCall, ApiServer } from '../../../../local/knative/core/api-server.ts';
-import type { Stored } from '../../../../local/knative/core/objects.ts';
-import { watch } from '../../../../local/knative/core/watch.ts';
+import { failure } from '../../../functions/domain/request-error.ts';
+import type { ApiCall, ApiClient, ApiStream } from '../../../local/kubernetes/client/api-client.ts';
+import type { Stored } from '../../../local/kubernetes/client/objects.ts';
+import { watch } from '../../../local/kubernetes/client/watch.ts';
 
 type Step = { readonly list: string } | { readonly lines: readonly string[]; readonly then?: Error };
 
@@ -26,14 +26,14 @@ async function play(steps: readonly Step[], withList = true): Promise<{ asked: s
       return Promise.resolve({ items: [object('listed', '1')], metadata: { resourceVersion: step.list } });
     },
     // eslint-disable-next-line @typescript-eslint/require-await
-    async *lines({ path }: ApiCall) {
+    async *lines({ path }: ApiStream) {
       asked.push(path);
       const step = next();
       if (step === undefined || !('lines' in step)) throw new Error('a watch was not expected');
       yield* step.lines;
       if (step.then !== undefined) throw step.then;
     },
-  } as unknown as ApiServer;
+  } as unknown as ApiClient;
   await watch<Stored>(api, {
     path: '/things',
     signal: abort.signal,
@@ -103,14 +103,14 @@ test('a watch that is refused once after a good list is ready with the stream th
   const api = {
     call: () => Promise.resolve({ metadata: { resourceVersion: '1' } }),
     // eslint-disable-next-line @typescript-eslint/require-await
-    async *lines(_: ApiCall, onOpen?: () => void) {
+    async *lines(_: ApiStream, onOpen?: () => void) {
       attempts += 1;
       if (attempts === 1) throw failure.of(404, 'NotFound', 'not served yet');
       onOpen?.();
       abort.abort();
       yield* [] as string[];
     },
-  } as unknown as ApiServer;
+  } as unknown as ApiClient;
   await watch<Stored>(api, {
     path: '/things',
     signal: abort.signal,
