@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { build, type BuildResult, type Plugin } from 'esbuild';
+import { runCommand } from '../local/machine/command-line.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const target = join(root, 'dist');
@@ -151,7 +152,16 @@ function stubOf(name: string): string {
 }
 
 if (process.argv[1] === import.meta.filename) {
-  for (const [name, size] of await buildFunctions()) {
-    process.stdout.write(`dist/${name}.cjs  ${Math.round(size / 1024)} KiB\n`);
-  }
+  await runCommand(
+    {
+      name: 'npm run build',
+      about: 'Bundles each function into one file below dist/, and what runs them into dist/boot.cjs.',
+    },
+    async () => {
+      for (const [name, size] of await buildFunctions()) {
+        process.stdout.write(`dist/${name}.cjs  ${Math.round(size / 1024)} KiB\n`);
+      }
+      return 0;
+    },
+  );
 }

@@ -1,7 +1,6 @@
 /** `npm start`: brings the environment up and does the main job for all to see. */
 import { once } from 'node:events';
 import { relative, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import type { Environment } from '../environment-types.ts';
 import { startEnvironment } from '../environment.ts';
 import { processesLeft } from '../machine/processes.ts';
@@ -13,16 +12,16 @@ import { allAtZero, createDemo, manualRound, scheduledRound, showDescriptions, t
 import { watchForStop } from './shutdown.ts';
 import { followState } from './state.ts';
 
-type Mode = 'demo' | 'once' | 'bare';
+/** `demo` goes on until Ctrl-C, `once` ends when the main job is done, `bare` has no demo objects. */
+export type Mode = 'demo' | 'once' | 'bare';
 
 const root = resolve(import.meta.dirname, '..', '..');
 
 /** Builds the bundles of the functions; returns their sizes by name. */
 type Build = () => Promise<ReadonlyMap<string, number>>;
 
-/** Runs `npm start` with its arguments; returns the exit code. */
-export async function runDemo(args: readonly string[], build: Build): Promise<number> {
-  const mode = modeOf(args);
+/** Runs `npm start`; returns the exit code. */
+export async function runDemo(mode: Mode, build: Build): Promise<number> {
   const dir = resolve(root, process.env['AIDBOXOPS_LOCAL_DIR'] ?? '.local');
   const stopping = watchForStop();
   const progress = createProgress();
@@ -52,14 +51,6 @@ export async function runDemo(args: readonly string[], build: Build): Promise<nu
     await environment.stop();
   }
   return conclude(dir, code, display, begun);
-}
-
-function modeOf(args: readonly string[]): Mode {
-  const options = { once: { type: 'boolean' }, bare: { type: 'boolean' } } as const;
-  const { values } = parseArgs({ args: [...args], options, strict: true });
-  if (values.once === true && values.bare === true) throw new Error('--once and --bare exclude each other');
-  if (values.once === true) return 'once';
-  return values.bare === true ? 'bare' : 'demo';
 }
 
 async function buildBundles(progress: Progress, build: Build): Promise<void> {

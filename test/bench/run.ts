@@ -1,11 +1,8 @@
-/**
- * `npm run bench -- [--rounds N] [--share S] [NAME …]`: runs all benches, or those named, and prints tables. Only what was
- * run whole is written to `results.json`.
- */
+/** `npm run bench`: runs benches and prints tables; only what was run whole is written to `results.json`. */
 import { availableParallelism, totalmem } from 'node:os';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { runCommand, usageError, wholeNumber } from '../../local/machine/command-line.ts';
 import { benchActivation } from './activation.ts';
 import { benchColdStart, benchColdStartLimited } from './cold-start.ts';
 import { whole, type Bench } from './extent.ts';
@@ -40,16 +37,40 @@ function save(name: string, table: Table): void {
   writeFileSync(file, `${JSON.stringify(Object.fromEntries(merged), undefined, 2)}\n`);
 }
 
-const { values, positionals: named } = parseArgs({
-  allowPositionals: true,
-  options: { rounds: { type: 'string' }, share: { type: 'string' } },
-});
-const extent = { rounds: Number(values.rounds ?? whole.rounds), share: Number(values.share ?? whole.share) };
-const isWhole = extent.rounds >= whole.rounds && extent.share >= whole.share;
-const unknown = named.filter((name) => !(name in benches));
-if (unknown.length > 0) throw new Error(`no bench ${unknown.join(', ')}; there are ${Object.keys(benches).join(', ')}`);
-for (const name of named.length > 0 ? named : Object.keys(benches)) {
-  const table = await benches[name]!(extent);
-  if (isWhole) save(name, table);
-  process.stdout.write(textOf(table));
+await runCommand(
+  {
+    name: 'npm run bench',
+    about: [
+      'Runs all benches, or those named, and prints tables. What was run whole is written to test/bench/results.json.',
+      `There are ${Object.keys(benches).join(', ')}.`,
+    ].join('\n'),
+    options: {
+      rounds: { type: 'string', value: 'N', default: String(whole.rounds), help: 'rounds of each comparison' },
+      share: {
+        type: 'string',
+        value: 'S',
+        default: String(whole.share),
+        help: 'do this share of what is large, such as 0.1',
+      },
+    },
+    rest: 'NAME …',
+  },
+  async ({ values, rest }) => {
+    const unknown = rest.filter((name) => !(name in benches));
+    if (unknown.length > 0) throw usageError(`there is no bench ${unknown.join(', ')}`);
+    const extent = { rounds: wholeNumber('--rounds', values.rounds), share: shareOf(values.share) };
+    const isWhole = extent.rounds >= whole.rounds && extent.share >= whole.share;
+    for (const name of rest.length > 0 ? rest : Object.keys(benches)) {
+      const table = await benches[name]!(extent);
+      if (isWhole) save(name, table);
+      process.stdout.write(textOf(table));
+    }
+    return 0;
+  },
+);
+
+function shareOf(text: string): number {
+  const share = Number(text);
+  if (!(share > 0)) throw usageError(`--share takes a number above 0, not "${text}"`);
+  return share;
 }

@@ -1,6 +1,6 @@
-/** `npm run chaos [-- --only PATTERN] [-- --seed N]`: the fault matrix over one local environment; exit code 1 when an invariant broke. */
+/** `npm run chaos`: the fault matrix over one local environment; exit code 1 when an invariant broke. */
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { runCommand, usageError, wholeNumber } from '../../local/machine/command-line.ts';
 import { buildFunctions } from '../../tools/build.ts';
 import { textOf } from '../support/table.ts';
 import { cases, titleOf, type Case } from './cases.ts';
@@ -11,12 +11,24 @@ import { openTheatre } from './theatre.ts';
 /** Cases that touch only their own namespace are played side by side. */
 const lanes = 3;
 
-const { values } = parseArgs({
-  options: { only: { type: 'string', default: '' }, seed: { type: 'string', default: '1' } },
-});
-const wanted = cases.filter((one) => new RegExp(values.only, 'i').test(titleOf(one)));
-if (wanted.length === 0) throw new Error(`no case matches "${values.only}"`);
-process.exitCode = await playAll(wanted, Number(values.seed));
+await runCommand(
+  {
+    name: 'npm run chaos',
+    about: [
+      `Does ${cases.length} faults to a local environment, each at the moment that matters, checks the invariants from outside`,
+      'after each and prints the matrix. It takes half an hour or more.',
+    ].join('\n'),
+    options: {
+      only: { type: 'string', value: 'PATTERN', default: '', help: 'only cases whose title matches' },
+      seed: { type: 'string', value: 'N', default: '1', help: 'chooses the random moments' },
+    },
+  },
+  ({ values: { only, seed } }) => {
+    const wanted = cases.filter((one) => new RegExp(only, 'i').test(titleOf(one)));
+    if (wanted.length === 0) throw usageError(`no case matches "${only}"`);
+    return playAll(wanted, wholeNumber('--seed', seed));
+  },
+);
 
 async function playAll(chosen: readonly Case[], seed: number): Promise<number> {
   const begun = performance.now();

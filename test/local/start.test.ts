@@ -94,7 +94,7 @@ describe('npm start -- --bare', () => {
 
 it('refuses arguments that it does not know', async () => {
   const wrong = start('--onse');
-  assert.equal(await wrong.ended, 1);
+  assert.equal(await wrong.ended, 2);
   assert.match(wrong.output(), /--onse/);
 });
 

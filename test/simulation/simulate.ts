@@ -1,24 +1,34 @@
-/** `npm run simulate -- --seeds N [--from S]`: N random scenarios on all cores. `-- --seed S [--trace]`: one, shrunk and printed when it fails. */
-import { parseArgs } from 'node:util';
+/** `npm run simulate`: many random scenarios on all cores, or one of them, shrunk and printed when it fails. */
+import { runCommand, wholeNumber } from '../../local/machine/command-line.ts';
 import { fly } from './fleet.ts';
 import { report } from './report.ts';
 import { run } from './run.ts';
 import { createScenario } from './scenario.ts';
 import { shrink } from './shrink.ts';
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: 'string', default: '200' },
-    from: { type: 'string', default: '1' },
-    seed: { type: 'string' },
-    trace: { type: 'boolean', default: false },
+await runCommand(
+  {
+    name: 'npm run simulate',
+    about: [
+      'Runs the handlers of the functions against a cluster in memory, in virtual time and with faults, and checks the',
+      'invariants. A seed makes one scenario; the first three that fail are shrunk and printed.',
+    ].join('\n'),
+    options: {
+      seeds: { type: 'string', value: 'N', default: '200', help: 'how many scenarios' },
+      from: { type: 'string', value: 'S', default: '1', help: 'seed of the first' },
+      seed: { type: 'string', value: 'S', help: 'play the scenario of this seed alone' },
+      trace: { type: 'boolean', help: 'with --seed: print every effect' },
+    },
   },
-});
-process.exitCode = values.seed === undefined ? await playMany() : await playOne(Number(values.seed));
+  ({ values: { seeds, from, seed, trace: isTraced } }) =>
+    seed === undefined
+      ? playMany(wholeNumber('--seeds', seeds), wholeNumber('--from', from))
+      : playOne(wholeNumber('--seed', seed), isTraced),
+);
 
-async function playMany(): Promise<number> {
+async function playMany(count: number, from: number): Promise<number> {
   const begun = performance.now();
-  const seeds = Array.from({ length: Number(values.seeds) }, (_, at) => Number(values.from) + at);
+  const seeds = Array.from({ length: count }, (_, at) => from + at);
   const failing: number[] = [];
   let days = 0;
   await fly(seeds, (flight) => {
@@ -33,10 +43,10 @@ async function playMany(): Promise<number> {
   return failing.length === 0 ? 0 : 1;
 }
 
-async function playOne(seed: number): Promise<number> {
+async function playOne(seed: number, isTraced: boolean): Promise<number> {
   const scenario = createScenario(seed);
-  const { trace, violations } = await run(scenario, values.trace);
-  if (values.trace) process.stdout.write(`${trace.join('\n')}\n`);
+  const { trace, violations } = await run(scenario, isTraced);
+  if (isTraced) process.stdout.write(`${trace.join('\n')}\n`);
   if (violations.length === 0) return 0;
   process.stdout.write(`${await report(await shrink(scenario))}\n`);
   return 1;

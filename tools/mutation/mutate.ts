@@ -1,5 +1,5 @@
 /**
- * `npm run mutation [-- FILE …]`: changes the pure code (functions/domain and what each function decides, or these files) in one
+ * `npm run mutation`: changes the pure code (functions/domain and what each function decides, or these files) in one
  * place after the other and runs the unit tests that reach the place. Exit 1 when fewer than 90 % of the changes are
  * noticed. Random tests draw the same examples in each run, so that a score is a fact about code and tests.
  *
@@ -10,7 +10,7 @@
 import { globSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { runCommand } from '../../local/machine/command-line.ts';
 import { bundleTests } from './bundle.ts';
 import { instrument, type Mutant } from './instrument.ts';
 import { planFor } from './plan.ts';
@@ -33,20 +33,30 @@ const otherTests = ['test/unit/*/handler.test.ts'];
 /** CPU seconds that loading a module anew may take. */
 const loading = 0.5;
 
-const { positionals } = parseArgs({ allowPositionals: true });
-const target = mkdtempSync(join(tmpdir(), 'aidboxops-mutation-'));
-try {
-  const begun = performance.now();
-  const results = await mutate(
-    positionals.length > 0 ? positionals : globSync(pureCode, { cwd: root, exclude: effects }).toSorted(),
-  );
-  process.stdout.write(`${reportOf(results, wanted)}\n${Math.round((performance.now() - begun) / 1000)} s\n`);
-  process.exitCode = scoreOf(results) >= wanted ? 0 : 1;
-} finally {
-  rmSync(target, { recursive: true });
-}
+await runCommand(
+  {
+    name: 'npm run mutation',
+    about: [
+      'Changes the pure code, or the files named, in one place after the other and runs the unit tests that reach it.',
+      `Lists the changes that no test notices; exit code 1 when fewer than ${wanted} % are noticed.`,
+    ].join('\n'),
+    rest: 'FILE …',
+  },
+  async ({ rest }) => {
+    const target = mkdtempSync(join(tmpdir(), 'aidboxops-mutation-'));
+    try {
+      const begun = performance.now();
+      const files = rest.length > 0 ? rest : globSync(pureCode, { cwd: root, exclude: effects }).toSorted();
+      const results = await mutate(files, target);
+      process.stdout.write(`${reportOf(results, wanted)}\n${Math.round((performance.now() - begun) / 1000)} s\n`);
+      return scoreOf(results) >= wanted ? 0 : 1;
+    } finally {
+      rmSync(target, { recursive: true });
+    }
+  },
+);
 
-async function mutate(files: readonly string[]): Promise<Result[]> {
+async function mutate(files: readonly string[], target: string): Promise<Result[]> {
   const { mutants, sources } = await instrument(root, files);
   const tests = globSync(pureTests, { cwd: root, exclude: otherTests }).toSorted();
   const reaches = await reachOf(await bundleTests(root, { tests, sources, target }));

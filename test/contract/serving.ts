@@ -1,9 +1,9 @@
 /** A function as a process of its own, for what only a process can show: its handler waits until its parent says so. */
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { systemClock } from '../../../../../functions/platform/clock.ts';
-import { createApp, serve } from '../../../../../functions/platform/serve/server.ts';
-import { createLog } from '../../../../../functions/platform/log.ts';
+import { systemClock } from '../../functions/platform/clock.ts';
+import { createApp, serve } from '../../functions/platform/serve/server.ts';
+import { createLog } from '../../functions/platform/log.ts';
 
 const app = createApp({
   log: createLog('test', () => undefined),
