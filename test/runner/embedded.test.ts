@@ -1,16 +1,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { runnerArguments } from '../../functions/platform/run/runner.ts';
-import { embeddedFile, embeddedText } from '../../tools/embed-runner.ts';
-
-test('the embedded script is the one in runner.sh', async () => {
-  const want = await embeddedText();
-  if (process.env.UPDATE === '1') writeFileSync(embeddedFile, want);
-  assert.equal(readFileSync(embeddedFile, 'utf8'), want, 'run: UPDATE=1 node --test test/runner/embedded.test.ts');
-});
 
 test('shellcheck finds nothing in runner.sh', () => {
   const file = fileURLToPath(new URL('../../functions/platform/run/runner.sh', import.meta.url));
