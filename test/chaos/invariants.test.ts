@@ -97,17 +97,17 @@ const rotating = { id: 'day-2-1', startTime: slotTime, executor: executor(slot) 
 const wrong: readonly { readonly what: string; readonly change: Partial<Seen>; readonly wanted: readonly RegExp[] }[] =
   [
     {
-      what: 'two PgBackups for one slot',
+      what: 'I1 two PgBackups for one slot',
       change: { lives: withLife('day-1', { slot: slotTime }) },
-      wanted: [/^1: slot .* has 2 PgBackups/],
+      wanted: [/^I1: slot .* has 2 PgBackups/],
     },
     {
-      what: 'a slot that was lost silently',
+      what: 'I1 a slot that was lost silently',
       change: { slots: [slotTime, rfc3339(slot + 86_400)] },
-      wanted: [/^1: slot 2022-01-03T06:00:00Z has 0 PgBackups and is recorded as missed 0 times$/],
+      wanted: [/^I1: slot 2022-01-03T06:00:00Z has 0 PgBackups and is recorded as missed 0 times$/],
     },
     {
-      what: 'a slot that was run and is recorded as missed',
+      what: 'I1 a slot that was run and is recorded as missed',
       change: {
         manager: manager()
           .schedule({
@@ -118,48 +118,48 @@ const wrong: readonly { readonly what: string; readonly change: Partial<Seen>; r
           })
           .build(),
       },
-      wanted: [/^1: slot .* is recorded as missed 1 times$/, /^10: uid-pg-manager\/missed\/.* was never announced$/],
+      wanted: [/^I1: slot .* is recorded as missed 1 times$/, /^I10: uid-pg-manager\/missed\/.* was never announced$/],
     },
     {
-      what: 'wal-g started twice for one run',
+      what: 'I1 wal-g started twice for one run',
       change: { calls: [...well.calls, push] },
-      wanted: [/^1: wal-g was started more than once for run day-2\/backup$/],
+      wanted: [/^I1: wal-g was started more than once for run day-2\/backup$/],
     },
     {
-      what: 'two at once',
+      what: 'I2 two at once',
       change: { calls: [{ kind: 'delete', run: 'day-2-1/rotation', overlaps: '4711' }] },
-      wanted: [/^2: delete of day-2-1\/rotation began while wal-g 4711 was alive$/],
+      wanted: [/^I2: delete of day-2-1\/rotation began while wal-g 4711 was alive$/],
     },
     {
-      what: 'a success that is not stored',
+      what: 'I3 a success that is not stored',
       change: { stored: [entry(1)] },
       wanted: [
-        /^3: day-2 is in success and is stored 0 times$/,
-        /^6: .* is one of the newest proven backups and is gone$/,
+        /^I3: day-2 is in success and is stored 0 times$/,
+        /^I6: .* is one of the newest proven backups and is gone$/,
       ],
     },
     {
-      what: 'a success that a rotation deleted that says it is done',
+      what: 'I3 a success that a rotation deleted that says it is done',
       change: { manager: deleting('ok'), stored: [entry(2)] },
-      wanted: [/^3: day-1 is in success and is stored 0 times$/],
+      wanted: [/^I3: day-1 is in success and is stored 0 times$/],
     },
     {
-      what: 'a success that is stored twice',
+      what: 'I3 a success that is stored twice',
       change: { stored: [...well.stored, { ...entry(2), name: 'base_000000010000000000000008' }] },
-      wanted: [/^3: day-2 is in success and is stored 2 times$/],
+      wanted: [/^I3: day-2 is in success and is stored 2 times$/],
     },
     {
-      what: 'a success without its WAL',
+      what: 'I3 a success without its WAL',
       change: { stored: [entry(1), { ...entry(2), missingWal: ['000000010000000000000006'] }] },
-      wanted: [/^3: day-2 .* its WAL is not stored: 000000010000000000000006$/],
+      wanted: [/^I3: day-2 .* its WAL is not stored: 000000010000000000000006$/],
     },
     {
-      what: 'a stored backup that belongs to nobody',
+      what: 'I3 a stored backup that belongs to nobody',
       change: { stored: [...well.stored, { name: 'base_000000010000000000000005', uid: undefined, missingWal: [] }] },
-      wanted: [/^3: .* belongs to no finished PgBackup$/],
+      wanted: [/^I3: .* belongs to no finished PgBackup$/],
     },
     {
-      what: 'a terminal state that was left',
+      what: 'I4 a terminal state that was left',
       change: {
         lives: withLife('day-2', {
           states: [
@@ -168,10 +168,10 @@ const wrong: readonly { readonly what: string; readonly change: Partial<Seen>; r
           ],
         }),
       },
-      wanted: [/^4: day-2 left a terminal state: error .* → success/],
+      wanted: [/^I4: day-2 left a terminal state: error .* → success/],
     },
     {
-      what: 'a terminal state whose time was changed',
+      what: 'I4 a terminal state whose time was changed',
       change: {
         lives: withLife('day-2', {
           states: [
@@ -180,79 +180,79 @@ const wrong: readonly { readonly what: string; readonly change: Partial<Seen>; r
           ],
         }),
       },
-      wanted: [/^4: day-2 left a terminal state/],
+      wanted: [/^I4: day-2 left a terminal state/],
     },
     {
-      what: 'a PgBackup that never ends',
+      what: 'I5 a PgBackup that never ends',
       change: {
         lives: [...well.lives, life('stuck', running)],
       },
-      wanted: [/^5: stuck is running: /],
+      wanted: [/^I5: stuck is running: /],
     },
     {
-      what: 'a wal-g that was left',
+      what: 'I5 a wal-g that was left',
       change: { alive: ['day-2/backup'] },
-      wanted: [/^5: a process of run day-2\/backup is alive$/],
+      wanted: [/^I5: a process of run day-2\/backup is alive$/],
     },
     {
-      what: 'a lock that was left',
+      what: 'I5 a lock that was left',
       change: { lockIsHeld: true },
-      wanted: [/^5: the lock of the data directory is held$/],
+      wanted: [/^I5: the lock of the data directory is held$/],
     },
     {
-      what: 'a rotation that never ends',
+      what: 'I5 a rotation that never ends',
       change: { manager: manager().condition('rotation', { status: 'pending', running: rotating }).build() },
-      wanted: [/^5: conditions.rotation says that day-2-1 is running$/],
+      wanted: [/^I5: conditions.rotation says that day-2-1 is running$/],
     },
     {
-      what: 'a kept backup that was deleted',
+      what: 'I6 a kept backup that was deleted',
       change: { lives: withLife('day-1', { deleted: true }), stored: [entry(2)] },
-      wanted: [/^6: base_000000010000000000000004 is one of the newest proven backups and is gone$/],
+      wanted: [/^I6: base_000000010000000000000004 is one of the newest proven backups and is gone$/],
     },
     {
-      what: 'more backups than numberToRetain after a rotation',
+      what: 'I6 more backups than numberToRetain after a rotation',
       change: { lives: withLife('day-0', { deleted: false }), stored: [entry(0), ...well.stored] },
       wanted: [
-        /^6: 3 proven backups are stored, numberToRetain is 2$/,
-        /^7: day-0 is in the history/,
-        /^10: Events of day-0/,
+        /^I6: 3 proven backups are stored, numberToRetain is 2$/,
+        /^I7: day-0 is in the history/,
+        /^I10: Events of day-0/,
       ],
     },
     {
-      what: 'a PgBackup that was removed before its backup',
+      what: 'I6 a PgBackup that was removed before its backup',
       change: { stored: [entry(0), ...well.stored] },
-      wanted: [/^6: 3 proven backups/, /^6: day-0 was removed although its backup is stored$/],
+      wanted: [/^I6: 3 proven backups/, /^I6: day-0 was removed although its backup is stored$/],
     },
     {
-      what: 'a timer that was left',
+      what: 'I7 a timer that was left',
       change: { timers: [...well.timers, 'aidboxops-backup-day-2'] },
-      wanted: [/^7: timer aidboxops-backup-day-2 is left$/],
+      wanted: [/^I7: timer aidboxops-backup-day-2 is left$/],
     },
-    { what: 'a secret', change: { texts: `password is ${secret}!` }, wanted: [/^9: a secret can be read$/] },
+    { what: 'I9 a secret', change: { texts: `password is ${secret}!` }, wanted: [/^I9: a secret can be read$/] },
     {
-      what: 'an end that nobody was told of',
+      what: 'I10 an end that nobody was told of',
       change: { announced: well.announced.filter(({ id }) => id !== 'day-2/succeeded') },
-      wanted: [/^10: the end of day-2 was never announced$/],
+      wanted: [/^I10: the end of day-2 was never announced$/],
     },
     {
-      what: 'an end that was told as another',
+      what: 'I10 an end that was told as another',
       change: { announced: [...well.announced, { id: 'day-2/failed', type: 'pg.aidbox', facts: [] }] },
-      wanted: [/^10: day-2 ended in success, announced was day-2\/failed$/],
+      wanted: [/^I10: day-2 ended in success, announced was day-2\/failed$/],
     },
     {
-      what: 'one id for two facts',
+      what: 'I10 one id for two facts',
       change: { announced: [...well.announced, { id: 'other', type: 'pg.aidbox', facts: ['this', 'that'] }] },
-      wanted: [/^10: id other stood for different facts: this \/ that$/],
+      wanted: [/^I10: id other stood for different facts: this \/ that$/],
     },
     {
-      what: 'a Kubernetes Event too many',
+      what: 'I10 a Kubernetes Event too many',
       change: { events: [...well.events, { uid: 'day-2', type: 'Warning', reason: 'WalgError' }] },
-      wanted: [/^10: Events of day-2: .*Warning WalgError/],
+      wanted: [/^I10: Events of day-2: .*Warning WalgError/],
     },
     {
-      what: 'a rotation that nobody was told of',
+      what: 'I10 a rotation that nobody was told of',
       change: { announced: well.announced.filter(({ id }) => !id.includes('/rotation/')) },
-      wanted: [/^10: uid-pg-manager\/rotation\/day-2-1\/success was never announced$/],
+      wanted: [/^I10: uid-pg-manager\/rotation\/day-2-1\/success was never announced$/],
     },
   ];
 

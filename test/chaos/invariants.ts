@@ -37,19 +37,19 @@ function slotRunsNotOnce({ lives, manager, slots }: Seen): string[] {
     const settlings = missed.filter((one) => one === slot);
     return runs.length + settlings.length === 1
       ? []
-      : [`1: slot ${slot} has ${runs.length} PgBackups and is recorded as missed ${settlings.length} times`];
+      : [`I1: slot ${slot} has ${runs.length} PgBackups and is recorded as missed ${settlings.length} times`];
   });
 }
 
 function runsStartedTwice({ calls }: Seen): string[] {
   const pushes = calls.filter(({ kind }) => kind === 'backup-push').map(({ run }) => run);
-  return repeated(pushes).map((run) => `1: wal-g was started more than once for run ${run}`);
+  return repeated(pushes).map((run) => `I1: wal-g was started more than once for run ${run}`);
 }
 
 function pushesAtOnce({ calls }: Seen): string[] {
   return calls
     .filter(({ overlaps }) => overlaps !== undefined)
-    .map(({ kind, run, overlaps }) => `2: ${kind} of ${run} began while wal-g ${overlaps} was alive`);
+    .map(({ kind, run, overlaps }) => `I2: ${kind} of ${run} began while wal-g ${overlaps} was alive`);
 }
 
 function successesNotStored({ lives, manager, stored }: Seen): string[] {
@@ -60,9 +60,9 @@ function successesNotStored({ lives, manager, stored }: Seen): string[] {
     .filter(({ status }) => !doomed.includes(status.backup?.name ?? ''))
     .flatMap(({ name, uid }) => {
       const own = stored.filter((entry) => entry.uid === uid);
-      if (own.length !== 1) return [`3: ${name} is in success and is stored ${own.length} times`];
+      if (own.length !== 1) return [`I3: ${name} is in success and is stored ${own.length} times`];
       const missing = own.flatMap(({ missingWal }) => missingWal);
-      return missing.length === 0 ? [] : [`3: ${name} is in success and its WAL is not stored: ${missing.join(', ')}`];
+      return missing.length === 0 ? [] : [`I3: ${name} is in success and its WAL is not stored: ${missing.join(', ')}`];
     });
 }
 
@@ -78,7 +78,7 @@ function storedWithoutSuccess({ lives, stored }: Seen): string[] {
     const owner = lives.find((life) => life.uid === uid);
     return owner !== undefined && isFinished(owner)
       ? []
-      : [`3: ${name} is stored, but belongs to no finished PgBackup`];
+      : [`I3: ${name} is stored, but belongs to no finished PgBackup`];
   });
 }
 
@@ -87,23 +87,23 @@ function statesAfterTheEnd({ lives }: Seen): string[] {
     const end = states.findIndex(({ state }) => state === 'success' || state === 'error');
     if (end === -1 || end === states.length - 1) return [];
     const path = states.map(({ state, finishTime }) => `${state} ${finishTime ?? ''}`.trim());
-    return [`4: ${name} left a terminal state: ${path.join(' → ')}`];
+    return [`I4: ${name} left a terminal state: ${path.join(' → ')}`];
   });
 }
 
 function unfinishedBackups({ lives }: Seen): string[] {
   return lives
     .filter((life) => isThere(life) && !isFinished(life))
-    .map(({ name, status }) => `5: ${name} is ${status.state ?? 'untouched'}: ${status.message ?? ''}`);
+    .map(({ name, status }) => `I5: ${name} is ${status.state ?? 'untouched'}: ${status.message ?? ''}`);
 }
 
 function thingsLeftRunning({ alive, lockIsHeld, manager }: Seen): string[] {
   const { backup, rotation } = manager.status.conditions;
   return [
-    ...alive.map((run) => `5: a process of run ${run} is alive`),
-    ...(lockIsHeld ? ['5: the lock of the data directory is held'] : []),
-    ...(backup?.running === undefined ? [] : [`5: conditions.backup says that ${backup.running} is running`]),
-    ...(rotation?.running === undefined ? [] : [`5: conditions.rotation says that ${rotation.running.id} is running`]),
+    ...alive.map((run) => `I5: a process of run ${run} is alive`),
+    ...(lockIsHeld ? ['I5: the lock of the data directory is held'] : []),
+    ...(backup?.running === undefined ? [] : [`I5: conditions.backup says that ${backup.running} is running`]),
+    ...(rotation?.running === undefined ? [] : [`I5: conditions.rotation says that ${rotation.running.id} is running`]),
   ];
 }
 
@@ -113,7 +113,7 @@ function newestNotKept({ lives, manager, stored }: Seen): string[] {
   return provenNames(lives)
     .slice(-manager.spec.backup.numberToRetain)
     .filter((name) => !names.has(name))
-    .map((name) => `6: ${name} is one of the newest proven backups and is gone`);
+    .map((name) => `I6: ${name} is one of the newest proven backups and is gone`);
 }
 
 /** Only a rotation that says that it is done can be held to the number. */
@@ -123,13 +123,13 @@ function tooManyKept({ lives, manager, stored }: Seen): string[] {
   if (rotation?.status !== 'ok' || rotation.servedBackup !== backup?.lastSuccess?.uid) return [];
   const proven = new Set(provenNames(lives));
   const kept = stored.filter(({ name }) => proven.has(name)).length;
-  return kept <= numberToRetain ? [] : [`6: ${kept} proven backups are stored, numberToRetain is ${numberToRetain}`];
+  return kept <= numberToRetain ? [] : [`I6: ${kept} proven backups are stored, numberToRetain is ${numberToRetain}`];
 }
 
 function prunedButStored({ lives, stored }: Seen): string[] {
   return lives
     .filter((life) => life.deleted && isSuccess(life) && stored.some(({ uid }) => uid === life.uid))
-    .map(({ name }) => `6: ${name} was removed although its backup is stored`);
+    .map(({ name }) => `I6: ${name} was removed although its backup is stored`);
 }
 
 /** The log holds five. */
@@ -141,16 +141,16 @@ function notOnceInTheLog({ lives, manager }: Seen): string[] {
     .filter(isFinished)
     .flatMap(({ name }) => {
       const count = log.filter((run) => run.name === name).length;
-      return count === 1 ? [] : [`7: ${name} is in the history of the manager ${count} times`];
+      return count === 1 ? [] : [`I7: ${name} is in the history of the manager ${count} times`];
     });
 }
 
 function timersLeft({ timers }: Seen): string[] {
-  return timers.filter((name) => !name.startsWith('aidboxops-slot-')).map((name) => `7: timer ${name} is left`);
+  return timers.filter((name) => !name.startsWith('aidboxops-slot-')).map((name) => `I7: timer ${name} is left`);
 }
 
 function secretsShown({ secret, texts }: Seen): string[] {
-  return texts.includes(secret) ? ['9: a secret can be read'] : [];
+  return texts.includes(secret) ? ['I9: a secret can be read'] : [];
 }
 
 function endsNotAnnounced({ announced, lives }: Seen): string[] {
@@ -159,12 +159,12 @@ function endsNotAnnounced({ announced, lives }: Seen): string[] {
     const wanted = `${uid}/${status.state === 'success' ? 'succeeded' : 'failed'}`;
     const other = `${uid}/${status.state === 'success' ? 'failed' : 'succeeded'}`;
     return [
-      ...(ids.has(wanted) ? [] : [`10: the end of ${name} was never announced`]),
-      ...(ids.has(other) ? [`10: ${name} ended in ${status.state}, announced was ${other}`] : []),
+      ...(ids.has(wanted) ? [] : [`I10: the end of ${name} was never announced`]),
+      ...(ids.has(other) ? [`I10: ${name} ended in ${status.state}, announced was ${other}`] : []),
       ...(status.startTime === undefined || ids.has(`${uid}/started`)
         ? []
-        : [`10: the start of ${name} was never announced`]),
-      ...(status.announced === status.state ? [] : [`10: ${name} does not know that its end was announced`]),
+        : [`I10: the start of ${name} was never announced`]),
+      ...(status.announced === status.state ? [] : [`I10: ${name} does not know that its end was announced`]),
     ];
   });
 }
@@ -172,7 +172,7 @@ function endsNotAnnounced({ announced, lives }: Seen): string[] {
 function idsWithTwoFacts({ announced }: Seen): string[] {
   return announced
     .filter(({ facts }) => new Set(facts).size > 1)
-    .map(({ id, facts }) => `10: id ${id} stood for different facts: ${[...new Set(facts)].join(' / ')}`);
+    .map(({ id, facts }) => `I10: id ${id} stood for different facts: ${[...new Set(facts)].join(' / ')}`);
 }
 
 /** A copy that nobody could take in time is told as a dead letter: true, and no transition. */
@@ -193,7 +193,7 @@ function eventsNotOnce({ events, lives }: Seen): string[] {
         .sort();
       return found.join() === wanted.join()
         ? []
-        : [`10: Events of ${name}: ${found.join(', ')}; wanted ${wanted.join(', ')}`];
+        : [`I10: Events of ${name}: ${found.join(', ')}; wanted ${wanted.join(', ')}`];
     });
 }
 
@@ -203,8 +203,8 @@ function managerNotAnnounced({ announced, manager }: Seen): string[] {
   return [
     ...idsOwedBy(manager)
       .filter((id) => !ids.has(id))
-      .map((id) => `10: ${id} was never announced`),
-    ...(outbox.length === 0 ? [] : ['10: the outbox of the rotation is not empty']),
+      .map((id) => `I10: ${id} was never announced`),
+    ...(outbox.length === 0 ? [] : ['I10: the outbox of the rotation is not empty']),
   ];
 }
 

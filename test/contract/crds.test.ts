@@ -335,7 +335,7 @@ describe('a change of spec', () => {
   }
 });
 
-describe('the result of a PgBackup', () => {
+describe('I4 the result of a PgBackup', () => {
   const finalMend =
     'status.state and status.finishTime of a finished PgBackup never change: create another PgBackup to run again';
   const running = { state: 'running', startTime: '2022-01-02T06:00:14Z' };
@@ -389,7 +389,7 @@ describe('the result of a PgBackup', () => {
     assertRefused(answer, 'status', finalMend);
   });
 
-  it('is not taken back by its own field manager, which leaves it out (hard case 30)', async () => {
+  it('H30 is not taken back by its own field manager, which leaves it out', async () => {
     const path = await created(backup());
     await apply(path, 'aidboxops-backup', { status: success });
     assertRefused(await apply(path, 'aidboxops-backup', { status: running }), 'status', finalMend);
@@ -591,7 +591,7 @@ describe('status', () => {
     assert.equal(late.status, 409, text(late));
   });
 
-  it('refuses an apply meant for a former object of the same name (hard case 31)', async () => {
+  it('H31 refuses an apply meant for a former object of the same name', async () => {
     const object = backup();
     const path = await created(object);
     const { metadata } = (await server.api.send({ method: 'GET', path })).body as unknown as Manifest;

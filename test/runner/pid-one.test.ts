@@ -115,7 +115,7 @@ describe('PostgreSQL as PID 1', { concurrency: true }, () => {
       const hang = 'exec sleep 600';
       const deaf = `trap '' TERM\n${hang}`;
 
-      test('a failing wal-g, a runner killed, an anchor killed, both killed, wal-g killed: no session is disturbed', async () => {
+      test('H16 a failing wal-g, a runner killed, an anchor killed, both killed, wal-g killed: no session is disturbed', async () => {
         await start('fails', 'exit 2');
         assert.equal(await ended('fails'), 2);
         await start('runner', hang);

@@ -154,7 +154,7 @@ describe('PostgreSQL and wal-g', { concurrency: true }, () => {
         renameSync(`${pod.storage} away`, pod.storage);
       });
 
-      test('metadata of one backup gone: the list is plain and says why', async () => {
+      test('H27 metadata of one backup gone: the list is plain and says why', async () => {
         const [entry] = listed(await catalogue());
         const file = join(pod.storage, 'basebackups_005', entry?.backup_name ?? '', 'metadata.json');
         renameSync(file, `${file}.away`);

@@ -52,7 +52,7 @@ describe('the runner', { concurrency: true }, () => {
         assert.deepEqual(the.calls(), [`backup-push ${the.pod.pgdata}`]);
       });
 
-      test('twenty starts of different runs at once: exactly one runs, the others are told who', async () => {
+      test('I2 twenty starts of different runs at once: exactly one runs, the others are told who', async () => {
         the.behave(hang);
         const requests = await Promise.all(Array.from({ length: 20 }, (_, index) => the.request(`race-${index}`)));
         const answers = await Promise.all(
@@ -83,7 +83,7 @@ describe('the runner', { concurrency: true }, () => {
         assert.equal(the.calls().length, before + 1);
       });
 
-      test('start killed at any moment: the run is there in full or not at all', async () => {
+      test('H16 start killed at any moment: the run is there in full or not at all', async () => {
         the.behave('exit 0');
         const seen = new Set<string>();
         for (let delay = 0; delay <= 60; delay += 6) {
@@ -108,7 +108,7 @@ describe('the runner', { concurrency: true }, () => {
         );
       });
 
-      test('runner and anchor killed: the run goes on, can be stopped, and its exit code is recorded', async () => {
+      test('H16 runner and anchor killed: the run goes on, can be stopped, and its exit code is recorded', async () => {
         the.behave(hang);
         await the.start('orphan');
         const anchor = the.pod.anchors.findLast(
@@ -124,7 +124,7 @@ describe('the runner', { concurrency: true }, () => {
         await the.quiet();
       });
 
-      test('runner and guard killed: wal-g keeps the lock, is not signalled, and then the run has died', async () => {
+      test('H16 runner and guard killed: wal-g keeps the lock, is not signalled, and then the run has died', async () => {
         the.behave(hang);
         await the.start('alone');
         kill(await the.pidOf('alone', 'runner'), 'SIGKILL');
@@ -171,7 +171,7 @@ describe('the runner', { concurrency: true }, () => {
         assert.deepEqual([run?.state, run?.exitCode, run?.tombstone], ['exited', 143, true]);
       });
 
-      test('nothing starts after a stop, in another incarnation, or too late', async () => {
+      test('H13 H14 nothing starts after a stop, in another incarnation, or too late', async () => {
         the.behave('exit 0');
         const before = the.calls().length;
         const { identity, podTime } = await the.inspect();
@@ -194,7 +194,7 @@ describe('the runner', { concurrency: true }, () => {
         assert.equal(the.calls().length, before);
       });
 
-      test('a start that hangs before the lock and goes on after a stop is refused under the lock', async () => {
+      test('H13 a start that hangs before the lock and goes on after a stop is refused under the lock', async () => {
         the.behave('exit 0');
         const before = the.calls().length;
         const slowFlock = join(the.pod.root, 'slow');
@@ -231,7 +231,7 @@ describe('the runner', { concurrency: true }, () => {
         await the.quiet();
       });
 
-      test('a rotation deletes only from the catalogue that it was planned from', async () => {
+      test('H37 a rotation deletes only from the catalogue that it was planned from', async () => {
         const names = ['base_B', 'base_A_D_B'];
         const rotation = { kind: 'rotation', cut: 'base_B', names } as const;
         the.behave('echo deleted; exit 0');

@@ -85,7 +85,7 @@ describe('wal-g 3.0.8', { concurrency: true }, () => {
         assert.deepEqual([answer.backups, answer.wal, answer.plain, answer.error], ['[]', '[]', false, undefined]);
       });
 
-      test('catalogue: details of one entry unreadable, so names only', async () => {
+      test('H27 catalogue: details of one entry unreadable, so names only', async () => {
         const error = `ERROR: object 'base_000000010000000000000004/metadata.json' not found in storage`;
         const answer = await catalogue({
           'backup-list --detail*': `echo "${error}" >&2; exit 1`,
@@ -146,7 +146,7 @@ describe('a storage that hangs', () => {
   before(async () => (pod = await createPod({ shell: 'dash' })));
   after(() => pod.remove());
 
-  test('the probe is over in the pod after 15 s, both checks together, and leaves nothing behind', async () => {
+  test('H49 the probe is over in the pod after 15 s, both checks together, and leaves nothing behind', async () => {
     const made = await pod.exec(target, ['mkfifo', join(pod.root, 'hang')], { timeoutMs: 5_000 });
     assert.equal(made.kind, 'done');
     pod.fakeWalg(walg({ 'st check*': `trap '' TERM; read -r _ <"$PGHOST/hang"` }));

@@ -19,7 +19,7 @@ test('a tick during a long backup reads three times, looks once, and writes noth
   assert.deepEqual(costOf(effects), { requests: 6, writes: 0, execs: 2, posts: 0 });
 });
 
-test('idle sweeps and probes write nothing', async () => {
+test('I7 idle sweeps and probes write nothing', async () => {
   const { effects } = await priceOf({ from: 3_600, to: 2 * 3_600, seconds: 4 });
   const { writes, requests } = costOf(effects);
   assert.ok(requests > 20, `${requests} requests`);

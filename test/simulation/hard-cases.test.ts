@@ -12,7 +12,7 @@ for (const { name, numbers, script, want } of hardCases) {
   });
 }
 
-test('H12 H16 a crash before and after every single effect of a day with backup and rotation', async (context) => {
+test('H12 a crash before and after every single effect of a day with backup and rotation', async (context) => {
   let effects = 0;
   for (let at = 1; ; at += 1) {
     for (const moment of ['before', 'after'] as const) {

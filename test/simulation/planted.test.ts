@@ -12,13 +12,13 @@ const program = join(import.meta.dirname, 'planted-run.ts');
 
 test('planted bugs', { concurrency: availableParallelism() }, async (context) => {
   await Promise.all(
-    plantedBugs.map(({ name, within }) =>
-      context.test(name, async (each) => {
+    plantedBugs.map(({ breaks, name, within }) =>
+      context.test(`${breaks.map((number) => `I${number}`).join(' ')} ${name}`, async (each) => {
         const { stdout } = await promisify(execFile)(process.execPath, [program, name], { maxBuffer: 1 << 26 });
         const { played, seed, violations } = JSON.parse(stdout) as Found;
         assert.ok(seed !== undefined, `not found within ${within} seeds`);
         const [first] = violations;
-        each.diagnostic(`seed ${seed}, played ${played}: invariant ${first?.invariant}: ${first?.text.slice(0, 120)}`);
+        each.diagnostic(`seed ${seed}, played ${played}: I${first?.invariant}: ${first?.text.slice(0, 120)}`);
       }),
     ),
   );

@@ -11,7 +11,7 @@ export async function report(scenario: Scenario): Promise<string> {
   const { actions, ...rest } = scenario;
   const at = trace.findIndex((line) => line.includes('INVARIANT'));
   return [
-    `seed ${scenario.seed}: ${violations.map(({ invariant, text }) => `invariant ${invariant}: ${text}`).join(' | ')}`,
+    `seed ${scenario.seed}: ${violations.map(({ invariant, text }) => `I${invariant}: ${text}`).join(' | ')}`,
     JSON.stringify(rest),
     ...actions.map((action) => `  ${JSON.stringify(action)}`),
     ...trace.slice(Math.max(0, at - linesBefore), at + linesAfter),

@@ -125,7 +125,7 @@ export function createWorld({ seed, start, traced }: WorldOptions): World {
     violated: (invariant, text) => {
       if (violations.some((known) => known.invariant === invariant && known.text === text)) return;
       violations.push({ invariant, text, time: scheduler.now() });
-      note(`INVARIANT ${invariant} BROKEN: ${text}`);
+      note(`INVARIANT I${invariant} BROKEN: ${text}`);
     },
   };
   Object.assign(world, { truth: createTruth(world) });

@@ -192,7 +192,7 @@ const lines = fc.oneof(
   ),
 );
 
-test('whatever surrounds a secret, it is not in what is shown, however short that is cut', () => {
+test('I9 whatever surrounds a secret, it is not in what is shown, however short that is cut', () => {
   fc.assert(
     fc.property(fc.array(lines, { maxLength: 60 }), fc.integer({ min: 200, max: 4_000 }), (log, limit) => {
       const shown = bounded(redact(log.join('\n')), limit);

@@ -402,6 +402,27 @@ test('H63 a page that comes twice posts its successor twice under one id; a late
   assert.deepEqual(at.kube.writes, []);
 });
 
+test('I8 a sweep asks no more of the API server when a thousand PgBackups are finished and announced', async () => {
+  const counts: number[] = [];
+  for (const finished of [0, 1_000]) {
+    const done = Array.from({ length: finished }, (_, index) => {
+      return aBackup(`done-${index}`)
+        .succeeded(slot - 3600)
+        .announced()
+        .object();
+    });
+    const at = world(slot - 60, [aManager().schedule(settled).object(), ...done]);
+    await sweep(at);
+    let requests = 0;
+    at.kube.refuse = () => void (requests += 1);
+    await sweep(at);
+    counts.push(requests);
+  }
+  const [without = 0, withHistory] = counts;
+  assert.ok(without > 0);
+  assert.equal(withHistory, without);
+});
+
 test('H58 a sweep of a quiet installation writes nothing', async () => {
   const at = world(slot - 60, [
     aManager().schedule(settled).object(),
