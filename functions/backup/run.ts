@@ -53,14 +53,14 @@ export function judgeRunning(observation: Observation, backup: PgBackup): Step {
   const { executor } = backup.status;
   const { look } = observation;
   if (executor === undefined || look === undefined) {
-    return { kind: 'retry', reason: 'NotLooked', message: 'the pod was not looked into' };
+    return { kind: 'retry', reason: 'NotLooked', message: 'the pod was not inspected' };
   }
   const running: RunningBackup = { ...backup, status: { ...backup.status, executor } };
   if (!look.answer.ok) return judgeUnreachable(observation, running, look.answer.problem.message);
   const inspection = look.answer.value;
   const { run } = inspection;
   if (run === undefined) {
-    return judgeUnreachable(observation, running, inspection.obstacle?.detail ?? 'the run could not be looked at');
+    return judgeUnreachable(observation, running, inspection.obstacle?.detail ?? 'the run could not be inspected');
   }
   const changed = identityChange(executor, inspection.identity);
   return judgeByState[run.state]({ observation, backup: running, inspection, run, changed });
@@ -196,7 +196,7 @@ function databaseIsGoing({ inspection, run }: Sight): boolean {
 const noTime: Step = {
   kind: 'retry',
   reason: 'NoTimeForCatalogue',
-  message: 'the catalogue is read in the next activation',
+  message: 'out of time; the catalogue is read in the next activation',
 };
 
 /** Success only with proof; `otherwise` is what it was when the catalogue has nothing of this run. */
@@ -355,10 +355,21 @@ function notRestorable(sight: Sight, proof: Extract<Proof, { verdict: 'walMissin
   return `${proof.entry.name} is stored but NOT restorable: WAL ${proof.segment} was not archived within ${archivingGrace} s${why}. Fix archive_command, then run a new backup.`;
 }
 
-function whatNext({ managers, namespace }: Observation): string {
+function whatNext({ managers, namespace, statefulSet }: Observation): string {
   const next = oldestManager(managers)?.status.schedule?.nextSlot;
-  const now = `now: kubectl create -n ${namespace} -f backup-now.yaml`;
-  return next === undefined ? `Run a new one ${now}` : `Next run ${next}; ${now}`;
+  const now = `(docs/how-to/back-up-now.md): ${backupNowCommand(namespace, statefulSet)}`;
+  return next === undefined ? `Run a new one now ${now}` : `Next run ${next}; to run one now ${now}`;
+}
+
+/** Returns a shell command that creates a PgBackup; it needs no file and ends the message that prints it. */
+export function backupNowCommand(namespace: string, statefulSet: string): string {
+  const backup = {
+    apiVersion: 'aidbox.pg/v01',
+    kind: 'PgBackup',
+    metadata: { generateName: 'manual-' },
+    spec: { selector: { name: statefulSet } },
+  };
+  return `echo '${JSON.stringify(backup)}' | kubectl create -n ${namespace} -f -`;
 }
 
 function logOf({ metadata, status }: RunningBackup): string {

@@ -35,11 +35,11 @@ export function settingsFor(managers: readonly PgManager[]): { directory: string
 
 export function judgeStart(observation: Observation, backup: PgBackup): Step {
   const { location, look } = observation;
-  if (location === undefined) return { kind: 'retry', reason: 'NotLooked', message: 'the pod was not looked for' };
+  if (location === undefined) return { kind: 'retry', reason: 'NotLooked', message: 'the pod was not read' };
   if (location.found === 'never') return end(observation, backup, location.problem);
   if (location.found === 'notReady')
     return waitForPod(observation, backup, { pod: location.pod, state: location.state });
-  if (look === undefined) return { kind: 'retry', reason: 'NotLooked', message: 'the pod was not looked into' };
+  if (look === undefined) return { kind: 'retry', reason: 'NotLooked', message: 'the pod was not inspected' };
   if (!look.answer.ok) return judgeProblem(observation, backup, look);
   const inspection = look.answer.value;
   if (inspection.obstacle !== undefined)
@@ -56,7 +56,7 @@ export function judgeStart(observation: Observation, backup: PgBackup): Step {
 }
 
 function judgeProblem(observation: Observation, backup: PgBackup, look: Look): Step {
-  if (look.answer.ok) return { kind: 'retry', reason: 'NotLooked', message: 'the pod was not looked into' };
+  if (look.answer.ok) return { kind: 'retry', reason: 'NotLooked', message: 'the pod was not inspected' };
   const { problem } = look.answer;
   if (problem.kind === 'forbidden')
     return end(observation, backup, {
@@ -75,12 +75,12 @@ function judgeHolder(observation: Observation, backup: PgBackup, inspection: Ins
     if (now - since >= podPatience) {
       return end(observation, backup, {
         kind: 'AlreadyRunning',
-        text: `a process that is none of ours has held the lock of the data directory since ${rfc3339(since)}. Nothing was started. Stop it, then run a new backup.`,
+        text: `a process that aidboxops did not start has held the lock of the data directory since ${rfc3339(since)}. Nothing was started. Stop it, then run a new backup.`,
       });
     }
     return pend(observation, backup, {
       reason: 'PodNotReady',
-      message: 'waiting: a process that is none of ours holds the lock of the data directory',
+      message: 'waiting: a process that aidboxops did not start holds the lock of the data directory',
     });
   }
   if (holder.kind === 'rotation') return waitForRotation(observation, backup);

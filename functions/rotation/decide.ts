@@ -87,6 +87,6 @@ function wording(stance: Resting): { reason: string; message: string } {
     case 'unfounded':
       return { reason: 'SuccessGone', message: 'the PgBackup of the newest success is gone' };
     case 'served':
-      return { reason: 'NothingOwed', message: 'the newest success is served' };
+      return { reason: 'NothingOwed', message: 'retention already ran for the newest backup' };
   }
 }

@@ -77,7 +77,7 @@ function missingBackups({ backups, manager }: Observation, entries: readonly Cat
 /** One on the PgBackup and one on the manager. */
 function vanishedEvents({ manager, now }: Observation, backup: PgBackup): Command[] {
   const { name, namespace, uid } = backup.metadata;
-  const text = `${backup.status.backup?.name} is not in storage any more, and no rotation deleted it. The PgBackup stays; delete it if that is as it should be.`;
+  const text = `${backup.status.backup?.name} is not in storage any more, and no rotation deleted it. The PgBackup is kept. If the deletion was intended, delete the PgBackup too.`;
   const common = {
     type: 'Warning' as const,
     reason: 'BackupVanished',

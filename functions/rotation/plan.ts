@@ -68,7 +68,7 @@ function severalManagers({ observation, id }: Serving): Decision | undefined {
 function noPod({ observation, id }: Serving): Decision | undefined {
   const { location } = observation;
   if (location === undefined)
-    return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was looked for' };
+    return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was read' };
   if (location.found === 'never') return fail(observation, id, location.problem.text);
   if (location.found === 'notReady')
     return fail(observation, id, `pod ${location.pod} is not ready (${location.state})`);
@@ -78,7 +78,7 @@ function noPod({ observation, id }: Serving): Decision | undefined {
 function noAnswer({ observation, id }: Serving): Decision | undefined {
   const { look } = observation;
   if (look === undefined)
-    return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was looked into' };
+    return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was inspected' };
   return look.answer.ok
     ? undefined
     : fail(observation, id, `pod ${look.place.pod} does not answer: ${look.answer.problem.message}`);
@@ -99,7 +99,7 @@ function lockHeld({ observation, id }: Serving): Decision | undefined {
   if (look?.answer.ok !== true) return undefined;
   const { holder } = look.answer.value;
   if (holder === undefined) return undefined;
-  const who = holder === 'unknown' ? 'a process that is none of ours' : `${holder.kind} run ${holder.id}`;
+  const who = holder === 'unknown' ? 'a process that aidboxops did not start' : `${holder.kind} run ${holder.id}`;
   const message = `${who} holds the lock of the data directory in ${look.place.pod}`;
   return patient ? { commands: [], next: 'wait', reason: 'LockHeld', message } : fail(observation, id, message);
 }
@@ -107,7 +107,7 @@ function lockHeld({ observation, id }: Serving): Decision | undefined {
 function noCatalogue({ observation, id }: Serving): Decision | undefined {
   const { catalogue } = observation;
   if (catalogue === undefined) {
-    const message = 'the catalogue is read in the next activation';
+    const message = 'out of time; the catalogue is read in the next activation';
     return { commands: [], next: 'retry', reason: 'NoTimeForCatalogue', message };
   }
   if (!catalogue.ok) return fail(observation, id, `the catalogue could not be read: ${catalogue.problem.message}`);
@@ -176,7 +176,7 @@ function atOnce({ now }: Observation, ending: Omit<Ending, 'startTime' | 'finish
 function launch(observation: Observation, id: string, plan: Extract<Plan, { verdict: 'delete' }>): Decision {
   const { look, manager, now } = observation;
   if (look?.answer.ok !== true)
-    return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was looked into' };
+    return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was inspected' };
   const { identity, podTime } = look.answer.value;
   const directory = manager.spec.backup.directory;
   const run = { directory, timeoutSeconds: rotationTimeout };

@@ -55,7 +55,7 @@ export function judgeRunning(observation: Observation, running: Running): Decisi
 function judgeLook(observation: Observation, running: Running): Decision {
   const { look } = observation;
   if (look === undefined)
-    return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was looked into' };
+    return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was inspected' };
   if (!look.answer.ok) return judgeUnreachable(observation, running, look.answer.problem);
   const inspection = look.answer.value;
   const { run } = inspection;
@@ -144,7 +144,7 @@ function judgeDeleted(sight: Sight): Decision {
   const { observation, running } = sight;
   const { catalogue } = observation;
   if (catalogue === undefined) {
-    const message = 'the catalogue is read in the next activation';
+    const message = 'out of time; the catalogue is read in the next activation';
     return { commands: [], next: 'retry', reason: 'NoTimeForCatalogue', message };
   }
   const read = catalogue.ok

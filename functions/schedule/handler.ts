@@ -18,7 +18,7 @@ const nowhere: Outcome = { outcome: 'done', reason: 'PointsNowhere', message: 't
 const nothingToSettle: Outcome = {
   outcome: 'done',
   reason: 'Settled',
-  message: 'nothing to settle in what the event shows',
+  message: 'no change needed',
 };
 
 /** Mostly status writes of the other functions: several for each backup. */

@@ -3,11 +3,14 @@
  * objects that a person is shown, as kubectl's dry run on the server judges them.
  */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { promisify } from 'node:util';
 import { parse, parseAllDocuments } from 'yaml';
+import { backupNowCommand } from '../../functions/backup/run.ts';
 import { onPath } from '../../local/assets/path.ts';
 import { buildManager, demoNamespace } from '../../local/demo/objects.ts';
 import { kubectlRunner, type Kubectl } from '../../local/machine/kubectl.ts';
@@ -151,6 +154,14 @@ describe('kubectl apply --dry-run=server', () => {
       await dryRun('create', object as object, '-n', demoNamespace),
       /^pgbackup\.aidbox\.pg\/manual-\w+ created/,
     );
+  });
+
+  it('accepts what a message tells a person to run, word for word', async () => {
+    const command = `${backupNowCommand(demoNamespace, 'postgres')} --dry-run=server`;
+    const { stdout } = await promisify(execFile)('sh', ['-euc', command], {
+      env: { ...process.env, KUBECONFIG: served.server.kubeconfig },
+    });
+    assert.match(stdout, /^pgbackup\.aidbox\.pg\/manual-\w+ created \(server dry run\)$/m);
   });
 
   it('refuses a field that does not exist and a value that is none, and names both', async () => {

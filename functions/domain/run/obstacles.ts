@@ -6,7 +6,12 @@ import type { Inspection, PodObstacle } from './protocol.ts';
 export function forbiddenText(message: string, namespace: string): string {
   const [, account = 'of this function'] = /system:serviceaccount:([^\s"]+)/.exec(message) ?? [];
   const [, verb = 'get'] = /cannot (\w+) resource/.exec(message) ?? [];
-  return `ServiceAccount ${account.replace(':', '/')} may not "${verb}" pods/exec in namespace ${namespace}. See README "Namespaces and RBAC".`;
+  return `ServiceAccount ${account.replace(':', '/')} may not "${verb}" pods/exec in namespace ${namespace}. Apply the roles of eventing again (docs/reference/rbac.md). Check: kubectl auth can-i ${verb} pods --subresource=exec -n ${namespace}${actingAs(account)}`;
+}
+
+/** Returns the option of `kubectl auth can-i` for an account `namespace:name`; empty when the refusal names none. */
+function actingAs(account: string): string {
+  return account.includes(':') ? ` --as system:serviceaccount:${account}` : '';
 }
 
 /** What in the pod keeps wal-g from working. */

@@ -362,7 +362,7 @@ const cases: readonly Case[] = [
     wantCommands: ['stop uid-daily', 'status daily error InitializationError (started)'],
     wantNext: 'again',
     wantMessage:
-      /^InitializationError: PostgreSQL in postgres-0 restarted during the backup \(postmaster start 2021-12-30T09:11:02Z → 2022-01-02T06:01:44Z\)\. wal-g was stopped; nothing counts as stored\. Next run 2022-01-03T06:00:00Z; now: kubectl create -n shop -f backup-now\.yaml/,
+      /^InitializationError: PostgreSQL in postgres-0 restarted during the backup \(postmaster start 2021-12-30T09:11:02Z → 2022-01-02T06:01:44Z\)\. wal-g was stopped; nothing counts as stored\. Next run 2022-01-03T06:00:00Z; to run one now \(docs\/how-to\/back-up-now\.md\): echo '\{"apiVersion":"aidbox\.pg\/v01","kind":"PgBackup","metadata":\{"generateName":"manual-"\},"spec":\{"selector":\{"name":"postgres"\}\}\}' \| kubectl create -n shop -f -\n/,
   },
   {
     name: 'H18 wal-g lost its session to a shutdown whose postmaster is still there: not concluded yet',
@@ -666,7 +666,7 @@ const cases: readonly Case[] = [
     wantCommands: ['status daily error NoPodAccess'],
     wantNext: 'again',
     wantMessage:
-      /^NoPodAccess: ServiceAccount aidboxops\/backup may not "get" pods\/exec in namespace shop\. See README "Namespaces and RBAC"\.$/,
+      /^NoPodAccess: ServiceAccount aidboxops\/backup may not "get" pods\/exec in namespace shop\. Apply the roles of eventing again \(docs\/reference\/rbac\.md\)\. Check: kubectl auth can-i get pods --subresource=exec -n shop --as system:serviceaccount:aidboxops:backup$/,
   },
   {
     name: 'directory not creatable: NoPodAccess names user, directory and mend',

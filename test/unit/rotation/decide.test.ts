@@ -353,7 +353,7 @@ const planning: readonly Case[] = [
     given: { look: saw({ holder: 'unknown' }), catalogue: undefined, patient: false },
     wantCommands: ['status error'],
     wantNext: 'again',
-    wantMessage: /a process that is none of ours holds the lock of the data directory in postgres-0/,
+    wantMessage: /a process that aidboxops did not start holds the lock of the data directory in postgres-0/,
   },
   {
     name: 'PostgreSQL is not up',

@@ -31,7 +31,7 @@ const cases: readonly { readonly name: string; readonly given: Finding; readonly
     given: foundNobody('forbidden', forbidden),
     want: {
       kind: 'broken',
-      fact: 'NoPodAccess: ServiceAccount aidboxops/storage may not "get" pods/exec in namespace shop. See README "Namespaces and RBAC".',
+      fact: 'NoPodAccess: ServiceAccount aidboxops/storage may not "get" pods/exec in namespace shop. Apply the roles of eventing again (docs/reference/rbac.md). Check: kubectl auth can-i get pods --subresource=exec -n shop --as system:serviceaccount:aidboxops:storage',
     },
   },
   {

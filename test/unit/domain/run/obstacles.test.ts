@@ -8,12 +8,12 @@ for (const [name, message, want] of [
   [
     'no exec',
     'pods "postgres-0" is forbidden: User "system:serviceaccount:aidboxops:backup" cannot create resource "pods/exec" in API group "" in the namespace "shop"',
-    'ServiceAccount aidboxops/backup may not "create" pods/exec in namespace shop. See README "Namespaces and RBAC".',
+    'ServiceAccount aidboxops/backup may not "create" pods/exec in namespace shop. Apply the roles of eventing again (docs/reference/rbac.md). Check: kubectl auth can-i create pods --subresource=exec -n shop --as system:serviceaccount:aidboxops:backup',
   ],
   [
     'a refusal in other words',
     'admission webhook denied the request',
-    'ServiceAccount of this function may not "get" pods/exec in namespace shop. See README "Namespaces and RBAC".',
+    'ServiceAccount of this function may not "get" pods/exec in namespace shop. Apply the roles of eventing again (docs/reference/rbac.md). Check: kubectl auth can-i get pods --subresource=exec -n shop',
   ],
 ] as const) {
   test(`${name}: account and verb`, () => assert.equal(forbiddenText(message, 'shop'), want));
