@@ -5,7 +5,9 @@ import { dirname, join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
+import { backupNowCommand } from '../../functions/backup/run.ts';
 import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
+import { buildDatabase, buildManager, demoData, demoNamespace } from '../../local/demo/objects.ts';
 import { blocksOf, documentBlock, documentPages } from '../support/documents.ts';
 import { eventually } from '../support/eventually.ts';
 import { openShop, type Shop } from '../support/shop.ts';
@@ -82,6 +84,17 @@ test("restore: names of PgBackups' stored backups", async () => {
   assert.match(await run('finished'), new RegExp(`^success +\\d{4}-\\d\\d-\\d\\dT[\\d:]+Z +${stored}$`, 'm'));
 });
 
+test('use: one more with a generated name, as messages print it', async () => {
+  assert.equal(documentBlock('run-now-generated').trim(), backupNowCommand('shop', 'postgres'));
+  const [, name = ''] = /pgbackup\.aidbox\.pg\/(manual-\w+) created/.exec(await run('run-now-generated')) ?? [];
+  assert.equal((await shop.finished(name)).status.state, 'success');
+});
+
+test('errors: what to read first, and the rights of a function', async () => {
+  assert.match(await run('troubleshoot'), /pgmanager\.aidbox\.pg\/pg-manager[\s\S]*Conditions:/);
+  assert.equal(await run('check-rights'), 'yes\n');
+});
+
 test('errors: logs in the pod', async () => {
   assert.match(await run('logs'), /manual-1\.log[\s\S]*Wrote backup with name/);
 });
@@ -100,6 +113,27 @@ test('events: the example that prints them is accepted', async () => {
   assert.match(await run('event-log'), /trigger\.eventing\.knative\.dev\/event-log created/);
 });
 
+test("tutorial: look at the demo's objects, back up, and restore every row", async () => {
+  const { environment } = shop;
+  await shop.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: demoNamespace } });
+  await shop.apply(buildDatabase(environment.storageDir));
+  const database = await eventually('database of the demo', async () => {
+    const found = environment.databases().find(({ namespace }) => namespace === demoNamespace);
+    await found?.sql('select 1');
+    return found;
+  });
+  await database.sql(demoData);
+  await shop.apply(buildManager('06:00:00'));
+  assert.match(await run('tutorial-look'), /pgmanager\.aidbox\.pg\/pg-manager/);
+  assert.match(await run('tutorial-backup'), /condition met\n[\s\S]*\nmanual-\w+ +success/);
+  await eventually('the newest success in the conditions', async () => {
+    const path = 'jsonpath={.status.conditions.backup.lastSuccess.name}';
+    const name = await shop.kubectl('get', 'pgm', '-n', demoNamespace, 'pg-manager', '-o', path);
+    return name === '' ? undefined : name;
+  });
+  assert.match(await run('tutorial-restore'), /count = "60000"/);
+});
+
 test('uninstall: what is ours goes, what is yours stays', async () => {
   await eventually('slot timer', async () =>
     (await shop.kubectl('get', 'pingsources.sources.knative.dev', '-n', shop.namespace, '-o', 'name')) === ''
@@ -108,8 +142,8 @@ test('uninstall: what is ours goes, what is yours stays', async () => {
   );
   await run('uninstall');
   assert.equal(await shop.kubectl('get', 'pingsources.sources.knative.dev', '-A', '-o', 'name'), '');
-  assert.equal((await shop.pgbs()).length, 1);
-  assert.equal((await shop.stored(shop.running())).length, 1);
+  assert.equal((await shop.pgbs()).length, 2);
+  assert.equal((await shop.stored(shop.running())).length, 2);
   assert.equal((await shop.pgm()).metadata.name, 'pg-manager');
 });
 

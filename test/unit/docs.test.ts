@@ -55,6 +55,10 @@ function brokenLink(page: string, link: string): string | undefined {
   return anchorsOf(file).has(anchor) ? undefined : `${page}: no heading #${anchor} in ${file}`;
 }
 
+test('the README is read in three minutes: at most 150 lines', () => {
+  assert.ok(documentText('README.md').trimEnd().split('\n').length <= 150);
+});
+
 test('every shell block has a name, and no two have the same', () => {
   assert.deepEqual(
     commands.filter(({ name }) => name === undefined).map(({ page, text }) => `${page}: ${text}`),
@@ -107,6 +111,12 @@ test('every relative link leads to a file, and every anchor to a heading', () =>
     links.flatMap(({ page, link }) => brokenLink(page, link) ?? []),
     [],
   );
+});
+
+test('the glossary has at most 60 entries', () => {
+  const text = pages.includes('docs/reference/glossary.md') ? documentText('docs/reference/glossary.md') : '';
+  const entries = text.match(/^\| *(?:\*\*|`)/gm) ?? [];
+  assert.ok(entries.length <= 60, `${entries.length} entries`);
 });
 
 test('every page that a message names exists', () => {
