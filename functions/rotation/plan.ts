@@ -67,8 +67,7 @@ function severalManagers({ observation, id }: Serving): Decision | undefined {
 
 function noPod({ observation, id }: Serving): Decision | undefined {
   const { location } = observation;
-  if (location === undefined)
-    return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was read' };
+  if (location === undefined) return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was read' };
   if (location.found === 'never') return fail(observation, id, location.problem.text);
   if (location.found === 'notReady')
     return fail(observation, id, `pod ${location.pod} is not ready (${location.state})`);
@@ -77,8 +76,7 @@ function noPod({ observation, id }: Serving): Decision | undefined {
 
 function noAnswer({ observation, id }: Serving): Decision | undefined {
   const { look } = observation;
-  if (look === undefined)
-    return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was inspected' };
+  if (look === undefined) return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was inspected' };
   return look.answer.ok
     ? undefined
     : fail(observation, id, `pod ${look.place.pod} does not answer: ${look.answer.problem.message}`);

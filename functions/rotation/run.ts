@@ -54,8 +54,7 @@ export function judgeRunning(observation: Observation, running: Running): Decisi
 
 function judgeLook(observation: Observation, running: Running): Decision {
   const { look } = observation;
-  if (look === undefined)
-    return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was inspected' };
+  if (look === undefined) return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was inspected' };
   if (!look.answer.ok) return judgeUnreachable(observation, running, look.answer.problem);
   const inspection = look.answer.value;
   const { run } = inspection;
