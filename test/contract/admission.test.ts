@@ -159,7 +159,7 @@ describe('kubectl apply --dry-run=server', () => {
   it('accepts what a message tells a person to run, word for word', async () => {
     const command = `${backupNowCommand(demoNamespace, 'postgres')} --dry-run=server`;
     const { stdout } = await promisify(execFile)('sh', ['-euc', command], {
-      env: { ...process.env, KUBECONFIG: served.server.kubeconfig },
+      env: { ...process.env, KUBECONFIG: served.server.kubeConfigPath },
     });
     assert.match(stdout, /^pgbackup\.aidbox\.pg\/manual-\w+ created \(server dry run\)$/m);
   });
