@@ -39,11 +39,11 @@ export function conditionCommands(observation: Observation): Command[] {
 }
 
 /** PgBackups whose last transition has not been told. */
-export function owedAnnouncements(observation: Observation): readonly PgBackup[] {
-  return observation.open.filter((backup) => isFinished(backup) || owesStart(backup));
+export function pendingAnnouncements(observation: Observation): readonly PgBackup[] {
+  return observation.open.filter((backup) => isFinished(backup) || startIsPending(backup));
 }
 
-function owesStart(backup: PgBackup): boolean {
+function startIsPending(backup: PgBackup): boolean {
   return isRunning(backup) && !isLaunching(backup) && backup.status.announced === undefined;
 }
 
@@ -52,15 +52,15 @@ export function announceCommands(observation: Observation, backup: PgBackup): Co
   const finished = isFinished(backup);
   const announced = finished ? backup.status.state : 'started';
   const { namespace, uid } = backup.metadata;
-  const told = transitionsToTell(observation, backup);
+  const pending = pendingOf(observation, backup);
   return [
-    ...told.flatMap((transition) => kubernetesEvents(observation, backup, transition)),
+    ...pending.flatMap((transition) => kubernetesEvents(observation, backup, transition)),
     ...(backup.status.state === 'success'
       ? observation.managers.map((manager) => rotationTimer(manager, backup.status.finishTime))
       : []),
     {
       type: 'post',
-      events: told.map((transition) => cloudEvent(backup, transition)),
+      events: pending.map((transition) => cloudEvent(backup, transition)),
       then: [
         applyBackupStatus(backup, { ...backup.status, announced: announced as 'started' | 'success' | 'error' }),
         ...(finished ? [{ type: 'removeTimer' as const, namespace, name: timerName('backup', uid) }] : []),
@@ -70,7 +70,7 @@ export function announceCommands(observation: Observation, backup: PgBackup): Co
 }
 
 /** One change of a PgBackup as both kinds of events tell it. */
-interface Transition {
+interface BackupAnnouncement {
   /** Part of the id and name of its events. */
   readonly name: 'started' | 'succeeded' | 'failed';
   readonly cloudEventType: string;
@@ -82,13 +82,13 @@ interface Transition {
 }
 
 /** A run may have ended before anybody was told that it began: then both are told now, in their order. */
-function transitionsToTell({ now }: Observation, backup: PgBackup): Transition[] {
+function pendingOf({ now }: Observation, backup: PgBackup): BackupAnnouncement[] {
   const { announced, startTime } = backup.status;
   const started = startTime !== undefined && announced === undefined ? [startOf(backup, startTime, now)] : [];
   return isFinished(backup) ? [...started, endOf(backup, now)] : started;
 }
 
-function startOf({ status }: PgBackup, startTime: string, now: UnixSeconds): Transition {
+function startOf({ status }: PgBackup, startTime: string, now: UnixSeconds): BackupAnnouncement {
   return {
     name: 'started',
     cloudEventType: eventType.backupStarted,
@@ -100,7 +100,7 @@ function startOf({ status }: PgBackup, startTime: string, now: UnixSeconds): Tra
   };
 }
 
-function endOf({ status }: PgBackup, now: UnixSeconds): Transition {
+function endOf({ status }: PgBackup, now: UnixSeconds): BackupAnnouncement {
   const common = { message: status.message ?? '', time: now };
   return status.state === 'success'
     ? {
@@ -122,7 +122,7 @@ function endOf({ status }: PgBackup, now: UnixSeconds): Transition {
 }
 
 /** One on the PgBackup and one on each of its managers. */
-function kubernetesEvents({ managers }: Observation, backup: PgBackup, transition: Transition): Command[] {
+function kubernetesEvents({ managers }: Observation, backup: PgBackup, transition: BackupAnnouncement): Command[] {
   const { name, namespace, uid } = backup.metadata;
   const { message, reason, time, type } = transition;
   const common = { type, reason, time, reporter: 'backup' };
@@ -148,7 +148,7 @@ function kubernetesEvents({ managers }: Observation, backup: PgBackup, transitio
   ];
 }
 
-function cloudEvent(backup: PgBackup, transition: Transition): OwnEvent {
+function cloudEvent(backup: PgBackup, transition: BackupAnnouncement): OwnEvent {
   const { name, namespace, uid } = backup.metadata;
   const { startTime, finishTime, reason, message, backup: stored } = backup.status;
   const ending =

@@ -6,63 +6,63 @@ import { byAge } from '../domain/resources/manager-state.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import { backupTimer } from '../domain/commands/run-timers.ts';
 import { timerName } from '../domain/events/timer.ts';
-import { announceCommands, conditionCommands, owedAnnouncements } from './announce.ts';
+import { announceCommands, conditionCommands, pendingAnnouncements } from './announce.ts';
 import type { Observation } from './observation.ts';
 import {
   alreadyRunning,
   end,
   judgeStart,
-  looksAfterTimers,
+  ensuresTimers,
   orphanStop,
   pendBehind,
   relaunch,
-  stepCommands,
+  transitionCommands,
 } from './start.ts';
-import type { Step } from './transition.ts';
+import type { Transition } from './transition.ts';
 
 /** The unfinished PgBackups in the order they are served: a running one always beats those not started, then age decides. */
-export function inTurn(open: readonly PgBackup[]): PgBackup[] {
+export function queueOf(open: readonly PgBackup[]): PgBackup[] {
   const unfinished = open.filter((backup) => !isFinished(backup));
   return unfinished.toSorted((a, b) => Number(isRunning(b)) - Number(isRunning(a)) || byAge(a, b));
 }
 
 export function decide(observation: Observation): Decision {
-  const [subject, ...others] = inTurn(observation.open);
-  if (subject === undefined) return tell(observation, afterLast(observation));
+  const [subject, ...others] = queueOf(observation.open);
+  if (subject === undefined) return announcePending(observation, afterLast(observation));
   const judged = isRunning(subject) ? judgeRunning(observation, subject) : judgeStart(observation, subject);
-  const step = judged.kind === 'unlaunched' ? relaunch(observation, subject) : judged;
-  const timers = looksAfterTimers(observation) ? [subject, ...others].map(backupTimer) : [];
-  switch (step.kind) {
+  const transition = judged.kind === 'startLost' ? relaunch(observation, subject) : judged;
+  const timers = ensuresTimers(observation) ? [subject, ...others].map(backupTimer) : [];
+  switch (transition.kind) {
     case 'write':
       return {
-        commands: [...(endsNow(step) ? [] : timers), ...stepCommands(subject, step)],
+        commands: [...(endsNow(transition) ? [] : timers), ...transitionCommands(subject, transition)],
         next: 'again',
-        reason: step.reason,
-        message: step.message,
+        reason: transition.reason,
+        message: transition.message,
       };
     default:
-      return settleOthers(observation, { subject, others, step, timers });
+      return decideOthers(observation, { subject, others, transition: transition, timers });
   }
 }
 
-function endsNow(step: Extract<Step, { kind: 'write' }>): boolean {
-  return step.status.state === 'success' || step.status.state === 'error';
+function endsNow(transition: Extract<Transition, { kind: 'write' }>): boolean {
+  return transition.status.state === 'success' || transition.status.state === 'error';
 }
 
 interface Waiting {
   readonly subject: PgBackup;
   readonly others: readonly PgBackup[];
-  readonly step: Extract<Step, { kind: 'wait' | 'retry' }>;
+  readonly transition: Extract<Transition, { kind: 'wait' | 'retry' }>;
   readonly timers: readonly Command[];
 }
 
 /** The first one waits or runs: say so to those behind it, then tell what is owed. */
-function settleOthers(observation: Observation, waiting: Waiting): Decision {
-  const { subject, others, step, timers } = waiting;
+function decideOthers(observation: Observation, waiting: Waiting): Decision {
+  const { subject, others, transition: step, timers } = waiting;
   const commands = [...timers, ...(step.commands ?? [])];
   const writes = others.flatMap((backup): Command[] => {
     const judged = judgeBehind(observation, backup, subject);
-    return judged?.kind === 'write' ? stepCommands(backup, judged) : [];
+    return judged?.kind === 'write' ? transitionCommands(backup, judged) : [];
   });
   if (writes.length > 0) {
     return {
@@ -72,16 +72,21 @@ function settleOthers(observation: Observation, waiting: Waiting): Decision {
       message: `${others.length} behind ${subject.metadata.name}`,
     };
   }
-  return tell(observation, { commands, next: patience(observation, step), reason: step.reason, message: step.message });
+  return announcePending(observation, {
+    commands,
+    next: nextWhileWaiting(observation, step),
+    reason: step.reason,
+    message: step.message,
+  });
 }
 
 /** What this activation has brought about is waited for; what was under way before it came has a timer for the next look. */
-function patience({ firstRound }: Observation, { kind }: Waiting['step']): Decision['next'] {
-  return kind === 'wait' && firstRound ? 'settled' : kind;
+function nextWhileWaiting({ firstRound }: Observation, { kind }: Waiting['transition']): Decision['next'] {
+  return kind === 'wait' && firstRound ? 'done' : kind;
 }
 
 /** While the first only waits the others wait too; once it is started they are too late. */
-function judgeBehind(observation: Observation, backup: PgBackup, first: PgBackup): Step | undefined {
+function judgeBehind(observation: Observation, backup: PgBackup, first: PgBackup): Transition | undefined {
   if (isLaunching(first)) return undefined;
   if (!isRunning(first)) return first.status.state === 'pending' ? pendBehind(observation, backup, first) : undefined;
   return end(observation, backup, alreadyRunning(observation, first));
@@ -93,27 +98,27 @@ function afterLast(observation: Observation): Decision {
   return stop.length > 0
     ? {
         commands: stop,
-        next: 'pursue',
+        next: 'waitOrRetry',
         reason: 'OrphanStopped',
         message: 'stopping a run whose PgBackup is finished or gone',
       }
     : {
         commands: [],
-        next: 'settled',
+        next: 'done',
         reason: 'NothingUnfinished',
         message: `no unfinished PgBackup of ${observation.statefulSet}`,
       };
 }
 
 /** Conditions and announcements, besides what the look itself asks for. */
-function tell(observation: Observation, decision: Decision): Decision {
+function announcePending(observation: Observation, decision: Decision): Decision {
   const conditions = conditionCommands(observation);
-  const announcements = owedAnnouncements(observation).flatMap((backup) => announceCommands(observation, backup));
+  const announcements = pendingAnnouncements(observation).flatMap((backup) => announceCommands(observation, backup));
   if (conditions.length === 0 && announcements.length === 0) return decision;
   return {
     ...decision,
     commands: [...decision.commands, ...conditions, ...announcements],
-    next: decision.next === 'settled' ? 'again' : decision.next,
+    next: decision.next === 'done' ? 'again' : decision.next,
     message: decision.message,
   };
 }

@@ -1,5 +1,5 @@
 /** Reads exactly what a look at one StatefulSet's backups is decided from. */
-import { isFinished, isRunning, isTold } from '../domain/resources/backup-state.ts';
+import { isFinished, isRunning, isAnnounced } from '../domain/resources/backup-state.ts';
 import { needsCatalogue } from './run.ts';
 import { path } from '../domain/resources/api-paths.ts';
 import { parseEach } from '../domain/resources/metadata.ts';
@@ -9,15 +9,22 @@ import { backupsAfter, managersAfter } from '../platform/reconcile/previous-roun
 import { listHistory } from '../platform/kubernetes/read.ts';
 import { serverNow } from '../platform/kubernetes/client.ts';
 import { listAll } from '../platform/kubernetes/list.ts';
-import type { Moment } from '../platform/reconcile/look.ts';
-import type { Earlier } from '../platform/reconcile/reconcile.ts';
-import { locatePods, lookIntoPrimary, podRef, skip, type Look, type PodReader } from '../platform/run/database-pods.ts';
-import { inTurn } from './decide.ts';
+import type { RoundContext } from '../platform/reconcile/reconcile.ts';
+import type { PreviousRound } from '../platform/reconcile/reconcile.ts';
+import {
+  locatePods,
+  inspectPrimary,
+  podRef,
+  logSkipped,
+  type PodInspection,
+  type PodReader,
+} from '../platform/run/database-pods.ts';
+import { queueOf } from './decide.ts';
 import type { Observation } from './observation.ts';
 import { settingsFor } from './start.ts';
 
 /** Which StatefulSet to look at, and why. */
-export interface Target {
+export interface StatefulSetTarget {
   readonly namespace: string;
   readonly statefulSet: string;
   /** A PgBackup was deleted: the history has changed. */
@@ -34,35 +41,39 @@ const catalogueLatestMs = 10_000;
 type Known = Pick<Observation, 'open' | 'managers' | 'history'>;
 type Base = Pick<Observation, 'now' | 'firstRound' | 'ticked' | 'namespace' | 'statefulSet'> & Known;
 
-export async function gather(reader: PodReader, target: Target, moment: Moment<Observation>): Promise<Observation> {
+export async function gather(
+  reader: PodReader,
+  target: StatefulSetTarget,
+  round: RoundContext<Observation>,
+): Promise<Observation> {
   const { namespace, statefulSet, deleted, ticked } = target;
-  const known = moment.earlier === undefined ? await readObjects(reader, target) : afterWrites(moment.earlier);
+  const known = round.previous === undefined ? await readObjects(reader, target) : afterWrites(round.previous);
   const { open } = known;
   const history = deleted || open.some(isFinished) ? (known.history ?? (await listHistory(reader, target))) : undefined;
   const now = serverNow(reader.kube);
-  const base: Base = { ...known, now, firstRound: moment.firstRound, ticked, namespace, statefulSet, history };
-  const subject = inTurn(open)[0];
-  if (subject === undefined) return target.mayRun ? lookAround(reader, base, undefined) : base;
-  return isRunning(subject) ? lookAtRun(reader, base, subject, moment) : lookAround(reader, base, subject);
+  const base: Base = { ...known, now, firstRound: round.firstRound, ticked, namespace, statefulSet, history };
+  const subject = queueOf(open)[0];
+  if (subject === undefined) return target.mayRun ? inspectCandidate(reader, base, undefined) : base;
+  return isRunning(subject) ? inspectRun(reader, base, subject, round) : inspectCandidate(reader, base, subject);
 }
 
-async function readObjects(reader: PodReader, target: Target): Promise<Known> {
+async function readObjects(reader: PodReader, target: StatefulSetTarget): Promise<Known> {
   const open = await openBackups(reader, target);
   const managers = parseEach(
     PgManager,
     await listAll(reader.kube, path.managers(target.namespace), ofStatefulSet(target)),
-    skip(reader.log),
+    logSkipped(reader.log),
   );
   return { open, managers };
 }
 
 /** A PgBackup that was added or deleted meanwhile wakes this function by itself. */
-function afterWrites(earlier: Earlier<Observation>): Known {
-  const { managers, open, history } = earlier.observation;
+function afterWrites(previous: PreviousRound<Observation>): Known {
+  const { managers, open, history } = previous.observation;
   return {
-    open: backupsAfter(open, earlier).filter((backup) => !isTold(backup)),
-    managers: managersAfter(managers, earlier),
-    history: history === undefined ? undefined : backupsAfter(history, earlier),
+    open: backupsAfter(open, previous).filter((backup) => !isAnnounced(backup)),
+    managers: managersAfter(managers, previous),
+    history: history === undefined ? undefined : backupsAfter(history, previous),
   };
 }
 
@@ -76,39 +87,43 @@ async function openBackups(reader: PodReader, of: Pick<Observation, 'namespace' 
   return parseEach(
     PgBackup,
     await listAll(reader.kube, path.backups(of.namespace), { fieldSelector }),
-    skip(reader.log),
+    logSkipped(reader.log),
   );
 }
 
 /** A run is looked for where it was started, whichever pod is the primary now. */
-async function lookAtRun(
+async function inspectRun(
   reader: PodReader,
   base: Base,
   backup: PgBackup,
-  moment: Moment<Observation>,
+  round: RoundContext<Observation>,
 ): Promise<Observation> {
   const { executor } = backup.status;
   if (executor === undefined) return base;
   const pod = podRef(base.namespace, executor.pod);
   const answer = await reader.runner.inspect(pod, { id: backup.metadata.uid, kind: 'backup', dir: executor.directory });
-  const look: Look = { place: executor, answer };
-  const wanted = answer.ok && needsCatalogue(backup, answer.value) && moment.elapsed <= catalogueLatestMs;
-  return { ...base, look, catalogue: wanted ? await reader.runner.catalogue(pod) : undefined };
+  const podInspection: PodInspection = { container: executor, answer };
+  const wanted = answer.ok && needsCatalogue(backup, answer.value) && round.elapsed <= catalogueLatestMs;
+  return { ...base, podInspection, catalogue: wanted ? await reader.runner.catalogue(pod) : undefined };
 }
 
 /** Where the next one could start, and who holds the lock there. */
-async function lookAround(reader: PodReader, base: Base, subject: PgBackup | undefined): Promise<Observation> {
+async function inspectCandidate(reader: PodReader, base: Base, subject: PgBackup | undefined): Promise<Observation> {
   const location = await locatePods(reader, base);
   if (location.found !== 'ready') return { ...base, location };
   const { directory: dir } = settingsFor(base.managers);
   const question = subject === undefined ? { dir } : { id: subject.metadata.uid, kind: 'backup' as const, dir };
-  const look = await lookIntoPrimary(reader, base, location.places, question);
-  return { ...base, location, look, open: await recheckHolder(reader, base, look) };
+  const podInspection = await inspectPrimary(reader, base, location.containers, question);
+  return { ...base, location, podInspection, open: await recheckHolder(reader, base, podInspection) };
 }
 
 /** Whom the lock's holder belongs to is judged by a list taken after the holder was seen: it had a PgBackup before it had a lock. */
-async function recheckHolder(reader: PodReader, base: Base, look: Look | undefined): Promise<Observation['open']> {
-  const holder = look?.answer.ok === true ? look.answer.value.holder : undefined;
+async function recheckHolder(
+  reader: PodReader,
+  base: Base,
+  podInspection: PodInspection | undefined,
+): Promise<Observation['open']> {
+  const holder = podInspection?.answer.ok === true ? podInspection.answer.value.holder : undefined;
   if (holder === undefined || holder === 'unknown' || holder.kind === 'rotation') return base.open;
   return openBackups(reader, base);
 }

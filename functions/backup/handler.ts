@@ -1,51 +1,54 @@
 /** Settles what an event hints at: a look at all unfinished PgBackups of one StatefulSet. */
-import { isTold } from '../domain/resources/backup-state.ts';
-import { objectHint, type ObjectHint } from '../domain/events/event-target.ts';
+import { isAnnounced } from '../domain/resources/backup-state.ts';
+import { eventTargetOf, type EventTarget } from '../domain/events/event-target.ts';
 import { path } from '../domain/resources/api-paths.ts';
 import { PgBackup } from '../domain/resources/pg-backup.ts';
 import { tickType } from '../domain/events/timer.ts';
 import { apply, type Effects } from '../platform/reconcile/apply.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { EventHandler, ReceivedEvent } from '../platform/serve/server.ts';
-import { look } from '../platform/reconcile/look.ts';
-import type { Outcome } from '../platform/reconcile/reconcile.ts';
+import { reconcile, type Outcome } from '../platform/reconcile/reconcile.ts';
 import { decide, leftoverTimer } from './decide.ts';
-import { gather, type Target } from './gather.ts';
+import { gather, type StatefulSetTarget } from './gather.ts';
 import type { Observation } from './observation.ts';
 
 /** Types of Knative's ApiServerSource begin so. */
 const resourceEvents = 'dev.knative.apiserver.resource.';
 
-const nowhere: Outcome = { outcome: 'done', reason: 'PointsNowhere', message: 'the event names no object' };
+const ignored: Outcome = { outcome: 'done', reason: 'Ignored', message: 'the event names no object' };
 
 /** Handler of all events of the backup function: PgBackup add and delete, observe ticks, look hints. */
 export function createBackupHandler(effects: Effects, clock: Clock, scope: string): EventHandler {
   return async (event) => {
-    const hint = objectHint(event);
-    if (hint === undefined || (scope !== '' && hint.namespace !== scope)) return nowhere;
-    const target = await targetOf(effects, event, hint);
-    if (target === undefined) return nowhere;
-    return look<Observation>(effects, clock, {
+    const eventTarget = eventTargetOf(event);
+    if (eventTarget === undefined || (scope !== '' && eventTarget.namespace !== scope)) return ignored;
+    const target = await statefulSetTargetOf(effects, event, eventTarget);
+    if (target === undefined) return ignored;
+    return reconcile<Observation>(effects, clock, {
       object: `${target.namespace}/${target.statefulSet}`,
-      gather: (moment) => gather(effects, target, moment),
+      gather: (round) => gather(effects, target, round),
       decide,
     });
   };
 }
 
 /** The StatefulSet to look at. A tick whose PgBackup is long told comes from a timer that a crash left behind: it is removed. */
-async function targetOf(effects: Effects, event: ReceivedEvent, hint: ObjectHint): Promise<Target | undefined> {
-  const { namespace, statefulSet } = hint;
+async function statefulSetTargetOf(
+  effects: Effects,
+  event: ReceivedEvent,
+  eventTarget: EventTarget,
+): Promise<StatefulSetTarget | undefined> {
+  const { namespace, statefulSet } = eventTarget;
   if (event.type.startsWith(resourceEvents) && statefulSet !== undefined) {
     const deleted = event.type === `${resourceEvents}delete`;
-    return { namespace, statefulSet, deleted, mayRun: deleted && hint.state !== 'success', ticked: false };
+    return { namespace, statefulSet, deleted, mayRun: deleted && eventTarget.state !== 'success', ticked: false };
   }
   const ticked = event.type === tickType;
-  const found = PgBackup.safeParse(await effects.kube.get(path.backup(namespace, hint.name)));
+  const found = PgBackup.safeParse(await effects.kube.get(path.backup(namespace, eventTarget.name)));
   if (!found.success)
     return statefulSet === undefined ? undefined : { namespace, statefulSet, deleted: true, mayRun: true, ticked };
   const { metadata, spec } = found.data;
-  if (isTold(found.data)) {
+  if (isAnnounced(found.data)) {
     await apply(effects, [leftoverTimer(namespace, metadata.uid)]);
   }
   return { namespace, statefulSet: spec.selector.name, deleted: false, mayRun: false, ticked };

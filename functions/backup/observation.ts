@@ -4,7 +4,7 @@ import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { PgManager } from '../domain/resources/pg-manager.ts';
 import type { CatalogueAnswer } from '../domain/run/protocol.ts';
 import type { UnixSeconds } from '../domain/time.ts';
-import type { Look } from '../platform/run/database-pods.ts';
+import type { PodInspection } from '../platform/run/database-pods.ts';
 import type { RunnerResult } from '../platform/run/runner.ts';
 
 /**
@@ -34,7 +34,7 @@ export interface Observation {
   /** Read when there is nothing started yet (or nothing at all) to look at. */
   readonly location?: Location | undefined;
   /** The one place that was looked into, and what it said. */
-  readonly look?: Look | undefined;
+  readonly podInspection?: PodInspection | undefined;
   /** Read when the running one needs proof and there was time for it. */
   readonly catalogue?: RunnerResult<CatalogueAnswer> | undefined;
 }

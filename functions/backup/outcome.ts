@@ -1,7 +1,7 @@
 /** Statuses of a started PgBackup and the messages that a person reads. No side effects. */
 import { lsnText, type CatalogueEntry } from '../domain/run/catalogue.ts';
 import { defined } from '../domain/defined.ts';
-import { problemMessage, type Problem } from '../domain/failure-kinds.ts';
+import { failureText, type BackupFailure } from '../domain/failure-kinds.ts';
 import type { RunReport } from '../domain/run/protocol.ts';
 import type { PgBackup, PgBackupStatus } from '../domain/resources/pg-backup.ts';
 import { bounded, byteSize, redact } from '../domain/text.ts';
@@ -54,13 +54,18 @@ export function succeeded(
 }
 
 /** `endedAt` is used when the run itself did not record its end. */
-export function failed(backup: PgBackup, problem: Problem, endedAt: UnixSeconds, run?: RunReport): PgBackupStatus {
+export function failed(
+  backup: PgBackup,
+  problem: BackupFailure,
+  endedAt: UnixSeconds,
+  run?: RunReport,
+): PgBackupStatus {
   const times = { startedAt: run?.startedAt ?? parseTime(backup.status.startTime), endedAt: run?.endedAt ?? endedAt };
   const log = run === undefined || run.state === 'none' ? '' : logText(run);
   return finished(backup, times, {
     state: 'error',
     reason: problem.kind,
-    message: withLog(redact(problemMessage(problem)), log),
+    message: withLog(redact(failureText(problem)), log),
   });
 }
 

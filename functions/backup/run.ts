@@ -3,7 +3,7 @@ import { isLaunching } from '../domain/resources/backup-state.ts';
 import { prove, type Claim, type Proof } from '../domain/run/catalogue.ts';
 import type { Command } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';
-import { problemMessage, type Problem } from '../domain/failure-kinds.ts';
+import { failureText, type BackupFailure } from '../domain/failure-kinds.ts';
 import { startMayStillArrive } from '../domain/run/launch.ts';
 import type { Executor } from '../domain/resources/executor.ts';
 import { oldestManager } from '../domain/resources/manager-state.ts';
@@ -15,7 +15,7 @@ import { oneLine } from '../domain/text.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
 import { failed, runningSince, succeeded } from './outcome.ts';
 import type { Observation } from './observation.ts';
-import type { Step } from './transition.ts';
+import type { Transition } from './transition.ts';
 
 /** How long the WAL of a finished backup may take to be stored (seconds). */
 const archivingGrace = 120;
@@ -29,7 +29,7 @@ const deadlineGrace = 120;
 type RunningBackup = PgBackup & { status: { executor: Executor } };
 
 /** What the pod said of a running PgBackup, in one place. */
-interface Sight {
+interface RunObservation {
   readonly observation: Observation;
   readonly backup: RunningBackup;
   readonly inspection: Inspection;
@@ -49,15 +49,15 @@ export function needsCatalogue(backup: PgBackup, inspection: Inspection): boolea
   return run.state === 'none' && (changed || !startMayStillArrive(executor, inspection.podTime));
 }
 
-export function judgeRunning(observation: Observation, backup: PgBackup): Step {
+export function judgeRunning(observation: Observation, backup: PgBackup): Transition {
   const { executor } = backup.status;
-  const { look } = observation;
-  if (executor === undefined || look === undefined) {
-    return { kind: 'retry', reason: 'NotLooked', message: 'the pod was not inspected' };
+  const { podInspection } = observation;
+  if (executor === undefined || podInspection === undefined) {
+    return { kind: 'retry', reason: 'NotInspected', message: 'the pod was not inspected' };
   }
   const running: RunningBackup = { ...backup, status: { ...backup.status, executor } };
-  if (!look.answer.ok) return judgeUnreachable(observation, running, look.answer.problem.message);
-  const inspection = look.answer.value;
+  if (!podInspection.answer.ok) return judgeUnreachable(observation, running, podInspection.answer.problem.message);
+  const inspection = podInspection.answer.value;
   const { run } = inspection;
   if (run === undefined) {
     return judgeUnreachable(observation, running, inspection.obstacle?.detail ?? 'the run could not be inspected');
@@ -66,19 +66,20 @@ export function judgeRunning(observation: Observation, backup: PgBackup): Step {
   return judgeByState[run.state]({ observation, backup: running, inspection, run, changed });
 }
 
-const judgeByState: Readonly<Record<RunReport['state'], (sight: Sight) => Step>> = {
+const judgeByState: Readonly<Record<RunReport['state'], (observed: RunObservation) => Transition>> = {
   starting: judgeAlive,
   running: judgeAlive,
-  exited: (sight) => (sight.run.exitCode === 0 ? judgeProof(sight, absentAfterExit(sight)) : judgeFailedExit(sight)),
-  died: (sight) =>
-    sight.changed === undefined
-      ? ended(sight, { kind: 'WalgError', text: died(sight) })
-      : judgeProof(sight, restarted(sight)),
-  none: judgeTraceless,
+  exited: (observed) =>
+    observed.run.exitCode === 0 ? judgeProof(observed, absentAfterExit(observed)) : judgeFailedExit(observed),
+  died: (observed) =>
+    observed.changed === undefined
+      ? ended(observed, { kind: 'WalgError', text: died(observed) })
+      : judgeProof(observed, restarted(observed)),
+  none: judgeMissing,
 };
 
 /** The pod does not answer: it may be restarting. It has ten minutes, then the database was lost under the backup. */
-function judgeUnreachable(observation: Observation, backup: RunningBackup, why: string): Step {
+function judgeUnreachable(observation: Observation, backup: RunningBackup, why: string): Transition {
   const { now } = observation;
   const proving = provingSince(backup);
   if (proving !== undefined && now - proving >= proofPatience)
@@ -104,32 +105,34 @@ function judgeUnreachable(observation: Observation, backup: RunningBackup, why: 
 
 /** A pod that is gone has ten minutes to come back; in one that is only silent wal-g may go on until its deadline. */
 function unreachableUntil(observation: Observation, backup: RunningBackup, since: UnixSeconds): UnixSeconds {
-  const { look } = observation;
-  if (look?.answer.ok === false && look.answer.problem.kind === 'not-found') return since + podPatience;
+  const { podInspection } = observation;
+  if (podInspection?.answer.ok === false && podInspection.answer.problem.kind === 'not-found')
+    return since + podPatience;
   const { deadline, timeoutSeconds } = backup.status.executor;
   // The deadline is by the pod's clock, which may be far ahead of this one.
   const atLatest = since + timeoutSeconds;
   return Math.max(since, Math.min(parseTime(deadline) ?? atLatest, atLatest)) + proofPatience;
 }
 
-function judgeAlive(sight: Sight): Step {
-  const { backup, changed, inspection, run } = sight;
-  if (changed !== undefined) return { ...ended(sight, restarted(sight)), before: [stopCommand(sight)] } as Step;
+function judgeAlive(observed: RunObservation): Transition {
+  const { backup, changed, inspection, run } = observed;
+  if (changed !== undefined)
+    return { ...ended(observed, restarted(observed)), before: [stopCommand(observed)] } as Transition;
   const { executor, unprovenSince } = backup.status;
   // Seen for the first time, or again: silence that is over must not count towards what comes later.
-  if (unprovenSince !== undefined || (isLaunching(backup) && run.startedAt !== undefined)) return seenAlive(sight);
+  if (unprovenSince !== undefined || (isLaunching(backup) && run.startedAt !== undefined)) return recordAlive(observed);
   const overdue = inspection.podTime - (parseTime(executor.deadline) ?? inspection.podTime);
   if (overdue > proofPatience) {
-    return ended(sight, {
+    return ended(observed, {
       kind: 'WalgError',
       text: `wal-g could not be ended after its deadline of ${span(executor.timeoutSeconds)}; it still holds the lock of the data directory.`,
     });
   }
-  const commands = overdue > deadlineGrace ? [stopCommand(sight)] : [];
+  const commands = overdue > deadlineGrace ? [stopCommand(observed)] : [];
   return { kind: 'wait', commands, reason: 'Running', message: `wal-g is running in ${executor.pod}` };
 }
 
-function seenAlive({ backup, run }: Sight): Step {
+function recordAlive({ backup, run }: RunObservation): Transition {
   const { executor } = backup.status;
   const startTime = run.startedAt === undefined ? backup.status.startTime : rfc3339(run.startedAt);
   const message =
@@ -144,9 +147,9 @@ function seenAlive({ backup, run }: Sight): Step {
 }
 
 /** No files and no process: not launched yet, never launched, or lost with the container. */
-function judgeTraceless(sight: Sight): Step {
-  const { backup, changed, inspection } = sight;
-  if (changed !== undefined) return judgeProof(sight, restarted(sight));
+function judgeMissing(observed: RunObservation): Transition {
+  const { backup, changed, inspection } = observed;
+  if (changed !== undefined) return judgeProof(observed, restarted(observed));
   const { executor } = backup.status;
   if (startMayStillArrive(executor, inspection.podTime)) {
     return {
@@ -156,25 +159,25 @@ function judgeTraceless(sight: Sight): Step {
     };
   }
   if (!isLaunching(backup)) {
-    const text = `the files of the run in ${executor.directory}/.run are gone and no stored backup carries its UID. Nothing counts as stored. ${whatNext(sight.observation)}`;
-    return judgeProof(sight, { kind: 'WalgError', text });
+    const text = `the files of the run in ${executor.directory}/.run are gone and no stored backup carries its UID. Nothing counts as stored. ${whatNext(observed.observation)}`;
+    return judgeProof(observed, { kind: 'WalgError', text });
   }
-  const proof = proofOf(sight);
+  const proof = proofOf(observed);
   if (proof === undefined) return noTime;
   return proof.verdict === 'absent'
-    ? { kind: 'unlaunched' }
-    : judgeProof(sight, { kind: 'WalgError', text: died(sight) });
+    ? { kind: 'startLost' }
+    : judgeProof(observed, { kind: 'WalgError', text: died(observed) });
 }
 
 /** wal-g says that it failed. The catalogue can only make the message better, so it is not waited for. */
-function judgeFailedExit(sight: Sight): Step {
-  const { backup, run } = sight;
-  if (sight.changed !== undefined) return ended(sight, restarted(sight));
-  if (databaseIsGoing(sight)) {
+function judgeFailedExit(observed: RunObservation): Transition {
+  const { backup, run } = observed;
+  if (observed.changed !== undefined) return ended(observed, restarted(observed));
+  if (databaseIsStopping(observed)) {
     const message = `wal-g has ended with exit code ${run.exitCode} while PostgreSQL in ${backup.status.executor.pod} is shutting down`;
     return { kind: 'wait', reason: 'DatabaseStopping', message };
   }
-  const proof = proofOf(sight);
+  const proof = proofOf(observed);
   const listed =
     proof !== undefined && 'entry' in proof
       ? `${proof.entry.name} is listed but was not finished as it should be: do not rely on it.`
@@ -182,59 +185,59 @@ function judgeFailedExit(sight: Sight): Step {
   const { executor } = backup.status;
   if (run.deadlineHit) {
     const text = `stopped after ${span(executor.timeoutSeconds)} (spec.backup.timeoutSeconds) at "${lastLine(run)}". ${listed} ${logOf(backup)}`;
-    return ended(sight, { kind: 'WalgError', text });
+    return ended(observed, { kind: 'WalgError', text });
   }
   const text = `wal-g ended with exit code ${run.exitCode}: "${errorLines(run)}". ${listed} ${logOf(backup)}`;
-  return ended(sight, { kind: 'WalgError', text });
+  return ended(observed, { kind: 'WalgError', text });
 }
 
 /** A shutdown ends wal-g's session before it ends the postmaster: whose end it was shows when the postmaster is gone. */
-function databaseIsGoing({ inspection, run }: Sight): boolean {
+function databaseIsStopping({ inspection, run }: RunObservation): boolean {
   return inspection.stopping && run.endedAt !== undefined && inspection.podTime - run.endedAt < podPatience;
 }
 
-const noTime: Step = {
+const noTime: Transition = {
   kind: 'retry',
   reason: 'NoTimeForCatalogue',
   message: 'out of time; the catalogue is read in the next activation',
 };
 
 /** Success only with proof; `otherwise` is what it was when the catalogue has nothing of this run. */
-function judgeProof(sight: Sight, otherwise: Problem): Step {
-  const proof = proofOf(sight);
+function judgeProof(observed: RunObservation, otherwise: BackupFailure): Transition {
+  const proof = proofOf(observed);
   switch (proof?.verdict) {
     case undefined:
       return noTime;
     case 'proved': {
-      const { catalogue } = sight.observation;
+      const { catalogue } = observed.observation;
       const walgVersion = catalogue?.ok === true ? catalogue.value.walgVersion : undefined;
-      const status = succeeded(sight.backup, { entry: proof.entry, walgVersion }, sight.run);
+      const status = succeeded(observed.backup, { entry: proof.entry, walgVersion }, observed.run);
       return { kind: 'write', status, reason: 'Proved', message: `${proof.entry.name} is stored and restorable` };
     }
     case 'absent':
-      return judgeAbsent(sight, otherwise);
+      return judgeAbsent(observed, otherwise);
     case 'walMissing':
-      return judgeWalMissing(sight, proof);
+      return judgeWalMissing(observed, proof);
     case 'foreign':
-      return ended(sight, { kind: 'WalgError', text: foreign(proof) });
+      return ended(observed, { kind: 'WalgError', text: foreign(proof) });
     case 'unknown':
-      return judgeUnknown(sight, proof.why);
+      return judgeUnknown(observed, proof.why);
   }
 }
 
-function judgeAbsent(sight: Sight, otherwise: Problem): Step {
-  const mayStillCome = sight.run.exitCode === 0 && secondsSinceEnd(sight) < archivingGrace;
-  return mayStillCome ? waitForProof(sight, 'not listed yet') : ended(sight, otherwise);
+function judgeAbsent(observed: RunObservation, otherwise: BackupFailure): Transition {
+  const mayStillCome = observed.run.exitCode === 0 && secondsSinceEnd(observed) < archivingGrace;
+  return mayStillCome ? waitForProof(observed, 'not listed yet') : ended(observed, otherwise);
 }
 
-function judgeWalMissing(sight: Sight, proof: Extract<Proof, { verdict: 'walMissing' }>): Step {
-  return secondsSinceEnd(sight) < archivingGrace
-    ? waitForProof(sight, `${proof.entry.name} is listed, WAL ${proof.segment} is not stored yet`)
-    : ended(sight, { kind: 'WalgError', text: notRestorable(sight, proof) });
+function judgeWalMissing(observed: RunObservation, proof: Extract<Proof, { verdict: 'walMissing' }>): Transition {
+  return secondsSinceEnd(observed) < archivingGrace
+    ? waitForProof(observed, `${proof.entry.name} is listed, WAL ${proof.segment} is not stored yet`)
+    : ended(observed, { kind: 'WalgError', text: notRestorable(observed, proof) });
 }
 
 /** Since the end of wal-g by the pod's clock, or, when that is unknown, since the first look without proof. */
-function secondsSinceEnd({ backup, inspection, observation, run }: Sight): number {
+function secondsSinceEnd({ backup, inspection, observation, run }: RunObservation): number {
   if (run.endedAt !== undefined) return inspection.podTime - run.endedAt;
   return observation.now - (provingSince(backup) ?? observation.now);
 }
@@ -245,22 +248,22 @@ function provingSince({ status }: PgBackup): UnixSeconds | undefined {
 }
 
 /** Storage that cannot be read proves nothing, neither success nor failure: for at most an hour it is asked again. */
-function judgeUnknown(sight: Sight, why: string): Step {
-  const { now } = sight.observation;
-  const since = provingSince(sight.backup) ?? now;
-  return now - since < proofPatience ? waitForProof(sight, why) : ended(sight, unprovable(why));
+function judgeUnknown(observed: RunObservation, why: string): Transition {
+  const { now } = observed.observation;
+  const since = provingSince(observed.backup) ?? now;
+  return now - since < proofPatience ? waitForProof(observed, why) : ended(observed, unprovable(why));
 }
 
-function unprovable(why: string): Problem {
+function unprovable(why: string): BackupFailure {
   const text = `finished but could not be proved within ${span(proofPatience)}: ${oneLine(why)}. Nothing counts as stored. Check the storage, then run a new backup.`;
   return { kind: 'WalgError', text };
 }
 
-function waitForProof(sight: Sight, why: string): Step {
-  const { backup, observation } = sight;
+function waitForProof(observed: RunObservation, why: string): Transition {
+  const { backup, observation } = observed;
   const message = oneLine(`wal-g has ended; proof is awaited: ${why}`);
   if (provingSince(backup) !== undefined) return { kind: 'wait', reason: 'ProofUnknown', message };
-  const startedAt = sight.run.startedAt;
+  const startedAt = observed.run.startedAt;
   const status = defined({
     ...backup.status,
     reason: 'ProofUnknown',
@@ -271,7 +274,7 @@ function waitForProof(sight: Sight, why: string): Step {
   return { kind: 'write', status, reason: 'ProofUnknown', message };
 }
 
-function proofOf({ backup, observation }: Sight): Proof | undefined {
+function proofOf({ backup, observation }: RunObservation): Proof | undefined {
   const { catalogue } = observation;
   if (catalogue === undefined) return undefined;
   if (!catalogue.ok) return { verdict: 'unknown', why: catalogue.problem.message };
@@ -294,26 +297,26 @@ function identityChange(executor: Executor, identity: Identity): string | undefi
   return `postmaster start ${start(executor.postmaster)} → ${start(identity.postmaster)}`;
 }
 
-function ended(sight: Sight, problem: Problem): Step {
-  const { backup, inspection, run } = sight;
+function ended(observed: RunObservation, problem: BackupFailure): Transition {
+  const { backup, inspection, run } = observed;
   return {
     kind: 'write',
     status: failed(backup, problem, inspection.podTime, run),
     reason: problem.kind,
-    message: oneLine(problemMessage(problem)),
+    message: oneLine(failureText(problem)),
   };
 }
 
-function writeFailure(observation: Observation, backup: PgBackup, problem: Problem): Step {
+function writeFailure(observation: Observation, backup: PgBackup, problem: BackupFailure): Transition {
   return {
     kind: 'write',
     status: failed(backup, problem, observation.now),
     reason: problem.kind,
-    message: oneLine(problemMessage(problem)),
+    message: oneLine(failureText(problem)),
   };
 }
 
-function stopCommand({ backup, observation }: Sight): Command {
+function stopCommand({ backup, observation }: RunObservation): Command {
   const { executor } = backup.status;
   return {
     type: 'stop',
@@ -324,29 +327,29 @@ function stopCommand({ backup, observation }: Sight): Command {
   };
 }
 
-function restarted(sight: Sight): Problem {
-  const { backup, changed } = sight;
-  const text = `PostgreSQL in ${backup.status.executor.pod} restarted during the backup (${changed}). wal-g was stopped; nothing counts as stored. ${whatNext(sight.observation)}`;
+function restarted(observed: RunObservation): BackupFailure {
+  const { backup, changed } = observed;
+  const text = `PostgreSQL in ${backup.status.executor.pod} restarted during the backup (${changed}). wal-g was stopped; nothing counts as stored. ${whatNext(observed.observation)}`;
   return { kind: 'InitializationError', text };
 }
 
-function absentAfterExit({ backup }: Sight): Problem {
+function absentAfterExit({ backup }: RunObservation): BackupFailure {
   return {
     kind: 'WalgError',
     text: `wal-g ended with exit code 0 but no stored backup carries this run's UID. Nothing counts as stored. ${logOf(backup)}`,
   };
 }
 
-function died(sight: Sight): string {
-  return `wal-g is gone without an exit code (killed?) at "${lastLine(sight.run)}". Nothing counts as stored. ${logOf(sight.backup)}`;
+function died(observed: RunObservation): string {
+  return `wal-g is gone without an exit code (killed?) at "${lastLine(observed.run)}". Nothing counts as stored. ${logOf(observed.backup)}`;
 }
 
 function foreign({ entry }: Extract<Proof, { verdict: 'foreign' }>): string {
   return `${entry.name} carries this run's UID but is of another database (system identifier ${entry.systemIdentifier ?? 'unknown'}). It counts for nothing.`;
 }
 
-function notRestorable(sight: Sight, proof: Extract<Proof, { verdict: 'walMissing' }>): string {
-  const { catalogue } = sight.observation;
+function notRestorable(observed: RunObservation, proof: Extract<Proof, { verdict: 'walMissing' }>): string {
+  const { catalogue } = observed.observation;
   const archiver = catalogue?.ok === true ? catalogue.value.archiver : undefined;
   const why =
     archiver === undefined

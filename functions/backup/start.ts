@@ -2,10 +2,10 @@
 import { isFinished } from '../domain/resources/backup-state.ts';
 import type { Command, PodRef } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';
-import { problemMessage, type ErrorKind, type Problem, type WaitReason } from '../domain/failure-kinds.ts';
+import { failureText, type FailureKind, type BackupFailure, type WaitReason } from '../domain/failure-kinds.ts';
 import { pinExecutor, startNotAfter } from '../domain/run/launch.ts';
-import { waitingMessage, type Place } from '../domain/run/location.ts';
-import { databaseDown, forbiddenText, obstacleProblem } from '../domain/run/obstacles.ts';
+import { waitingMessage, type DatabaseContainer } from '../domain/run/location.ts';
+import { databaseDown, forbiddenText, obstacleFailure } from '../domain/run/obstacles.ts';
 import { oldestManager } from '../domain/resources/manager-state.ts';
 import { containerName } from '../domain/resources/names.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
@@ -15,9 +15,9 @@ import type { Inspection } from '../domain/run/protocol.ts';
 import { oneLine } from '../domain/text.ts';
 import { parseTime, rfc3339, type UnixSeconds } from '../domain/time.ts';
 import { failed } from './outcome.ts';
-import type { Look } from '../platform/run/database-pods.ts';
+import type { PodInspection } from '../platform/run/database-pods.ts';
 import type { Observation } from './observation.ts';
-import { applyBackupStatus, type Step } from './transition.ts';
+import { applyBackupStatus, type Transition } from './transition.ts';
 
 /** How long a PgBackup may wait for its pod (seconds). */
 const podPatience = 600;
@@ -33,41 +33,42 @@ export function settingsFor(managers: readonly PgManager[]): { directory: string
   return { directory: backup?.directory ?? '/PgBackup', timeoutSeconds: backup?.timeoutSeconds ?? 43_200 };
 }
 
-export function judgeStart(observation: Observation, backup: PgBackup): Step {
-  const { location, look } = observation;
-  if (location === undefined) return { kind: 'retry', reason: 'NotLooked', message: 'the pod was not read' };
+export function judgeStart(observation: Observation, backup: PgBackup): Transition {
+  const { location, podInspection } = observation;
+  if (location === undefined) return { kind: 'retry', reason: 'NotInspected', message: 'the pod was not read' };
   if (location.found === 'never') return end(observation, backup, location.problem);
   if (location.found === 'notReady')
     return waitForPod(observation, backup, { pod: location.pod, state: location.state });
-  if (look === undefined) return { kind: 'retry', reason: 'NotLooked', message: 'the pod was not inspected' };
-  if (!look.answer.ok) return judgeProblem(observation, backup, look);
-  const inspection = look.answer.value;
+  if (podInspection === undefined)
+    return { kind: 'retry', reason: 'NotInspected', message: 'the pod was not inspected' };
+  if (!podInspection.answer.ok) return judgeProblem(observation, backup, podInspection);
+  const inspection = podInspection.answer.value;
   if (inspection.obstacle !== undefined)
     return end(
       observation,
       backup,
-      obstacleProblem(look.place.pod, inspection.obstacle, settingsFor(observation.managers).directory),
+      obstacleFailure(podInspection.container.pod, inspection.obstacle, settingsFor(observation.managers).directory),
     );
   const down = databaseDown(inspection);
-  if (down !== undefined) return waitForPod(observation, backup, { pod: look.place.pod, state: down });
+  if (down !== undefined) return waitForPod(observation, backup, { pod: podInspection.container.pod, state: down });
   return inspection.holder === undefined
-    ? judgeFree(observation, backup, { place: look.place, inspection })
+    ? judgeFree(observation, backup, { container: podInspection.container, inspection })
     : judgeHolder(observation, backup, inspection);
 }
 
-function judgeProblem(observation: Observation, backup: PgBackup, look: Look): Step {
-  if (look.answer.ok) return { kind: 'retry', reason: 'NotLooked', message: 'the pod was not inspected' };
-  const { problem } = look.answer;
+function judgeProblem(observation: Observation, backup: PgBackup, podInspection: PodInspection): Transition {
+  if (podInspection.answer.ok) return { kind: 'retry', reason: 'NotInspected', message: 'the pod was not inspected' };
+  const { problem } = podInspection.answer;
   if (problem.kind === 'forbidden')
     return end(observation, backup, {
       kind: 'NoPodAccess',
       text: forbiddenText(problem.message, observation.namespace),
     });
-  return waitForPod(observation, backup, { pod: look.place.pod, state: problem.message });
+  return waitForPod(observation, backup, { pod: podInspection.container.pod, state: problem.message });
 }
 
 /** Somebody holds the lock of the data directory: wait for a rotation, give way to a backup, stop an orphan. */
-function judgeHolder(observation: Observation, backup: PgBackup, inspection: Inspection): Step {
+function judgeHolder(observation: Observation, backup: PgBackup, inspection: Inspection): Transition {
   const { holder } = inspection;
   const { now } = observation;
   if (holder === 'unknown' || holder === undefined) {
@@ -92,7 +93,7 @@ function judgeHolder(observation: Observation, backup: PgBackup, inspection: Ins
 }
 
 /** What `stop` may not or cannot end would hold this one up until the deadline of that run, or for ever. */
-function waitForOrphan(observation: Observation, backup: PgBackup, id: string): Step {
+function waitForOrphan(observation: Observation, backup: PgBackup, id: string): Transition {
   const since = waitingSince(backup, 'PodNotReady', observation.now);
   const before = orphanStop(observation);
   if (observation.now - since >= podPatience) {
@@ -107,15 +108,15 @@ function waitForOrphan(observation: Observation, backup: PgBackup, id: string): 
 
 /** Stops the holder of the lock when it is a backup without an unfinished PgBackup; empty when there is none. */
 export function orphanStop(observation: Observation): Command[] {
-  const { look, open } = observation;
-  if (look?.answer.ok !== true) return [];
-  const { holder } = look.answer.value;
+  const { podInspection, open } = observation;
+  if (podInspection?.answer.ok !== true) return [];
+  const { holder } = podInspection.answer.value;
   if (holder === undefined || holder === 'unknown' || holder.kind === 'rotation') return [];
   if (open.some((backup) => backup.metadata.uid === holder.id && !isFinished(backup))) return [];
   return [
     {
       type: 'stop',
-      pod: podRef(observation, look.place),
+      pod: podRef(observation, podInspection.container),
       kind: 'backup',
       id: holder.id,
       directory: settingsFor(observation.managers).directory,
@@ -124,15 +125,19 @@ export function orphanStop(observation: Observation): Command[] {
 }
 
 /** The lock is of one pod: after a failover a rotation may still be deleting from another one, in the same storage. */
-function judgeFree(observation: Observation, backup: PgBackup, at: { place: Place; inspection: Inspection }): Step {
+function judgeFree(
+  observation: Observation,
+  backup: PgBackup,
+  at: { container: DatabaseContainer; inspection: Inspection },
+): Transition {
   const elsewhere = observation.managers.some(({ status }) => {
     const pod = status.conditions.rotation?.running?.executor.pod;
-    return pod !== undefined && pod !== at.place.pod;
+    return pod !== undefined && pod !== at.container.pod;
   });
   return elsewhere ? waitForRotation(observation, backup) : launch(observation, backup, at);
 }
 
-function waitForRotation(observation: Observation, backup: PgBackup): Step {
+function waitForRotation(observation: Observation, backup: PgBackup): Transition {
   const since = waitingSince(backup, 'WaitingForRotation', observation.now);
   if (observation.now - since >= rotationPatience) {
     return end(observation, backup, {
@@ -144,7 +149,7 @@ function waitForRotation(observation: Observation, backup: PgBackup): Step {
 }
 
 /** The failure of a PgBackup that came while `live` was running. */
-export function alreadyRunning(observation: Observation, live: PgBackup): Problem {
+export function alreadyRunning(observation: Observation, live: PgBackup): BackupFailure {
   const since = live.status.startTime ?? live.status.pendingSince ?? live.metadata.creationTimestamp;
   const clock = since.slice(0, 10) === rfc3339(observation.now).slice(0, 10) ? since.slice(11) : since;
   return {
@@ -154,15 +159,19 @@ export function alreadyRunning(observation: Observation, live: PgBackup): Proble
 }
 
 /** Observe timer (of all, in the first round) → running, with everything pinned → start. */
-function launch(observation: Observation, backup: PgBackup, at: { place: Place; inspection: Inspection }): Step {
-  const { place, inspection } = at;
+function launch(
+  observation: Observation,
+  backup: PgBackup,
+  at: { container: DatabaseContainer; inspection: Inspection },
+): Transition {
+  const { container, inspection } = at;
   const { directory, timeoutSeconds } = settingsFor(observation.managers);
   const executor = pinExecutor(at, { directory, timeoutSeconds });
   const { name, namespace, uid } = backup.metadata;
-  const message = `starting wal-g in ${place.pod}`;
+  const message = `starting wal-g in ${container.pod}`;
   return {
     kind: 'write',
-    before: looksAfterTimers(observation) ? [] : [backupTimer(backup)],
+    before: ensuresTimers(observation) ? [] : [backupTimer(backup)],
     status: defined({
       state: 'running' as const,
       message,
@@ -174,7 +183,7 @@ function launch(observation: Observation, backup: PgBackup, at: { place: Place; 
     after: [
       {
         type: 'start',
-        pod: podRef(observation, place),
+        pod: podRef(observation, container),
         request: {
           id: uid,
           kind: 'backup',
@@ -193,7 +202,7 @@ function launch(observation: Observation, backup: PgBackup, at: { place: Place; 
 }
 
 /** Its start never reached the pod: back into the queue, where it is the first because it is the oldest still. */
-export function relaunch(observation: Observation, backup: PgBackup): Extract<Step, { kind: 'write' }> {
+export function relaunch(observation: Observation, backup: PgBackup): Extract<Transition, { kind: 'write' }> {
   const { now } = observation;
   const since = parseTime(backup.status.pendingSince) ?? now;
   if (now - since >= podPatience) {
@@ -211,11 +220,11 @@ export function relaunch(observation: Observation, backup: PgBackup): Extract<St
 }
 
 /** In the first round, unless one of them has just shown that it works. */
-export function looksAfterTimers({ firstRound, ticked }: Observation): boolean {
+export function ensuresTimers({ firstRound, ticked }: Observation): boolean {
   return firstRound && !ticked;
 }
 
-function waitForPod(observation: Observation, backup: PgBackup, pod: { pod: string; state: string }): Step {
+function waitForPod(observation: Observation, backup: PgBackup, pod: { pod: string; state: string }): Transition {
   const since = waitingSince(backup, 'PodNotReady', observation.now);
   const until = since + podPatience;
   if (observation.now >= until) {
@@ -239,7 +248,7 @@ function pend(
   observation: Observation,
   backup: PgBackup,
   why: { reason: WaitReason; message: string },
-): Extract<Step, { kind: 'write' | 'wait' | 'retry' }> {
+): Extract<Transition, { kind: 'write' | 'wait' | 'retry' }> {
   const status = defined({
     state: 'pending' as const,
     ...why,
@@ -252,27 +261,31 @@ function pend(
 }
 
 /** The younger ones wait with the oldest, for the same reason. */
-export function pendBehind(observation: Observation, backup: PgBackup, first: PgBackup): Step {
+export function pendBehind(observation: Observation, backup: PgBackup, first: PgBackup): Transition {
   const reason = (first.status.reason as WaitReason | undefined) ?? 'PodNotReady';
   return pend(observation, backup, { reason, message: `waiting for PgBackup ${first.metadata.name}, which is older` });
 }
 
 /** Ends a PgBackup that was never started. */
-export function end(observation: Observation, backup: PgBackup, problem: Problem): Extract<Step, { kind: 'write' }> {
-  const reason: ErrorKind = problem.kind;
+export function end(
+  observation: Observation,
+  backup: PgBackup,
+  problem: BackupFailure,
+): Extract<Transition, { kind: 'write' }> {
+  const reason: FailureKind = problem.kind;
   return {
     kind: 'write',
     status: failed(backup, problem, observation.now),
     reason,
-    message: oneLine(problemMessage(problem)),
+    message: oneLine(failureText(problem)),
   };
 }
 
-function podRef(observation: Observation, place: Place): PodRef {
-  return { namespace: observation.namespace, pod: place.pod, container: containerName };
+function podRef(observation: Observation, container: DatabaseContainer): PodRef {
+  return { namespace: observation.namespace, pod: container.pod, container: containerName };
 }
 
 /** Commands of a step that writes. */
-export function stepCommands(backup: PgBackup, step: Extract<Step, { kind: 'write' }>): Command[] {
+export function transitionCommands(backup: PgBackup, step: Extract<Transition, { kind: 'write' }>): Command[] {
   return [...(step.before ?? []), applyBackupStatus(backup, step.status), ...(step.after ?? [])];
 }

@@ -6,7 +6,7 @@ import type { PgBackup, PgBackupStatus } from '../domain/resources/pg-backup.ts'
  * What a look means for one PgBackup. `write`: its status changes. `wait`: something is under way. `retry`: not enough
  * is known to go on within this activation. `unlaunched`: its start never arrived in the pod; it may be started again.
  */
-export type Step =
+export type Transition =
   | {
       readonly kind: 'write';
       /** Stops an orphan before the status says that it was stopped. */
@@ -23,7 +23,7 @@ export type Step =
       readonly reason: string;
       readonly message: string;
     }
-  | { readonly kind: 'unlaunched' };
+  | { readonly kind: 'startLost' };
 
 /** The whole status of a PgBackup, decided from the version that was read. */
 export function applyBackupStatus(backup: PgBackup, status: PgBackupStatus): Command {

@@ -6,18 +6,18 @@
  * * `WalgError`: wal-g failed, was stopped at the deadline, or left no proved, restorable backup.
  * * `InitializationError`: pod, container or postmaster was restarted during the backup.
  */
-export type ErrorKind = 'NoPodAccess' | 'AlreadyRunning' | 'WalgError' | 'InitializationError';
+export type FailureKind = 'NoPodAccess' | 'AlreadyRunning' | 'WalgError' | 'InitializationError';
 
 /** Why a backup has not ended yet, where a person would ask. */
 export type WaitReason = 'PodNotReady' | 'WaitingForRotation' | 'ProofUnknown';
 
 /** A kind and the sentence after it: the fact, then what to do. */
-export interface Problem {
-  readonly kind: ErrorKind;
+export interface BackupFailure {
+  readonly kind: FailureKind;
   readonly text: string;
 }
 
 /** `WalgError: wal-g ended with exit code 1 …`: how every failed run's message begins. */
-export function problemMessage(problem: Problem): string {
+export function failureText(problem: BackupFailure): string {
   return `${problem.kind}: ${problem.text}`;
 }

@@ -1,22 +1,22 @@
 /** Failures of calls to other systems, told apart by the one question that matters: can a retry help? */
 
 /** An error with the HTTP status (0 = no answer at all) and the Kubernetes `reason` of a failed call. */
-export interface Failure extends Error {
+export interface RequestError extends Error {
   readonly name: 'Failure';
   readonly status: number;
   readonly reason: string;
 }
 
-function of(status: number, reason: string, message: string): Failure {
+function of(status: number, reason: string, message: string): RequestError {
   return Object.assign(new Error(message), { name: 'Failure' as const, status, reason });
 }
 
-function isFailure(error: unknown): error is Failure {
+function isFailure(error: unknown): error is RequestError {
   return error instanceof Error && error.name === 'Failure' && 'status' in error;
 }
 
 /** Constructor and predicates of `Failure`. */
-export const failure = {
+export const requestError = {
   of,
   is: isFailure,
   isNotFound: (error: unknown): boolean => isFailure(error) && error.status === 404,

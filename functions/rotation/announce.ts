@@ -10,7 +10,7 @@ import { path } from '../domain/resources/api-paths.ts';
 import { byAge } from '../domain/resources/manager-state.ts';
 import { containerName } from '../domain/resources/names.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
-import type { PgManager, UntoldRotation } from '../domain/resources/pg-manager.ts';
+import type { PgManager, PendingAnnouncement } from '../domain/resources/pg-manager.ts';
 import { rotationOf } from './condition.ts';
 import type { Observation } from './observation.ts';
 import { applyRotation } from './outcome.ts';
@@ -21,11 +21,11 @@ const keptFailures = 10;
 const batch = 40;
 
 /** What is left to do after an ending; undefined when all of it is told. */
-export function tell(observation: Observation): Decision | undefined {
+export function announcePending(observation: Observation): Decision | undefined {
   const outbox = rotationOf(observation.manager).outbox ?? [];
   if (outbox.length === 0) return undefined;
-  const needless = [...deletedBackups(observation, outbox), ...oldFailures(observation, outbox)];
-  if (needless.length > 0) return clearAway(needless);
+  const obsolete = [...deletedBackups(observation, outbox), ...oldFailures(observation, outbox)];
+  if (obsolete.length > 0) return removeObsolete(obsolete);
   return announce(observation, outbox);
 }
 
@@ -33,30 +33,30 @@ export function tell(observation: Observation): Decision | undefined {
  * A PgBackup whose own end has not been announced stays until it is: the announcement is read from it. This one's
  * waits with it, for the same sink.
  */
-function deletedBackups({ backups }: Observation, outbox: readonly UntoldRotation[]): PgBackup[] {
-  const deleted = new Set(outbox.flatMap((untold) => (untold.outcome === 'dryrun' ? [] : untold.deleted)));
+function deletedBackups({ backups }: Observation, outbox: readonly PendingAnnouncement[]): PgBackup[] {
+  const deleted = new Set(outbox.flatMap((pending) => (pending.outcome === 'dryrun' ? [] : pending.deleted)));
   return backups.filter(
     ({ status }) => status.state === 'success' && status.backup !== undefined && deleted.has(status.backup.name),
   );
 }
 
 /** Beyond the newest ten. Only a rotation that may delete clears away. */
-function oldFailures({ backups }: Observation, outbox: readonly UntoldRotation[]): PgBackup[] {
+function oldFailures({ backups }: Observation, outbox: readonly PendingAnnouncement[]): PgBackup[] {
   if (outbox.every(({ outcome }) => outcome !== 'success')) return [];
   const failures = backups.filter(({ status }) => status.state === 'error').toSorted((a, b) => byAge(b, a));
   return failures.slice(keptFailures).filter(({ status }) => status.announced === 'error');
 }
 
 /** Files first: without its PgBackup nobody would know of them. */
-function clearAway(needless: readonly PgBackup[]): Decision {
-  const announced = needless.filter(({ status }) => status.announced === status.state);
+function removeObsolete(obsolete: readonly PgBackup[]): Decision {
+  const announced = obsolete.filter(({ status }) => status.announced === status.state);
   const first = announced[0];
   if (first === undefined) {
-    const message = `PgBackup ${needless[0]?.metadata.name} is cleared away once its end is announced`;
-    return { commands: [], next: 'settled', reason: 'BackupUntold', message };
+    const message = `PgBackup ${obsolete[0]?.metadata.name} is cleared away once its end is announced`;
+    return { commands: [], next: 'done', reason: 'AnnouncementPending', message };
   }
-  const place = placeOf(first);
-  const some = announced.filter((backup) => placeOf(backup) === place).slice(0, batch);
+  const container = locationOf(first);
+  const some = announced.filter((backup) => locationOf(backup) === container).slice(0, batch);
   return {
     commands: [...pruneFiles(some), ...some.map(removeBackup)],
     next: 'again',
@@ -65,7 +65,7 @@ function clearAway(needless: readonly PgBackup[]): Decision {
   };
 }
 
-function placeOf({ status }: PgBackup): string {
+function locationOf({ status }: PgBackup): string {
   return `${status.executor?.pod ?? ''}:${status.executor?.directory ?? ''}`;
 }
 
@@ -89,21 +89,21 @@ function removeBackup({ metadata }: PgBackup): Command {
   return { type: 'removeBackup', target: { name, namespace, uid } };
 }
 
-function announce(observation: Observation, outbox: readonly UntoldRotation[]): Decision {
+function announce(observation: Observation, outbox: readonly PendingAnnouncement[]): Decision {
   const { manager } = observation;
   const last = outbox.at(-1);
-  const told = defined({
+  const announced = defined({
     ...rotationOf(manager),
     outbox: undefined,
     announced: last === undefined ? undefined : `${last.id}/${last.outcome}`,
   });
   return {
     commands: [
-      ...outbox.map((untold) => kubernetesEvent(observation, untold)),
+      ...outbox.map((pending) => kubernetesEvent(observation, pending)),
       {
         type: 'post',
-        events: outbox.map((untold) => cloudEvent(manager, untold)),
-        then: [applyRotation(manager, told)],
+        events: outbox.map((pending) => cloudEvent(manager, pending)),
+        then: [applyRotation(manager, announced)],
       },
     ],
     next: 'again',
@@ -119,26 +119,26 @@ const kubernetesReason = {
   error: 'RotationFailed',
 } as const;
 
-function kubernetesEvent({ manager, now }: Observation, untold: UntoldRotation): Command {
+function kubernetesEvent({ manager, now }: Observation, pending: PendingAnnouncement): Command {
   const { name, namespace, uid } = manager.metadata;
-  const reason = kubernetesReason[untold.outcome];
+  const reason = kubernetesReason[pending.outcome];
   return {
     type: 'recordEvent',
     event: buildKubernetesEvent({
       object: { kind: 'PgManager', name, namespace, uid },
-      transition: `rotation-${untold.id}-${untold.outcome}`,
+      transition: `rotation-${pending.id}-${pending.outcome}`,
       type: reason === 'RotationSucceeded' ? 'Normal' : 'Warning',
       reason,
-      message: untold.message,
+      message: pending.message,
       time: now,
       reporter: 'rotation',
     }),
   };
 }
 
-function cloudEvent(manager: PgManager, untold: UntoldRotation): OwnEvent {
+function cloudEvent(manager: PgManager, pending: PendingAnnouncement): OwnEvent {
   const { name, namespace, uid } = manager.metadata;
-  const { id, outcome, message, deleted, kept } = untold;
+  const { id, outcome, message, deleted, kept } = pending;
   const succeeded = outcome === 'success' || outcome === 'dryrun';
   return {
     type: succeeded ? eventType.rotationSucceeded : eventType.rotationFailed,

@@ -8,14 +8,14 @@ import type { RotationCondition } from '../domain/resources/pg-manager.ts';
 import { atRest, retryAt, rotationOf } from './condition.ts';
 import { rfc3339 } from '../domain/time.ts';
 import { timerName } from '../domain/events/timer.ts';
-import { tell } from './announce.ts';
+import { announcePending } from './announce.ts';
 import type { Observation } from './observation.ts';
 import { judgeDue } from './plan.ts';
 import { judgeRunning } from './run.ts';
 import { applyRotation } from './outcome.ts';
 
 /** Where the rotation of a manager stands. Only `running` and `due` need the pod. */
-export type Stance =
+export type RotationState =
   | { readonly kind: 'running'; readonly running: NonNullable<RotationCondition['running']> }
   | { readonly kind: 'due'; readonly success: PgBackup }
   /** Owed, but a backup of the StatefulSet is not finished. */
@@ -23,11 +23,15 @@ export type Stance =
   /** Owed, but its last run failed a short while ago. */
   | { readonly kind: 'later'; readonly until: string }
   /** The PgBackup of the newest success is gone; the backup function will name another. */
-  | { readonly kind: 'unfounded' }
+  | { readonly kind: 'successGone' }
   | { readonly kind: 'served' };
 
 /** First hit wins. */
-export function stanceOf({ manager, backups, now }: Pick<Observation, 'manager' | 'backups' | 'now'>): Stance {
+export function rotationStateOf({
+  manager,
+  backups,
+  now,
+}: Pick<Observation, 'manager' | 'backups' | 'now'>): RotationState {
   const rotation = rotationOf(manager);
   if (rotation.running !== undefined) return { kind: 'running', running: rotation.running };
   const uid = successToServe(manager);
@@ -35,58 +39,58 @@ export function stanceOf({ manager, backups, now }: Pick<Observation, 'manager' 
   const behind = backups.filter((backup) => !isFinished(backup)).toSorted(byAge)[0];
   if (behind !== undefined) return { kind: 'waiting', behind };
   const success = backups.find(({ metadata, status }) => metadata.uid === uid && status.state === 'success');
-  if (success === undefined) return { kind: 'unfounded' };
+  if (success === undefined) return { kind: 'successGone' };
   const until = retryAt(rotation, uid);
   if (until !== undefined && now < until) return { kind: 'later', until: rfc3339(until) };
   return { kind: 'due', success };
 }
 
 export function decide(observation: Observation): Decision {
-  const stance = stanceOf(observation);
-  switch (stance.kind) {
+  const state = rotationStateOf(observation);
+  switch (state.kind) {
     case 'running':
-      return judgeRunning(observation, stance.running);
+      return judgeRunning(observation, state.running);
     case 'due':
-      return judgeDue(observation, stance.success);
+      return judgeDue(observation, state.success);
     default:
-      return rest(observation, stance);
+      return rest(observation, state);
   }
 }
 
 /** Nothing to do in the pod: the condition says so, what is untold is told, and the timer goes; the sweep knows what is owed. */
-function rest(observation: Observation, stance: Exclude<Stance, { kind: 'running' | 'due' }>): Decision {
+function rest(observation: Observation, state: Exclude<RotationState, { kind: 'running' | 'due' }>): Decision {
   const { manager } = observation;
   const stored = rotationOf(manager);
-  const wanted = restingCondition(stored, stance);
+  const wanted = restingCondition(stored, state);
   if (!isDeepStrictEqual(wanted, stored)) {
-    return { commands: [applyRotation(manager, wanted)], next: 'again', ...wording(stance) };
+    return { commands: [applyRotation(manager, wanted)], next: 'again', ...wording(state) };
   }
   const { namespace, uid } = manager.metadata;
   return (
-    tell(observation) ?? {
+    announcePending(observation) ?? {
       commands: [{ type: 'removeTimer', namespace, name: timerName('rotation', uid) }],
-      next: 'settled',
-      ...wording(stance),
+      next: 'done',
+      ...wording(state),
     }
   );
 }
 
-type Resting = Exclude<Stance, { kind: 'running' | 'due' }>;
+type Resting = Exclude<RotationState, { kind: 'running' | 'due' }>;
 
-function restingCondition(stored: RotationCondition, stance: Resting): RotationCondition {
-  if (stance.kind === 'served') return atRest(stored);
-  return stance.kind === 'waiting' ? { ...stored, status: 'pending', message: wording(stance).message } : stored;
+function restingCondition(stored: RotationCondition, state: Resting): RotationCondition {
+  if (state.kind === 'served') return atRest(stored);
+  return state.kind === 'waiting' ? { ...stored, status: 'pending', message: wording(state).message } : stored;
 }
 
-function wording(stance: Resting): { reason: string; message: string } {
-  switch (stance.kind) {
+function wording(state: Resting): { reason: string; message: string } {
+  switch (state.kind) {
     case 'waiting':
-      return { reason: 'BackupUnfinished', message: `waiting for PgBackup ${stance.behind.metadata.name}` };
+      return { reason: 'BackupUnfinished', message: `waiting for PgBackup ${state.behind.metadata.name}` };
     case 'later':
-      return { reason: 'RetryLater', message: `the last run failed; not before ${stance.until}` };
-    case 'unfounded':
+      return { reason: 'RetryLater', message: `the last run failed; not before ${state.until}` };
+    case 'successGone':
       return { reason: 'SuccessGone', message: 'the PgBackup of the newest success is gone' };
     case 'served':
-      return { reason: 'NothingOwed', message: 'retention already ran for the newest backup' };
+      return { reason: 'NothingDue', message: 'retention already ran for the newest backup' };
   }
 }

@@ -1,6 +1,6 @@
 /** Reads exactly what a look at the rotation of one PgManager is decided from. */
 import { path } from '../domain/resources/api-paths.ts';
-import { rotationOwed } from '../domain/resources/manager-state.ts';
+import { rotationIsDue } from '../domain/resources/manager-state.ts';
 import { parseEach } from '../domain/resources/metadata.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import { PgManager } from '../domain/resources/pg-manager.ts';
@@ -10,24 +10,24 @@ import { backupsAfter, managersAfter } from '../platform/reconcile/previous-roun
 import { listHistory } from '../platform/kubernetes/read.ts';
 import { serverNow } from '../platform/kubernetes/client.ts';
 import { listAll } from '../platform/kubernetes/list.ts';
-import type { Moment } from '../platform/reconcile/look.ts';
+import type { RoundContext } from '../platform/reconcile/reconcile.ts';
 import { readManager } from '../platform/kubernetes/managers.ts';
-import type { Earlier } from '../platform/reconcile/reconcile.ts';
+import type { PreviousRound } from '../platform/reconcile/reconcile.ts';
 import {
   locatePods,
-  lookIntoPrimary,
+  inspectPrimary,
   podRef,
-  skip,
-  type Look,
+  logSkipped,
+  type PodInspection,
   type PodReader,
-  type Subject,
+  type StatefulSetRef,
 } from '../platform/run/database-pods.ts';
-import { stanceOf } from './decide.ts';
+import { rotationStateOf } from './decide.ts';
 import type { Observation } from './observation.ts';
 import { isAlive, needsCatalogue } from './run.ts';
 
 /** Which PgManager to look at. */
-export interface Target {
+export interface ManagerTarget {
   readonly namespace: string;
   readonly name: string;
   /** All with its selector, where they had to be read to find it. */
@@ -41,19 +41,19 @@ const catalogueLatestMs = 10_000;
 /** Until then (ms) a lock that is held is waited for; somewhat less than a waiting activation lasts. */
 const patienceMs = 8_000;
 
-type Base = Omit<Observation, 'location' | 'look' | 'catalogue'>;
+type Base = Omit<Observation, 'location' | 'podInspection' | 'catalogue'>;
 
 /** Undefined when the manager is gone or going. */
 export async function gather(
   reader: PodReader,
-  target: Target,
-  moment: Moment<Observation>,
+  target: ManagerTarget,
+  round: RoundContext<Observation>,
 ): Promise<Observation | undefined> {
   // What brought us here is as fresh as a look; after a conflict it is what was wrong.
-  const seen = moment.firstRound ? target.managers : undefined;
-  const known = moment.earlier === undefined ? await readTarget(reader, target, seen) : afterWrites(moment.earlier);
+  const seen = round.firstRound ? target.managers : undefined;
+  const known = round.previous === undefined ? await readTarget(reader, target, seen) : afterWrites(round.previous);
   if (known === undefined || known.manager.metadata.deletionTimestamp !== undefined) return undefined;
-  const { firstRound, elapsed } = moment;
+  const { firstRound, elapsed } = round;
   const base: Base = {
     ...known,
     now: serverNow(reader.kube),
@@ -62,19 +62,19 @@ export async function gather(
     patient: elapsed < patienceMs,
   };
   const { manager } = base;
-  if (!rotationOwed(manager)) return base;
-  if (rotationOf(manager).running !== undefined) return lookAtRun(reader, base, moment);
-  const around = await readAround(reader, base, seen);
-  const stance = stanceOf(around);
-  if (stance.kind !== 'due' || around.managers.length > 1) return around;
-  return lookForStart({ reader, base: around, moment }, stance.success);
+  if (!rotationIsDue(manager)) return base;
+  if (rotationOf(manager).running !== undefined) return inspectRun(reader, base, round);
+  const around = await readNeighbours(reader, base, seen);
+  const state = rotationStateOf(around);
+  if (state.kind !== 'due' || around.managers.length > 1) return around;
+  return readForStart({ reader, base: around, round }, state.success);
 }
 
 type Known = Pick<Observation, 'manager' | 'managers' | 'backups' | 'complete'>;
 
 async function readTarget(
   reader: PodReader,
-  { namespace, name }: Target,
+  { namespace, name }: ManagerTarget,
   seen: readonly PgManager[] | undefined,
 ): Promise<Known | undefined> {
   const manager = seen?.find(({ metadata }) => metadata.name === name) ?? (await readManager(reader, namespace, name));
@@ -85,18 +85,18 @@ async function readTarget(
  * A list from before the catalogue was read: a backup that came after it cannot look like one that has vanished. One
  * that begins meanwhile meets the lock.
  */
-function afterWrites(earlier: Earlier<Observation>): Known {
-  const { manager, managers, backups, complete } = earlier.observation;
+function afterWrites(previous: PreviousRound<Observation>): Known {
+  const { manager, managers, backups, complete } = previous.observation;
   return {
-    manager: managersAfter([manager], earlier)[0] ?? manager,
-    managers: managersAfter(managers, earlier),
-    backups: backupsAfter(backups, earlier),
+    manager: managersAfter([manager], previous)[0] ?? manager,
+    managers: managersAfter(managers, previous),
+    backups: backupsAfter(backups, previous),
     complete,
   };
 }
 
 /** Once an activation. */
-async function readAround(reader: PodReader, base: Base, seen?: readonly PgManager[]): Promise<Base> {
+async function readNeighbours(reader: PodReader, base: Base, seen?: readonly PgManager[]): Promise<Base> {
   if (base.complete) return base;
   const { namespace } = base.manager.metadata;
   const statefulSet = base.manager.spec.selector.name;
@@ -112,7 +112,7 @@ export async function managersOf(
   statefulSet: string,
 ): Promise<PgManager[]> {
   const selection = { fieldSelector: `spec.selector.name=${statefulSet}` };
-  return parseEach(PgManager, await listAll(kube, path.managers(namespace), selection), skip(log));
+  return parseEach(PgManager, await listAll(kube, path.managers(namespace), selection), logSkipped(log));
 }
 
 function isLive({ metadata }: PgManager): boolean {
@@ -120,52 +120,59 @@ function isLive({ metadata }: PgManager): boolean {
 }
 
 /** A run is looked for where it was started, whichever pod is the primary now. */
-async function lookAtRun(reader: PodReader, base: Base, moment: Moment<Observation>): Promise<Observation> {
+async function inspectRun(reader: PodReader, base: Base, round: RoundContext<Observation>): Promise<Observation> {
   const { running } = rotationOf(base.manager);
   if (running === undefined) return base;
   const { directory, pod: name } = running.executor;
   const pod = podRef(base.manager.metadata.namespace, name);
   const answer = await reader.runner.inspect(pod, { id: running.id, kind: 'rotation', dir: directory });
-  const look: Look = { place: running.executor, answer };
-  if (answer.ok && isAlive(answer.value)) return { ...base, look };
-  const around = await readAround(reader, base);
-  const wanted = answer.ok && needsCatalogue(answer.value) && moment.elapsed <= catalogueLatestMs;
-  return { ...around, look, catalogue: wanted ? await reader.runner.catalogue(pod) : undefined };
+  const podInspection: PodInspection = { container: running.executor, answer };
+  if (answer.ok && isAlive(answer.value)) return { ...base, podInspection };
+  const around = await readNeighbours(reader, base);
+  const wanted = answer.ok && needsCatalogue(answer.value) && round.elapsed <= catalogueLatestMs;
+  return { ...around, podInspection, catalogue: wanted ? await reader.runner.catalogue(pod) : undefined };
 }
 
 /**
  * The place is looked into again after the catalogue, which may take longer than a start stays valid. Between the two
  * nothing is lost: the run compares the catalogue under the lock.
  */
-async function lookForStart({ reader, base, moment }: Search, success: PgBackup): Promise<Observation> {
+async function readForStart({ reader, base, round }: Search, success: PgBackup): Promise<Observation> {
   const { manager } = base;
   const subject = { namespace: manager.metadata.namespace, statefulSet: manager.spec.selector.name };
   const question = { dir: manager.spec.backup.directory };
-  const { location, look } =
-    (await lookWhereItRan(reader, success, question)) ?? (await lookAround(reader, subject, question));
-  if (look === undefined || !isFit(look) || moment.elapsed > catalogueLatestMs) return { ...base, location, look };
-  const pod = podRef(subject.namespace, look.place.pod);
+  const { location, podInspection } =
+    (await inspectLastPod(reader, success, question)) ?? (await inspectPrimaryOf(reader, subject, question));
+  if (podInspection === undefined || !isFit(podInspection) || round.elapsed > catalogueLatestMs)
+    return { ...base, location, podInspection };
+  const pod = podRef(subject.namespace, podInspection.container.pod);
   const catalogue = await reader.runner.catalogue(pod);
   const answer = await reader.runner.inspect(pod, question);
-  return { ...base, now: serverNow(reader.kube), location, look: { place: look.place, answer }, catalogue };
+  return {
+    ...base,
+    now: serverNow(reader.kube),
+    location,
+    podInspection: { container: podInspection.container, answer },
+    catalogue,
+  };
 }
 
 interface Search {
   readonly reader: PodReader;
   readonly base: Base;
-  readonly moment: Moment<Observation>;
+  readonly round: RoundContext<Observation>;
 }
 
-type Found = Pick<Observation, 'location' | 'look'>;
+type Found = Pick<Observation, 'location' | 'podInspection'>;
 
-async function lookAround(reader: PodReader, subject: Subject, question: { dir: string }): Promise<Found> {
+async function inspectPrimaryOf(reader: PodReader, subject: StatefulSetRef, question: { dir: string }): Promise<Found> {
   const location = await locatePods(reader, subject);
   if (location.found !== 'ready') return { location };
-  return { location, look: await lookIntoPrimary(reader, subject, location.places, question) };
+  return { location, podInspection: await inspectPrimary(reader, subject, location.containers, question) };
 }
 
-/** A moment ago the primary was where the backup ran: while it is the same container still, nothing has to be searched. */
-async function lookWhereItRan(
+/** A round ago the primary was where the backup ran: while it is the same container still, nothing has to be searched. */
+async function inspectLastPod(
   reader: PodReader,
   { metadata, status }: PgBackup,
   question: { dir: string },
@@ -177,11 +184,11 @@ async function lookWhereItRan(
   if (!answer.ok || answer.value.role !== 'primary') return undefined;
   const { host, ticks, boot } = answer.value.identity;
   if (host !== pinned.host || ticks !== pinned.ticks || boot !== pinned.boot) return undefined;
-  const place = { pod, podUID, containerID };
-  return { location: { found: 'ready', places: [place] }, look: { place, answer } };
+  const container = { pod, podUID, containerID };
+  return { location: { found: 'ready', containers: [container] }, podInspection: { container, answer } };
 }
 
-function isFit({ answer }: Look): boolean {
+function isFit({ answer }: PodInspection): boolean {
   if (!answer.ok) return false;
   const { holder, obstacle } = answer.value;
   return obstacle === undefined && holder === undefined && databaseDown(answer.value) === undefined;

@@ -1,40 +1,39 @@
 /** Settles what an event hints at: a look at the rotation of one PgManager, or of all with a StatefulSet's selector. */
 import { eventType } from '../domain/events/cloud-event.ts';
-import { objectHint, type ObjectHint } from '../domain/events/event-target.ts';
+import { eventTargetOf, type EventTarget } from '../domain/events/event-target.ts';
 import { tickType } from '../domain/events/timer.ts';
 import type { Effects } from '../platform/reconcile/apply.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { EventHandler, ReceivedEvent } from '../platform/serve/server.ts';
-import { look } from '../platform/reconcile/look.ts';
-import type { Outcome } from '../platform/reconcile/reconcile.ts';
+import { reconcile, type Outcome } from '../platform/reconcile/reconcile.ts';
 import { decide } from './decide.ts';
-import { gather, managersOf, type Target } from './gather.ts';
+import { gather, managersOf, type ManagerTarget } from './gather.ts';
 import type { Observation } from './observation.ts';
 
-const nowhere: Outcome = { outcome: 'done', reason: 'PointsNowhere', message: 'the event names no object' };
+const ignored: Outcome = { outcome: 'done', reason: 'Ignored', message: 'the event names no object' };
 
 /** Handler of all events of the rotation function: successful backups, timer ticks, look hints. */
 export function createRotationHandler(effects: Effects, clock: Clock, scope: string): EventHandler {
   return async (event) => {
-    const hint = objectHint(event);
-    if (hint === undefined || (scope !== '' && hint.namespace !== scope)) return nowhere;
+    const eventTarget = eventTargetOf(event);
+    if (eventTarget === undefined || (scope !== '' && eventTarget.namespace !== scope)) return ignored;
     const outcomes: Outcome[] = [];
-    for (const target of await targetsOf(effects, event, hint)) {
+    for (const target of await targetsOf(effects, event, eventTarget)) {
       outcomes.push(
-        await look<Observation>(effects, clock, {
+        await reconcile<Observation>(effects, clock, {
           object: `${target.namespace}/${target.name}`,
-          gather: (moment) => gather(effects, target, moment),
+          gather: (round) => gather(effects, target, round),
           decide,
         }),
       );
     }
-    return outcomes.find(({ outcome }) => outcome === 'retry') ?? outcomes.at(-1) ?? nowhere;
+    return outcomes.find(({ outcome }) => outcome === 'retry') ?? outcomes.at(-1) ?? ignored;
   };
 }
 
 /** A successful backup concerns every manager of its StatefulSet; anything else names one manager. */
-async function targetsOf(effects: Effects, event: ReceivedEvent, hint: ObjectHint): Promise<Target[]> {
-  const { namespace, name, statefulSet } = hint;
+async function targetsOf(effects: Effects, event: ReceivedEvent, eventTarget: EventTarget): Promise<ManagerTarget[]> {
+  const { namespace, name, statefulSet } = eventTarget;
   if (event.type !== eventType.backupSucceeded) return [{ namespace, name, ticked: event.type === tickType }];
   if (statefulSet === undefined) return [];
   const managers = await managersOf(effects, namespace, statefulSet);

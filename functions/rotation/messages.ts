@@ -11,19 +11,19 @@ const namesShown = 5;
 export function storedMessage(
   entries: readonly CatalogueEntry[],
   deleted: readonly string[],
-  spared: readonly CatalogueEntry[],
+  permanent: readonly CatalogueEntry[],
 ): string {
   const which = deleted.length === 0 ? '' : ` (${someNames(deleted)})`;
   return oneLine(
-    `${entries.length} stored, ${deleted.length} deleted${which}${oldestOf(entries)}${sparedText(spared)}`,
+    `${entries.length} stored, ${deleted.length} deleted${which}${oldestOf(entries)}${permanentText(permanent)}`,
   );
 }
 
 /** `would delete 1: base_…03`. */
-export function dryRunMessage(doomed: readonly CatalogueEntry[], spared: readonly CatalogueEntry[]): string {
-  const names = doomed.map(({ name }) => name);
+export function dryRunMessage(toDelete: readonly CatalogueEntry[], permanent: readonly CatalogueEntry[]): string {
+  const names = toDelete.map(({ name }) => name);
   return oneLine(
-    `${names.length === 0 ? 'would delete nothing' : `would delete ${names.length}: ${someNames(names)}`}${sparedText(spared)}`,
+    `${names.length === 0 ? 'would delete nothing' : `would delete ${names.length}: ${someNames(names)}`}${permanentText(permanent)}`,
   );
 }
 
@@ -41,8 +41,8 @@ function oldestOf(entries: readonly CatalogueEntry[]): string {
   return times.length === 0 ? '' : `; oldest ${rfc3339(Math.min(...times))}`;
 }
 
-function sparedText(spared: readonly CatalogueEntry[]): string {
-  return spared.length === 0 ? '' : `; permanent, so kept: ${someNames(spared.map(({ name }) => name))}`;
+function permanentText(permanent: readonly CatalogueEntry[]): string {
+  return permanent.length === 0 ? '' : `; permanent, so kept: ${someNames(permanent.map(({ name }) => name))}`;
 }
 
 /** A few names and how many more there are. */

@@ -4,7 +4,7 @@ import type { CatalogueAnswer } from '../domain/run/protocol.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { PgManager } from '../domain/resources/pg-manager.ts';
 import type { UnixSeconds } from '../domain/time.ts';
-import type { Look } from '../platform/run/database-pods.ts';
+import type { PodInspection } from '../platform/run/database-pods.ts';
 import type { RunnerResult } from '../platform/run/runner.ts';
 
 /**
@@ -35,7 +35,7 @@ export interface Observation {
   /** Read before a run is planned. */
   readonly location?: Location | undefined;
   /** The run's pod, or the one to start a run in, and what it said last. */
-  readonly look?: Look | undefined;
+  readonly podInspection?: PodInspection | undefined;
   /** Read to plan a run and to verify one, when there was time for it. */
   readonly catalogue?: RunnerResult<CatalogueAnswer> | undefined;
 }

@@ -22,7 +22,7 @@ export function applyRotation(manager: PgManager, rotation: RotationCondition): 
 }
 
 /** Writes an ending. `entries` is the catalogue that it was decided from, when it was read. */
-export function settle(observation: Observation, ending: Ending, entries?: readonly CatalogueEntry[]): Decision {
+export function recordOutcome(observation: Observation, ending: Ending, entries?: readonly CatalogueEntry[]): Decision {
   const { manager } = observation;
   const rotation = rotationOf(manager);
   const lost = entries === undefined ? undefined : missingBackups(observation, entries);
@@ -46,7 +46,7 @@ export function settle(observation: Observation, ending: Ending, entries?: reado
 export function fail(observation: Observation, id: string, fact: string, log = ''): Decision {
   const { manager, now } = observation;
   const { running } = rotationOf(manager);
-  return settle(observation, {
+  return recordOutcome(observation, {
     id,
     outcome: 'error',
     message: failureMessage(fact, attemptOf(id), log),
@@ -63,7 +63,7 @@ function missingBackups({ backups, manager }: Observation, entries: readonly Cat
   const listed = new Set(entries.map(({ owner }) => owner?.uid));
   const deleted = new Set([
     ...goneOf(planned, entries),
-    ...outbox.filter(({ outcome }) => outcome !== 'dryrun').flatMap((untold) => untold.deleted),
+    ...outbox.filter(({ outcome }) => outcome !== 'dryrun').flatMap((pending) => pending.deleted),
   ]);
   return backups.filter(
     ({ metadata, status }) =>
@@ -107,12 +107,12 @@ function vanishedEvents({ manager, now }: Observation, backup: PgBackup): Comman
 }
 
 /** Best effort, where the last look was: files of a few hundred bytes each. */
-function forgetRuns({ look, manager }: Observation, ids: readonly string[]): Command[] {
-  if (look?.answer.ok !== true || ids.length === 0) return [];
+function forgetRuns({ podInspection, manager }: Observation, ids: readonly string[]): Command[] {
+  if (podInspection?.answer.ok !== true || ids.length === 0) return [];
   return [
     {
       type: 'prune',
-      pod: { namespace: manager.metadata.namespace, pod: look.place.pod, container: containerName },
+      pod: { namespace: manager.metadata.namespace, pod: podInspection.container.pod, container: containerName },
       directory: manager.spec.backup.directory,
       runs: ids.map((id) => ({ id })),
     },

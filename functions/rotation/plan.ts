@@ -1,7 +1,7 @@
 /** A rotation that is due: what keeps it from beginning, and what the plan leads to. No side effects. */
-import { readCatalogue, type CatalogueEntry } from '../domain/run/catalogue.ts';
+import { parseCatalogue, type CatalogueEntry } from '../domain/run/catalogue.ts';
 import type { Decision } from '../domain/commands/command.ts';
-import { doomedBy, planCut, refusalMessage, type Plan } from './retention.ts';
+import { deletedBefore, planRetention, refusalMessage, type Plan } from './retention.ts';
 import { defined } from '../domain/defined.ts';
 import { pinExecutor, startNotAfter } from '../domain/run/launch.ts';
 import { containerName } from '../domain/resources/names.ts';
@@ -13,7 +13,7 @@ import { oneLine } from '../domain/text.ts';
 import { rfc3339 } from '../domain/time.ts';
 import { dryRunMessage, someNames, storedMessage } from './messages.ts';
 import type { Observation } from './observation.ts';
-import { applyRotation, fail, settle } from './outcome.ts';
+import { applyRotation, fail, recordOutcome } from './outcome.ts';
 import { runTimer, timerCommands } from './timer.ts';
 
 /** Hard deadline of a run (seconds). */
@@ -62,12 +62,13 @@ function severalManagers({ observation, id }: Serving): Decision | undefined {
   const message = refusalMessage(
     `ScheduleConflict: ${names.length} PgManagers have the selector "${manager.spec.selector.name}" (${someNames(names)}). Delete all but one; takes effect after the next successful backup.`,
   );
-  return settle(observation, atOnce(observation, { id, outcome: 'refused', message, deleted: [] }));
+  return recordOutcome(observation, atOnce(observation, { id, outcome: 'refused', message, deleted: [] }));
 }
 
 function noPod({ observation, id }: Serving): Decision | undefined {
   const { location } = observation;
-  if (location === undefined) return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was read' };
+  if (location === undefined)
+    return { commands: [], next: 'retry', reason: 'NotInspected', message: 'no pod was read' };
   if (location.found === 'never') return fail(observation, id, location.problem.text);
   if (location.found === 'notReady')
     return fail(observation, id, `pod ${location.pod} is not ready (${location.state})`);
@@ -75,30 +76,35 @@ function noPod({ observation, id }: Serving): Decision | undefined {
 }
 
 function noAnswer({ observation, id }: Serving): Decision | undefined {
-  const { look } = observation;
-  if (look === undefined) return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was inspected' };
-  return look.answer.ok
+  const { podInspection } = observation;
+  if (podInspection === undefined)
+    return { commands: [], next: 'retry', reason: 'NotInspected', message: 'no pod was inspected' };
+  return podInspection.answer.ok
     ? undefined
-    : fail(observation, id, `pod ${look.place.pod} does not answer: ${look.answer.problem.message}`);
+    : fail(
+        observation,
+        id,
+        `pod ${podInspection.container.pod} does not answer: ${podInspection.answer.problem.message}`,
+      );
 }
 
 function unfitPod({ observation, id }: Serving): Decision | undefined {
-  const { look } = observation;
-  if (look?.answer.ok !== true) return undefined;
-  const { obstacle } = look.answer.value;
-  if (obstacle !== undefined) return fail(observation, id, `in ${look.place.pod} ${obstacle.detail}`);
-  const down = databaseDown(look.answer.value);
-  return down === undefined ? undefined : fail(observation, id, `${down} in ${look.place.pod}`);
+  const { podInspection } = observation;
+  if (podInspection?.answer.ok !== true) return undefined;
+  const { obstacle } = podInspection.answer.value;
+  if (obstacle !== undefined) return fail(observation, id, `in ${podInspection.container.pod} ${obstacle.detail}`);
+  const down = databaseDown(podInspection.answer.value);
+  return down === undefined ? undefined : fail(observation, id, `${down} in ${podInspection.container.pod}`);
 }
 
 /** A backup that has just ended frees the lock within a second; whatever else holds it is not ours to end. */
 function lockHeld({ observation, id }: Serving): Decision | undefined {
-  const { look, patient } = observation;
-  if (look?.answer.ok !== true) return undefined;
-  const { holder } = look.answer.value;
+  const { podInspection, patient } = observation;
+  if (podInspection?.answer.ok !== true) return undefined;
+  const { holder } = podInspection.answer.value;
   if (holder === undefined) return undefined;
   const who = holder === 'unknown' ? 'a process that aidboxops did not start' : `${holder.kind} run ${holder.id}`;
-  const message = `${who} holds the lock of the data directory in ${look.place.pod}`;
+  const message = `${who} holds the lock of the data directory in ${podInspection.container.pod}`;
   return patient ? { commands: [], next: 'wait', reason: 'LockHeld', message } : fail(observation, id, message);
 }
 
@@ -109,13 +115,13 @@ function noCatalogue({ observation, id }: Serving): Decision | undefined {
     return { commands: [], next: 'retry', reason: 'NoTimeForCatalogue', message };
   }
   if (!catalogue.ok) return fail(observation, id, `the catalogue could not be read: ${catalogue.problem.message}`);
-  const read = readCatalogue(catalogue.value);
+  const read = parseCatalogue(catalogue.value);
   return read.known ? undefined : fail(observation, id, `the catalogue could not be read: ${read.why}`);
 }
 
 /** Entries of a catalogue that was read; none otherwise. */
 function entriesOf({ catalogue }: Observation): readonly CatalogueEntry[] {
-  const read = catalogue?.ok === true ? readCatalogue(catalogue.value) : undefined;
+  const read = catalogue?.ok === true ? parseCatalogue(catalogue.value) : undefined;
   return read?.known === true ? read.entries : [];
 }
 
@@ -130,11 +136,14 @@ function judgeCatalogue(serving: Serving): Decision {
       `the catalogue (${entries.length} stored) does not list the newest backup, ${success.status.backup?.name ?? success.metadata.name}; nothing is deleted by such a list. Was the storage changed?`,
     );
   }
-  const plan = planCut(holdingsOf(observation, entries));
+  const plan = planRetention(storedBackupsOf(observation, entries));
   return judgePlan(serving, entries, plan);
 }
 
-function holdingsOf(observation: Observation, entries: readonly CatalogueEntry[]): Parameters<typeof planCut>[0] {
+function storedBackupsOf(
+  observation: Observation,
+  entries: readonly CatalogueEntry[],
+): Parameters<typeof planRetention>[0] {
   const { manager, backups, catalogue } = observation;
   const { backup, rotation, selector } = manager.spec;
   const proven = backups.filter(({ status }) => status.state === 'success');
@@ -152,17 +161,17 @@ function holdingsOf(observation: Observation, entries: readonly CatalogueEntry[]
 function judgePlan({ observation, id }: Serving, entries: readonly CatalogueEntry[], plan: Plan): Decision {
   const { manager } = observation;
   const end = (outcome: Ending['outcome'], message: string, deleted: readonly string[]): Decision =>
-    settle(observation, atOnce(observation, { id, outcome, message, deleted, kept: entries.length }), entries);
+    recordOutcome(observation, atOnce(observation, { id, outcome, message, deleted, kept: entries.length }), entries);
   if (plan.verdict === 'refused') return end('refused', plan.message, []);
-  const doomed = plan.verdict === 'delete' ? plan.doomed : [];
+  const toDelete = plan.verdict === 'delete' ? plan.toDelete : [];
   if (manager.spec.rotation.mode === 'DryRun') {
-    const names = doomed.map(({ name }) => name);
-    return end('dryrun', dryRunMessage(doomed, plan.spared), names);
+    const names = toDelete.map(({ name }) => name);
+    return end('dryrun', dryRunMessage(toDelete, plan.permanent), names);
   }
   if (plan.verdict === 'delete') return launch(observation, id, plan);
   // An attempt that seemed to fail may have deleted what it was told to.
   const gone = goneOf(rotationOf(manager).planned, entries);
-  return end('success', storedMessage(entries, gone, plan.spared), gone);
+  return end('success', storedMessage(entries, gone, plan.permanent), gone);
 }
 
 /** Nothing was started: it began and ended at this moment. */
@@ -172,15 +181,17 @@ function atOnce({ now }: Observation, ending: Omit<Ending, 'startTime' | 'finish
 
 /** Timer → running, with plan and place pinned → start. */
 function launch(observation: Observation, id: string, plan: Extract<Plan, { verdict: 'delete' }>): Decision {
-  const { look, manager, now } = observation;
-  if (look?.answer.ok !== true)
-    return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was inspected' };
-  const { identity, podTime } = look.answer.value;
+  const { podInspection, manager, now } = observation;
+  if (podInspection?.answer.ok !== true)
+    return { commands: [], next: 'retry', reason: 'NotInspected', message: 'no pod was inspected' };
+  const { identity, podTime } = podInspection.answer.value;
   const directory = manager.spec.backup.directory;
   const run = { directory, timeoutSeconds: rotationTimeout };
-  const executor = pinExecutor({ place: look.place, inspection: look.answer.value }, run);
+  const executor = pinExecutor({ container: podInspection.container, inspection: podInspection.answer.value }, run);
   const entries = entriesOf(observation);
-  const message = oneLine(`deleting ${plan.doomed.length} of ${entries.length} stored backups in ${look.place.pod}`);
+  const message = oneLine(
+    `deleting ${plan.toDelete.length} of ${entries.length} stored backups in ${podInspection.container.pod}`,
+  );
   const rotation = rotationOf(manager);
   return {
     commands: [
@@ -193,12 +204,12 @@ function launch(observation: Observation, id: string, plan: Extract<Plan, { verd
           message,
           attempt: attemptOf(id),
           running: { id, startTime: rfc3339(now), executor },
-          planned: plannedNow(rotation, { id, cut: plan.cut.name, entries }),
+          planned: plannedNow(rotation, { id, cut: plan.cutoff.name, entries }),
         }),
       ),
       {
         type: 'start',
-        pod: { namespace: manager.metadata.namespace, pod: look.place.pod, container: containerName },
+        pod: { namespace: manager.metadata.namespace, pod: podInspection.container.pod, container: containerName },
         request: {
           id,
           kind: 'rotation',
@@ -206,7 +217,7 @@ function launch(observation: Observation, id: string, plan: Extract<Plan, { verd
           identity,
           notAfter: startNotAfter(podTime),
           timeoutSeconds: rotationTimeout,
-          cut: plan.cut.name,
+          cut: plan.cutoff.name,
           names: entries.map(({ name }) => name),
         },
       },
@@ -224,6 +235,6 @@ function plannedNow(
 ): NonNullable<RotationCondition['planned']> {
   const { id, cut, entries } = order;
   const gone = goneOf(rotation.planned, entries);
-  const names = [...gone, ...doomedBy(entries, cut).map(({ name }) => name)];
+  const names = [...gone, ...deletedBefore(entries, cut).map(({ name }) => name)];
   return { id, cut, names: [...new Set(names)].toSorted() };
 }

@@ -7,7 +7,7 @@ import { oneLine } from '../domain/text.ts';
 import { rfc3339 } from '../domain/time.ts';
 
 /** What is stored, whose it is, and how much of it is to stay. */
-export interface Holdings {
+export interface StoredBackups {
   readonly namespace: string;
   readonly statefulSet: string;
   /** Of the database that asks, decimal text. */
@@ -27,41 +27,43 @@ export type Refusal = 'SeveralDatabases' | 'OtherOwner' | 'NameOrder' | 'NotOurs
 /** What is to be done with a catalogue. `spared` are permanent backups that sort before the cut: wal-g keeps them. */
 export type Plan =
   | { readonly verdict: 'refused'; readonly reason: Refusal; readonly message: string }
-  | { readonly verdict: 'keep'; readonly spared: readonly CatalogueEntry[] }
+  | { readonly verdict: 'keep'; readonly permanent: readonly CatalogueEntry[] }
   | {
       readonly verdict: 'delete';
       /** A full backup: it and everything from it on stays. */
-      readonly cut: CatalogueEntry;
+      readonly cutoff: CatalogueEntry;
       /** Everything that goes. */
-      readonly doomed: readonly CatalogueEntry[];
-      readonly spared: readonly CatalogueEntry[];
+      readonly toDelete: readonly CatalogueEntry[];
+      readonly permanent: readonly CatalogueEntry[];
     };
 
 /** No side effects. The checks of the catalogue come first: they hold even while there is nothing to delete yet. */
-export function planCut(holdings: Holdings): Plan {
-  const catalogueRefusal = firstRefusal(catalogueChecks, holdings);
+export function planRetention(stored: StoredBackups): Plan {
+  const catalogueRefusal = firstRefusal(catalogueChecks, stored);
   if (catalogueRefusal !== undefined) return catalogueRefusal;
-  const cut = findCut(holdings);
-  if (cut === undefined) return { verdict: 'keep', spared: [] };
-  const doomed = doomedBy(holdings.entries, cut.name);
-  const spared = sparedBy(holdings.entries, cut.name);
-  if (doomed.length === 0) return { verdict: 'keep', spared };
-  return firstRefusal(planChecks, { holdings, doomed }) ?? { verdict: 'delete', cut, doomed, spared };
+  const cut = findCutoff(stored);
+  if (cut === undefined) return { verdict: 'keep', permanent: [] };
+  const toDelete = deletedBefore(stored.entries, cut.name);
+  const permanent = permanentBefore(stored.entries, cut.name);
+  if (toDelete.length === 0) return { verdict: 'keep', permanent };
+  return (
+    firstRefusal(planChecks, { stored: stored, toDelete }) ?? { verdict: 'delete', cutoff: cut, toDelete, permanent }
+  );
 }
 
 /** What `delete before` this full backup removes: everything that sorts before it, but for permanent backups. */
-export function doomedBy(entries: readonly CatalogueEntry[], cut: string): CatalogueEntry[] {
+export function deletedBefore(entries: readonly CatalogueEntry[], cut: string): CatalogueEntry[] {
   return entries.filter((entry) => !entry.permanent && isBefore(entry.name, cut));
 }
 
 /** What it leaves although it sorts before: permanent backups. */
-export function sparedBy(entries: readonly CatalogueEntry[], cut: string): CatalogueEntry[] {
+export function permanentBefore(entries: readonly CatalogueEntry[], cut: string): CatalogueEntry[] {
   return entries.filter((entry) => entry.permanent && isBefore(entry.name, cut));
 }
 
 /** Ours: the user data names this namespace and StatefulSet, whatever became of its PgBackup. */
-export function isOurs(holdings: Pick<Holdings, 'namespace' | 'statefulSet'>, { owner }: CatalogueEntry): boolean {
-  return owner?.namespace === holdings.namespace && owner.statefulSet === holdings.statefulSet;
+export function isOurs(stored: Pick<StoredBackups, 'namespace' | 'statefulSet'>, { owner }: CatalogueEntry): boolean {
+  return owner?.namespace === stored.namespace && owner.statefulSet === stored.statefulSet;
 }
 
 /** wal-g sorts by timeline and segment, the first 24 digits of a name; what follows (`_D_…`) does not count. */
@@ -78,32 +80,32 @@ function position(name: string): string {
 }
 
 /** The full backup at which the n-th newest proven backup begins, moved back until no kept backup loses what it rests on. */
-function findCut(holdings: Holdings): CatalogueEntry | undefined {
-  const { entries, retain } = holdings;
-  const last = provenEntries(holdings)[Math.max(1, retain) - 1];
+function findCutoff(stored: StoredBackups): CatalogueEntry | undefined {
+  const { entries, retain } = stored;
+  const last = provenEntries(stored)[Math.max(1, retain) - 1];
   if (last === undefined) return undefined;
   const chains = entries.map((entry) => ({ entry, chain: chainOf(entry, entries) ?? [entry] }));
   let cut = fullOf(last, entries);
   for (;;) {
     const at = cut.name;
-    const isDoomed = (entry: CatalogueEntry): boolean => !entry.permanent && isBefore(entry.name, at);
-    const broken = chains.find(({ entry, chain }) => !isDoomed(entry) && chain.some(isDoomed));
+    const goes = (entry: CatalogueEntry): boolean => !entry.permanent && isBefore(entry.name, at);
+    const broken = chains.find(({ entry, chain }) => !goes(entry) && chain.some(goes));
     if (broken === undefined) return cut;
     cut = fullOf(broken.entry, entries);
   }
 }
 
 /** Newest first. A delta whose base is not stored cannot be restored: it does not count. */
-function provenEntries(holdings: Holdings): CatalogueEntry[] {
-  return holdings.entries
-    .filter((entry) => isProven(holdings, entry) && chainOf(entry, holdings.entries) !== undefined)
+function provenEntries(stored: StoredBackups): CatalogueEntry[] {
+  return stored.entries
+    .filter((entry) => isProven(stored, entry) && chainOf(entry, stored.entries) !== undefined)
     .toSorted(newestFirst);
 }
 
-function isProven(holdings: Holdings, entry: CatalogueEntry): boolean {
+function isProven(stored: StoredBackups, entry: CatalogueEntry): boolean {
   const { owner } = entry;
-  if (owner === undefined || !isOurs(holdings, entry) || !holdings.proven.has(owner.uid)) return false;
-  const name = holdings.proven.get(owner.uid);
+  if (owner === undefined || !isOurs(stored, entry) || !stored.proven.has(owner.uid)) return false;
+  const name = stored.proven.get(owner.uid);
   return name === undefined || name === entry.name;
 }
 
@@ -153,7 +155,7 @@ const catalogueChecks = [severalDatabases, otherOwner, nameOrder];
 const planChecks = [notOurs, newerWouldGo];
 
 /** A prefix that was used again after initdb or pg_upgrade, or is shared. */
-function severalDatabases({ entries, systemIdentifier }: Holdings): Refused | undefined {
+function severalDatabases({ entries, systemIdentifier }: StoredBackups): Refused | undefined {
   const others = entries.filter((entry) => entry.systemIdentifier !== systemIdentifier);
   if (others.length === 0) return undefined;
   const identifiers = [...new Set(others.map((entry) => entry.systemIdentifier ?? 'unknown'))].slice(0, 3).join(', ');
@@ -164,9 +166,9 @@ function severalDatabases({ entries, systemIdentifier }: Holdings): Refused | un
 }
 
 /** A clone has the same system identifier: only the user data tells it apart. */
-function otherOwner(holdings: Holdings): Refused | undefined {
-  const { entries } = holdings;
-  const others = entries.filter((entry) => entry.owner !== undefined && !isOurs(holdings, entry));
+function otherOwner(stored: StoredBackups): Refused | undefined {
+  const { entries } = stored;
+  const others = entries.filter((entry) => entry.owner !== undefined && !isOurs(stored, entry));
   const owner = others[0]?.owner;
   if (owner === undefined) return undefined;
   return refused(
@@ -176,7 +178,7 @@ function otherOwner(holdings: Holdings): Refused | undefined {
 }
 
 /** wal-g deletes by name; when names do not follow time, that would remove the newest. */
-function nameOrder({ entries }: Holdings): Refused | undefined {
+function nameOrder({ entries }: StoredBackups): Refused | undefined {
   const newestTime = Math.max(...entries.map(({ finishedAt }) => finishedAt));
   const byTime = entries.find(({ finishedAt }) => finishedAt === newestTime);
   const byName = entries.toSorted(newestFirst)[0];
@@ -188,28 +190,28 @@ function nameOrder({ entries }: Holdings): Refused | undefined {
 }
 
 interface Candidate {
-  readonly holdings: Holdings;
-  readonly doomed: readonly CatalogueEntry[];
+  readonly stored: StoredBackups;
+  readonly toDelete: readonly CatalogueEntry[];
 }
 
-function notOurs({ holdings, doomed }: Candidate): Refused | undefined {
-  if (holdings.adopt || doomed.every((entry) => isOurs(holdings, entry))) return undefined;
-  const others = holdings.entries.filter((entry) => !isOurs(holdings, entry));
+function notOurs({ stored: stored, toDelete }: Candidate): Refused | undefined {
+  if (stored.adopt || toDelete.every((entry) => isOurs(stored, entry))) return undefined;
+  const others = stored.entries.filter((entry) => !isOurs(stored, entry));
   const oldest = rfc3339(Math.min(...others.map(({ finishedAt }) => finishedAt))).slice(0, 10);
   return refused(
     'NotOurs',
-    `${others.length} of ${holdings.entries.length} stored backups are not ours (oldest ${oldest}). Set spec.rotation.adopt: true to include them; takes effect after the next successful backup.`,
+    `${others.length} of ${stored.entries.length} stored backups are not ours (oldest ${oldest}). Set spec.rotation.adopt: true to include them; takes effect after the next successful backup.`,
   );
 }
 
 /** The newest by name and by time may be the same and the order below it still differ. */
-function newerWouldGo({ holdings, doomed }: Candidate): Refused | undefined {
-  const doomedNames = new Set(doomed.map(({ name }) => name));
-  const proven = provenEntries(holdings);
+function newerWouldGo({ stored: stored, toDelete }: Candidate): Refused | undefined {
+  const deletedNames = new Set(toDelete.map(({ name }) => name));
+  const proven = provenEntries(stored);
   const oldestKept = Math.min(
-    ...proven.filter(({ name }) => !doomedNames.has(name)).map(({ finishedAt }) => finishedAt),
+    ...proven.filter(({ name }) => !deletedNames.has(name)).map(({ finishedAt }) => finishedAt),
   );
-  const newer = proven.find(({ name, finishedAt }) => doomedNames.has(name) && finishedAt > oldestKept);
+  const newer = proven.find(({ name, finishedAt }) => deletedNames.has(name) && finishedAt > oldestKept);
   if (newer === undefined) return undefined;
   return refused(
     'NewerWouldGo',

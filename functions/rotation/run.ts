@@ -1,7 +1,7 @@
 /** A look at the rotation that was started: is it alive, did it end, is gone what was to go? No side effects. */
-import { readCatalogue, type CatalogueEntry } from '../domain/run/catalogue.ts';
+import { parseCatalogue, type CatalogueEntry } from '../domain/run/catalogue.ts';
 import type { Command, Decision } from '../domain/commands/command.ts';
-import { doomedBy, sparedBy } from './retention.ts';
+import { deletedBefore, permanentBefore } from './retention.ts';
 import { defined } from '../domain/defined.ts';
 import { startMayStillArrive } from '../domain/run/launch.ts';
 import { containerName } from '../domain/resources/names.ts';
@@ -13,7 +13,7 @@ import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
 import { someNames, storedMessage } from './messages.ts';
 import type { Observation } from './observation.ts';
 import { rotationTimeout } from './plan.ts';
-import { applyRotation, fail, settle } from './outcome.ts';
+import { applyRotation, fail, recordOutcome } from './outcome.ts';
 import { timerCommands } from './timer.ts';
 
 /** After the pod-side deadline: 60 s until KILL, and as much again before we stop it ourselves (seconds). */
@@ -24,7 +24,7 @@ const lastGrace = 600;
 type Running = NonNullable<RotationCondition['running']>;
 
 /** What the pod said of the run, in one place. */
-interface Sight {
+interface RunObservation {
   readonly observation: Observation;
   readonly running: Running;
   readonly inspection: Inspection;
@@ -46,29 +46,30 @@ export function isAlive({ run }: Inspection): boolean {
  * before this activation came; one that was begun in it is waited for.
  */
 export function judgeRunning(observation: Observation, running: Running): Decision {
-  const decision = judgeLook(observation, running);
+  const decision = judgeInspection(observation, running);
   if (!observation.firstRound) return decision;
-  const next = decision.next === 'wait' ? 'settled' : decision.next;
+  const next = decision.next === 'wait' ? 'done' : decision.next;
   return { ...decision, next, commands: [...timerCommands(observation), ...decision.commands] };
 }
 
-function judgeLook(observation: Observation, running: Running): Decision {
-  const { look } = observation;
-  if (look === undefined) return { commands: [], next: 'retry', reason: 'NotLooked', message: 'no pod was inspected' };
-  if (!look.answer.ok) return judgeUnreachable(observation, running, look.answer.problem);
-  const inspection = look.answer.value;
+function judgeInspection(observation: Observation, running: Running): Decision {
+  const { podInspection } = observation;
+  if (podInspection === undefined)
+    return { commands: [], next: 'retry', reason: 'NotInspected', message: 'no pod was inspected' };
+  if (!podInspection.answer.ok) return judgeUnreachable(observation, running, podInspection.answer.problem);
+  const inspection = podInspection.answer.value;
   const { run } = inspection;
   if (run === undefined) return judgeUnreachable(observation, running, { kind: 'transient', message: 'no report' });
   return judgeByState[run.state]({ observation, running, inspection, run });
 }
 
-const judgeByState: Readonly<Record<RunReport['state'], (sight: Sight) => Decision>> = {
+const judgeByState: Readonly<Record<RunReport['state'], (observed: RunObservation) => Decision>> = {
   starting: judgeAlive,
   running: judgeAlive,
   exited: judgeExited,
-  died: (sight) =>
-    fail(sight.observation, sight.running.id, 'wal-g is gone without an exit code (killed?)', logOf(sight)),
-  none: judgeTraceless,
+  died: (observed) =>
+    fail(observed.observation, observed.running.id, 'wal-g is gone without an exit code (killed?)', logOf(observed)),
+  none: judgeMissing,
 };
 
 /**
@@ -89,8 +90,8 @@ function judgeUnreachable(
   return { commands: [], next: 'wait', reason: 'PodUnreachable', message: fact };
 }
 
-function judgeAlive(sight: Sight): Decision {
-  const { inspection, observation, running } = sight;
+function judgeAlive(observed: RunObservation): Decision {
+  const { inspection, observation, running } = observed;
   const overdue = inspection.podTime - (parseTime(running.executor.deadline) ?? inspection.podTime);
   if (overdue > lastGrace) {
     return fail(
@@ -99,12 +100,12 @@ function judgeAlive(sight: Sight): Decision {
       `wal-g could not be ended after its deadline of ${span(rotationTimeout)}; it still holds the lock of the data directory`,
     );
   }
-  const commands = overdue > stopGrace ? [stopCommand(sight)] : [];
+  const commands = overdue > stopGrace ? [stopCommand(observed)] : [];
   return { commands, next: 'wait', reason: 'Running', message: `wal-g deletes in ${running.executor.pod}` };
 }
 
 /** No files and no process: not launched yet, or never launched. What never began is planned again. */
-function judgeTraceless({ inspection, observation, running }: Sight): Decision {
+function judgeMissing({ inspection, observation, running }: RunObservation): Decision {
   const { pod } = running.executor;
   if (startMayStillArrive(running.executor, inspection.podTime)) {
     const message = `start was sent to ${pod} and may still arrive`;
@@ -113,16 +114,16 @@ function judgeTraceless({ inspection, observation, running }: Sight): Decision {
   return planAgain(observation, running, `the run left no trace in ${pod}: its start did not arrive, or was refused`);
 }
 
-function judgeExited(sight: Sight): Decision {
-  const { observation, run, running } = sight;
+function judgeExited(observed: RunObservation): Decision {
+  const { observation, run, running } = observed;
   if (run.catalogueChanged) {
     return planAgain(observation, running, 'the catalogue changed after the plan was made');
   }
-  if (run.exitCode === 0) return judgeDeleted(sight);
+  if (run.exitCode === 0) return judgeDeleted(observed);
   const fact = run.deadlineHit
     ? `wal-g was stopped after ${span(rotationTimeout)}`
     : `wal-g ended with exit code ${run.exitCode}: "${errorLines(run)}"`;
-  return fail(observation, running.id, fact, logOf(sight));
+  return fail(observation, running.id, fact, logOf(observed));
 }
 
 /** Back to owed, without a word to anybody; the attempt counts, so that this ends. */
@@ -139,32 +140,32 @@ function planAgain(observation: Observation, running: Running, why: string): Dec
 }
 
 /** wal-g says that it deleted: the catalogue has to agree. */
-function judgeDeleted(sight: Sight): Decision {
-  const { observation, running } = sight;
+function judgeDeleted(observed: RunObservation): Decision {
+  const { observation, running } = observed;
   const { catalogue } = observation;
   if (catalogue === undefined) {
     const message = 'out of time; the catalogue is read in the next activation';
     return { commands: [], next: 'retry', reason: 'NoTimeForCatalogue', message };
   }
   const read = catalogue.ok
-    ? readCatalogue(catalogue.value)
+    ? parseCatalogue(catalogue.value)
     : { known: false as const, why: catalogue.problem.message };
   if (!read.known) {
     return fail(observation, running.id, `wal-g has deleted, but the catalogue could not be read: ${read.why}`);
   }
-  return judgeWhatIsLeft(sight, read.entries);
+  return judgeRemaining(observed, read.entries);
 }
 
-function judgeWhatIsLeft(sight: Sight, entries: readonly CatalogueEntry[]): Decision {
-  const { observation, running } = sight;
+function judgeRemaining(observed: RunObservation, entries: readonly CatalogueEntry[]): Decision {
+  const { observation, running } = observed;
   const { planned } = rotationOf(observation.manager);
   const cut = planned?.cut;
   if (cut === undefined || !entries.some(({ name }) => name === cut)) {
     const what = `${cut ?? 'the oldest backup that was to stay'} is not listed after the run`;
-    return fail(observation, running.id, `${what}. Was the storage changed?`, logOf(sight));
+    return fail(observation, running.id, `${what}. Was the storage changed?`, logOf(observed));
   }
   const gone = goneOf(planned, entries);
-  const left = doomedBy(entries, cut).map(({ name }) => name);
+  const left = deletedBefore(entries, cut).map(({ name }) => name);
   if (left.length > 0) {
     const what = gone.length === 0 ? 'deleted nothing although it should have' : `deleted only ${gone.length}`;
     const advice = 'Check that the storage lets wal-g delete';
@@ -177,16 +178,16 @@ function judgeWhatIsLeft(sight: Sight, entries: readonly CatalogueEntry[]): Deci
   const ending: Ending = {
     id: running.id,
     outcome: 'success',
-    message: storedMessage(entries, gone, sparedBy(entries, cut)),
-    ...timesOf(sight),
+    message: storedMessage(entries, gone, permanentBefore(entries, cut)),
+    ...timesOf(observed),
     deleted: gone,
     kept: entries.length,
   };
-  return settle(observation, ending, entries);
+  return recordOutcome(observation, ending, entries);
 }
 
 /** Both by the pod's clock, or both by the API server's. */
-function timesOf({ observation, run, running }: Sight): { startTime: string; finishTime: string } {
+function timesOf({ observation, run, running }: RunObservation): { startTime: string; finishTime: string } {
   const { startedAt, endedAt } = run;
   if (startedAt === undefined || endedAt === undefined) {
     return { startTime: running.startTime, finishTime: rfc3339(observation.now) };
@@ -195,7 +196,7 @@ function timesOf({ observation, run, running }: Sight): { startTime: string; fin
   return { startTime: rfc3339(startedAt), finishTime: rfc3339(finishedAt) };
 }
 
-function stopCommand({ observation, running }: Sight): Command {
+function stopCommand({ observation, running }: RunObservation): Command {
   const { pod, directory } = running.executor;
   return {
     type: 'stop',
@@ -206,7 +207,7 @@ function stopCommand({ observation, running }: Sight): Command {
   };
 }
 
-function logOf({ observation, running }: Sight): string {
+function logOf({ observation, running }: RunObservation): string {
   const { pod, directory } = running.executor;
   const { namespace } = observation.manager.metadata;
   return fullLog({ namespace, pod, file: `${directory}/.run/${running.id}/log` });

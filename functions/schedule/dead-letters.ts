@@ -1,6 +1,6 @@
 /** Dead letters: events that no retry could deliver. One log line each, and a Warning Event on the object that they name. */
 import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
-import { namedObject } from './event-subject.ts';
+import { eventSubjectOf } from './event-subject.ts';
 import { path } from '../domain/resources/api-paths.ts';
 import type { Effects } from '../platform/reconcile/apply.ts';
 import type { EventHandler } from '../platform/serve/server.ts';
@@ -20,7 +20,7 @@ export function createUndeliveredHandler(effects: Effects): EventHandler {
       code,
       destination,
     });
-    const named = namedObject(event);
+    const named = eventSubjectOf(event);
     if (named === undefined) return { outcome: 'done', reason: 'Undelivered', message: 'names no object of ours' };
     const { kind, namespace, name } = named;
     const at = kind === 'PgManager' ? path.manager(namespace, name) : path.backup(namespace, name);

@@ -5,12 +5,12 @@ import { path } from '../domain/resources/api-paths.ts';
 import { oldestManager } from '../domain/resources/manager-state.ts';
 import { apiVersion, fieldManager, label } from '../domain/resources/names.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
-import type { MissedSettling, PgManager, ScheduleStatus } from '../domain/resources/pg-manager.ts';
+import type { MissedPeriod, PgManager, ScheduleStatus } from '../domain/resources/pg-manager.ts';
 import { buildPgBackup, slotBackupName } from './slot-backup.ts';
 import type { Command, Decision } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';
 import { eventType, type OwnEvent } from '../domain/events/cloud-event.ts';
-import { nextSlot, settle, type Cursor, type Settlement, type Wish } from './slots.ts';
+import { nextSlot, resolveSlots, type Cursor, type SlotDecision, type DesiredSchedule } from './slots.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
 import { dailySchedule, timerName, type Timer } from '../domain/events/timer.ts';
 
@@ -22,7 +22,7 @@ export interface Observation {
   /** The slot timer woke us: it is there. Whether it is as it should be is the sweep's to see. */
   readonly ticked: boolean;
   /** All managers of the namespace with the same selector, this one among them; only read when a slot is due. */
-  readonly rivals: readonly PgManager[];
+  readonly sameSelector: readonly PgManager[];
   /** Who has the name of the slot that could run now; only read when its creation has met a conflict. */
   readonly slotBackup?: PgBackup | undefined;
   /** Names of this manager's own PgBackups; only read when slots are about to be recorded as missed. */
@@ -30,38 +30,38 @@ export interface Observation {
 }
 
 /** How many settlings `missed.last` keeps; those not announced yet are kept besides. */
-const keptSettlings = 5;
+const keptPeriods = 5;
 
 /** Settlement of the manager as it is stored and wished now: the question that gather needs answered to know what to read. */
-export function settlementOf(manager: PgManager, now: UnixSeconds): Settlement {
-  return settle(wishOf(manager), cursorOf(manager, now), now);
+export function slotDecisionOf(manager: PgManager, now: UnixSeconds): SlotDecision {
+  return resolveSlots(desiredScheduleOf(manager), cursorOf(manager, now), now);
 }
 
 /**
  * True when all that an event shows of a manager is settled, up to its own cursor: then nothing has to be read for that
  * event. What came due since has its timer, and what an event hides is found by the sweep.
  */
-export function isSettled(manager: PgManager): boolean {
+export function needsNoWork(manager: PgManager): boolean {
   const { schedule } = manager.status;
   if (schedule === undefined) return false;
   const until = Math.max(parseTime(schedule.since) ?? 0, parseTime(schedule.lastSlot) ?? 0);
-  return decide({ now: until, manager, ticked: false, rivals: [], ownBackups: new Set() }).next === 'settled';
+  return decide({ now: until, manager, ticked: false, sameSelector: [], ownBackups: new Set() }).next === 'done';
 }
 
 /** Runs the due slot, moves the cursor, records what was missed, mends the timer, announces. */
 export function decide(observation: Observation): Decision {
   const { manager, now } = observation;
-  const settlement = settlementOf(manager, now);
-  if (settlement.run !== undefined && settlement.run > now) return awaitSlot(manager, settlement.run, now);
-  const verdict = judge(observation, settlement);
-  const schedule = nextStatus(observation, settlement, verdict);
+  const decision = slotDecisionOf(manager, now);
+  if (decision.run !== undefined && decision.run > now) return awaitSlot(manager, decision.run, now);
+  const verdict = judge(observation, decision);
+  const schedule = nextStatus(observation, decision, verdict);
   const stored = manager.status.schedule;
   if (!isDeepStrictEqual(schedule, stored)) {
     return {
       commands: [
         ...(verdict.create === undefined ? [] : [createBackup(manager, verdict.create)]),
         applySchedule(manager, schedule),
-        ...cursorWarning(observation, settlement),
+        ...cursorWarning(observation, decision),
       ],
       next: 'again',
       reason: verdict.create === undefined ? 'StatusBehind' : 'SlotDue',
@@ -101,38 +101,38 @@ function wakeEvent({ metadata }: PgManager, slot: UnixSeconds): OwnEvent {
 interface Verdict {
   /** Slot whose PgBackup is to be created. */
   readonly create?: UnixSeconds | undefined;
-  readonly missed: readonly MissedSettling[];
+  readonly missed: readonly MissedPeriod[];
 }
 
 /** Turns due slots into one run at most and missed settlings, oldest first. */
-function judge(observation: Observation, settlement: Settlement): Verdict {
-  const { manager, rivals, slotBackup, ownBackups } = observation;
-  const oldest = oldestManager(rivals);
-  const due = [...settlement.missed, ...(settlement.run === undefined ? [] : [settlement.run])];
+function judge(observation: Observation, decision: SlotDecision): Verdict {
+  const { manager, sameSelector, slotBackup, ownBackups } = observation;
+  const oldest = oldestManager(sameSelector);
+  const due = [...decision.missed, ...(decision.run === undefined ? [] : [decision.run])];
   if (oldest !== undefined && oldest.metadata.uid !== manager.metadata.uid) {
-    return { missed: settling(due, 'ScheduleConflict') };
+    return { missed: missedPeriod(due, 'ScheduleConflict') };
   }
-  const late = settlement.missed.filter((slot) => !ownBackups.has(slotBackupName(manager.metadata.name, slot)));
-  const tooLate = settling(late, manager.spec.backup.suspend ? 'Suspended' : 'TooLate');
-  if (settlement.run === undefined) return { missed: tooLate };
-  if (slotBackup === undefined) return { create: settlement.run, missed: tooLate };
+  const late = decision.missed.filter((slot) => !ownBackups.has(slotBackupName(manager.metadata.name, slot)));
+  const tooLate = missedPeriod(late, manager.spec.backup.suspend ? 'Suspended' : 'TooLate');
+  if (decision.run === undefined) return { missed: tooLate };
+  if (slotBackup === undefined) return { create: decision.run, missed: tooLate };
   if (isOwn(manager, slotBackup)) return { missed: tooLate };
-  return { missed: [...tooLate, ...settling([settlement.run], 'NameTaken')] };
+  return { missed: [...tooLate, ...missedPeriod([decision.run], 'NameTaken')] };
 }
 
 function isOwn(manager: PgManager, backup: PgBackup): boolean {
   return backup.metadata.labels[label.managerUid] === manager.metadata.uid;
 }
 
-function settling(slots: readonly UnixSeconds[], reason: string): MissedSettling[] {
+function missedPeriod(slots: readonly UnixSeconds[], reason: string): MissedPeriod[] {
   const [first, last] = [slots[0], slots.at(-1)];
   if (first === undefined || last === undefined) return [];
   return [{ slot: rfc3339(last), first: rfc3339(first), count: slots.length, reason }];
 }
 
-function nextStatus(observation: Observation, settlement: Settlement, verdict: Verdict): ScheduleStatus {
+function nextStatus(observation: Observation, decision: SlotDecision, verdict: Verdict): ScheduleStatus {
   const { manager, now } = observation;
-  const { cursor } = settlement;
+  const { cursor } = decision;
   const missed = nextMissed(manager.status.schedule?.missed, verdict.missed);
   return defined({
     at: cursor.at,
@@ -147,7 +147,7 @@ function nextStatus(observation: Observation, settlement: Settlement, verdict: V
 
 function nextMissed(
   stored: ScheduleStatus['missed'],
-  added: readonly MissedSettling[],
+  added: readonly MissedPeriod[],
 ): ScheduleStatus['missed'] | undefined {
   if (stored === undefined && added.length === 0) return undefined;
   const known = stored ?? { count: 0, last: [] };
@@ -155,16 +155,16 @@ function nextMissed(
   const unannounced = all.filter((entry) => isUnannounced(entry, known.announced)).length;
   return defined({
     count: known.count + added.reduce((sum, entry) => sum + entry.count, 0),
-    last: all.slice(-Math.max(keptSettlings, unannounced)),
+    last: all.slice(-Math.max(keptPeriods, unannounced)),
     announced: known.announced,
   });
 }
 
-function isUnannounced(entry: MissedSettling, announced: string | undefined): boolean {
+function isUnannounced(entry: MissedPeriod, announced: string | undefined): boolean {
   return announced === undefined || entry.slot > announced;
 }
 
-function scheduleMessage(manager: PgManager, cursor: Cursor, lastMissed: MissedSettling | undefined): string {
+function scheduleMessage(manager: PgManager, cursor: Cursor, lastMissed: MissedPeriod | undefined): string {
   if (cursor.suspended) {
     const last = manager.status.conditions.backup?.lastSuccess?.finishTime;
     return `suspended by spec.backup.suspend; ${last === undefined ? 'no backup yet' : `last backup ${last}`}`;
@@ -174,7 +174,7 @@ function scheduleMessage(manager: PgManager, cursor: Cursor, lastMissed: MissedS
   return missedMessage(manager, lastMissed);
 }
 
-function missedMessage(manager: PgManager, missed: MissedSettling): string {
+function missedMessage(manager: PgManager, missed: MissedPeriod): string {
   const slots = `${missed.count} ${missed.count === 1 ? 'slot' : 'slots'} missed`;
   switch (missed.reason) {
     case 'ScheduleConflict':
@@ -195,7 +195,7 @@ function announce(observation: Observation, schedule: ScheduleStatus): Decision 
   const pending = schedule.missed?.last.filter((entry) => isUnannounced(entry, schedule.missed?.announced)) ?? [];
   const last = pending.at(-1);
   if (schedule.missed === undefined || last === undefined) {
-    return { commands: timer, next: 'settled', reason: 'UpToDate', message: schedule.message ?? '' };
+    return { commands: timer, next: 'done', reason: 'UpToDate', message: schedule.message ?? '' };
   }
   return {
     commands: [
@@ -213,7 +213,7 @@ function announce(observation: Observation, schedule: ScheduleStatus): Decision 
   };
 }
 
-function missedEvent(manager: PgManager, missed: MissedSettling): OwnEvent {
+function missedEvent(manager: PgManager, missed: MissedPeriod): OwnEvent {
   const { name, namespace, uid } = manager.metadata;
   return {
     type: eventType.backupMissed,
@@ -224,7 +224,7 @@ function missedEvent(manager: PgManager, missed: MissedSettling): OwnEvent {
   };
 }
 
-function recordMissed(observation: Observation, missed: MissedSettling): Command {
+function recordMissed(observation: Observation, missed: MissedPeriod): Command {
   const { manager, now } = observation;
   const { name, namespace, uid } = manager.metadata;
   return {
@@ -241,8 +241,8 @@ function recordMissed(observation: Observation, missed: MissedSettling): Command
   };
 }
 
-function cursorWarning(observation: Observation, settlement: Settlement): Command[] {
-  if (!settlement.cursorWasAhead) return [];
+function cursorWarning(observation: Observation, decision: SlotDecision): Command[] {
+  if (!decision.cursorWasAhead) return [];
   const { manager, now } = observation;
   const { name, namespace, uid } = manager.metadata;
   const stored = manager.status.schedule;
@@ -290,7 +290,7 @@ function timerCommand(manager: PgManager): Command {
   return { type: 'applyTimer', timer };
 }
 
-function wishOf(manager: PgManager): Wish {
+function desiredScheduleOf(manager: PgManager): DesiredSchedule {
   const { at, suspend, startingDeadlineSeconds } = manager.spec.backup;
   return { at, suspended: suspend, startingDeadline: startingDeadlineSeconds };
 }

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 
 /** One of our objects, by name. */
-export interface NamedObject {
+export interface EventSubject {
   readonly kind: 'PgManager' | 'PgBackup';
   readonly namespace: string;
   readonly name: string;
@@ -21,7 +21,7 @@ const subjects = [
 ];
 
 /** The object that an event is about, by its timer extensions or its subject; undefined when it names none of ours. */
-export function namedObject(event: { readonly subject?: string | undefined }): NamedObject | undefined {
+export function eventSubjectOf(event: { readonly subject?: string | undefined }): EventSubject | undefined {
   const timer = Timer.safeParse(event).data;
   if (timer === undefined) return bySubject(event.subject ?? '');
   return {
@@ -31,7 +31,7 @@ export function namedObject(event: { readonly subject?: string | undefined }): N
   };
 }
 
-function bySubject(subject: string): NamedObject | undefined {
+function bySubject(subject: string): EventSubject | undefined {
   for (const pattern of subjects) {
     const { kind, namespace, name } = pattern.exec(subject)?.groups ?? {};
     if (namespace !== undefined && name !== undefined)

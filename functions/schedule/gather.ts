@@ -8,7 +8,7 @@ import { slotBackupName } from './slot-backup.ts';
 import { serverNow, type Kube } from '../platform/kubernetes/client.ts';
 import { listAll } from '../platform/kubernetes/list.ts';
 import type { Log } from '../platform/log.ts';
-import { settlementOf, type Observation } from './decide.ts';
+import { slotDecisionOf, type Observation } from './decide.ts';
 
 export interface Reader {
   readonly kube: Kube;
@@ -21,7 +21,7 @@ export interface Known {
   readonly ticked: boolean;
   readonly afterConflict: boolean;
   /** As `rivalsOf` answers. */
-  readonly rivals?: readonly PgManager[] | undefined;
+  readonly sameSelector?: readonly PgManager[] | undefined;
 }
 
 /**
@@ -32,21 +32,21 @@ export async function gather(reader: Reader, manager: PgManager, known: Known): 
   const { afterConflict, ticked } = known;
   const now = serverNow(reader.kube);
   const { name, namespace } = manager.metadata;
-  const { run, missed } = settlementOf(manager, now);
-  const nothing = { now, manager, ticked, rivals: [], ownBackups: new Set<string>() };
+  const { run, missed } = slotDecisionOf(manager, now);
+  const nothing = { now, manager, ticked, sameSelector: [], ownBackups: new Set<string>() };
   const isAhead = run !== undefined && run > now;
   if (isAhead || (run === undefined && missed.length === 0)) return nothing;
-  const rivals = known.rivals ?? (await rivalsOf(reader, manager));
+  const sameSelector = known.sameSelector ?? (await managersWithSelectorOf(reader, manager));
   const slotBackup =
     run === undefined || !afterConflict
       ? undefined
       : PgBackup.safeParse(await reader.kube.get(path.backup(namespace, slotBackupName(name, run)))).data;
   const ownBackups = missed.length === 0 ? nothing.ownBackups : await ownBackupNames(reader, manager);
-  return { ...nothing, rivals, slotBackup, ownBackups };
+  return { ...nothing, sameSelector, slotBackup, ownBackups };
 }
 
 /** All managers with its selector, itself among them. */
-export async function rivalsOf({ kube }: Reader, { metadata, spec }: PgManager): Promise<PgManager[]> {
+export async function managersWithSelectorOf({ kube }: Reader, { metadata, spec }: PgManager): Promise<PgManager[]> {
   const selection = { fieldSelector: `spec.selector.name=${spec.selector.name}` };
   return parseEach(PgManager, await listAll(kube, path.managers(metadata.namespace), selection), () => undefined);
 }

@@ -13,7 +13,7 @@ export const earlyTolerance = 9;
 const cursorTolerance = 60;
 
 /** What the user wants now. `at` is `HH:MM:SS` UTC. */
-export interface Wish {
+export interface DesiredSchedule {
   readonly at: string;
   readonly suspended: boolean;
   /** How late a slot may still start, seconds. */
@@ -29,7 +29,7 @@ export interface Cursor {
   readonly lastSlot?: UnixSeconds | undefined;
 }
 
-export interface Settlement {
+export interface SlotDecision {
   /** The slot to run now, if any: the latest due one, if it is within the deadline. */
   readonly run?: UnixSeconds | undefined;
   /** Due slots that will not run any more, oldest first. None of the time while it was stored as suspended: those count as suspended. */
@@ -45,39 +45,44 @@ export interface Settlement {
  * slot that was already due and starts none for a time before the change; resume never fires at once; and a manager
  * that is suspended now starts nothing, whatever is stored: slots that were due before it was seen to be are missed.
  */
-export function settle(wish: Wish, stored: Cursor, now: UnixSeconds): Settlement {
-  const cursorWasAhead = settledUntil(stored) > now + cursorTolerance;
+export function resolveSlots(desired: DesiredSchedule, stored: Cursor, now: UnixSeconds): SlotDecision {
+  const cursorWasAhead = resolvedUntil(stored) > now + cursorTolerance;
   // An explicit slot, not none: a field that another writer put there stays when server-side apply leaves it out.
   const cursor = cursorWasAhead ? { ...stored, since: now, lastSlot: firstSlotAfter(stored.at, now) - day } : stored;
   // A slot a moment ahead belongs to the values that are taken over now: resume just before a slot does not swallow it.
-  const until = isChange(wish, cursor) ? now : now + earlyTolerance;
-  const due = slotsBetween(cursor.at, settledUntil(cursor), until);
-  const quiet = cursor.suspended || wish.suspended;
+  const until = isChange(desired, cursor) ? now : now + earlyTolerance;
+  const due = slotsBetween(cursor.at, resolvedUntil(cursor), until);
+  const quiet = cursor.suspended || desired.suspended;
   const latest = due.at(-1);
-  const run = !quiet && latest !== undefined && now - latest <= wish.startingDeadline ? latest : undefined;
+  const run = !quiet && latest !== undefined && now - latest <= desired.startingDeadline ? latest : undefined;
   return {
     run,
     missed: cursor.suspended ? [] : due.filter((slot) => slot !== run),
-    cursor: advance(wish, { ...cursor, lastSlot: latest ?? cursor.lastSlot }, now),
+    cursor: advance(desired, { ...cursor, lastSlot: latest ?? cursor.lastSlot }, now),
     cursorWasAhead,
   };
 }
 
-function settledUntil({ since, lastSlot }: Cursor): UnixSeconds {
+function resolvedUntil({ since, lastSlot }: Cursor): UnixSeconds {
   return Math.max(since, lastSlot ?? 0);
 }
 
-function advance(wish: Wish, settled: Cursor, now: UnixSeconds): Cursor {
-  return { ...settled, at: wish.at, suspended: wish.suspended, since: isChange(wish, settled) ? now : settled.since };
+function advance(desired: DesiredSchedule, resolved: Cursor, now: UnixSeconds): Cursor {
+  return {
+    ...resolved,
+    at: desired.at,
+    suspended: desired.suspended,
+    since: isChange(desired, resolved) ? now : resolved.since,
+  };
 }
 
-function isChange(wish: Wish, stored: Cursor): boolean {
-  return wish.at !== stored.at || wish.suspended !== stored.suspended;
+function isChange(desired: DesiredSchedule, stored: Cursor): boolean {
+  return desired.at !== stored.at || desired.suspended !== stored.suspended;
 }
 
 /** The next slot that is neither settled nor due. */
 export function nextSlot(cursor: Cursor, now: UnixSeconds): UnixSeconds {
-  return firstSlotAfter(cursor.at, Math.max(now, settledUntil(cursor)));
+  return firstSlotAfter(cursor.at, Math.max(now, resolvedUntil(cursor)));
 }
 
 /** Daily slots in (after, until], oldest first. */

@@ -1,26 +1,26 @@
 /** The sweep: whatever an event, a timer or a crash has lost is found here within one interval. */
-import { isTold } from '../domain/resources/backup-state.ts';
+import { isAnnounced } from '../domain/resources/backup-state.ts';
 import { eventType, type OwnEvent } from '../domain/events/cloud-event.ts';
-import { failure } from '../domain/request-error.ts';
-import type { PageHint } from '../domain/events/event-target.ts';
+import { requestError } from '../domain/request-error.ts';
+import type { PageToken } from '../domain/events/event-target.ts';
 import { path } from '../domain/resources/api-paths.ts';
-import { rotationOwed } from '../domain/resources/manager-state.ts';
+import { rotationIsDue } from '../domain/resources/manager-state.ts';
 import { parseEach } from '../domain/resources/metadata.ts';
 import { PgBackup } from '../domain/resources/pg-backup.ts';
 import { PgManager } from '../domain/resources/pg-manager.ts';
 import type { Effects } from '../platform/reconcile/apply.ts';
-import type { Walk } from '../platform/reconcile/paging.ts';
-import { skip } from '../platform/run/database-pods.ts';
+import type { Paging } from '../platform/reconcile/paging.ts';
+import { logSkipped } from '../platform/run/database-pods.ts';
 import type { Outcome } from '../platform/reconcile/reconcile.ts';
 
 /** Settles one manager: slots, status, timer. */
-export type Settle = (manager: PgManager) => Promise<Outcome>;
+export type ReconcileManager = (manager: PgManager) => Promise<Outcome>;
 
 /** Objects a page. Smaller than the API's default so that a page is done well within an activation. */
 const pageSize = 200;
 
 /** Managers are settled; what is unfinished or untold is hinted at, because a timer that exists may still not fire. */
-export function sweepWalk(effects: Effects, scope: string, settle: Settle): Walk {
+export function sweepPaging(effects: Effects, scope: string, reconcileManager: ReconcileManager): Paging {
   return {
     effects,
     name: 'sweep',
@@ -29,13 +29,13 @@ export function sweepWalk(effects: Effects, scope: string, settle: Settle): Walk
       {
         kind: 'PgManager',
         path: path.managers(scope),
-        handle: (items, hint) => sweepManagers(effects, settle, { items, hint }),
+        handle: (items, token) => sweepManagers(effects, reconcileManager, { items, token }),
       },
       {
         kind: 'PgBackup',
         path: path.backups(scope),
         fieldSelector: 'status.announced!=success,status.announced!=error',
-        handle: (items, hint) => hintBackups(effects, { items, hint }),
+        handle: (items, token) => requestBackups(effects, { items, token }),
       },
     ],
   };
@@ -43,25 +43,29 @@ export function sweepWalk(effects: Effects, scope: string, settle: Settle): Walk
 
 interface SweepPage {
   readonly items: readonly unknown[];
-  readonly hint: PageHint;
+  readonly token: PageToken;
 }
 
-async function sweepManagers(effects: Effects, settle: Settle, { items, hint }: SweepPage): Promise<number> {
-  const managers = parseEach(PgManager, items, skip(effects.log));
+async function sweepManagers(
+  effects: Effects,
+  reconcileManager: ReconcileManager,
+  { items, token }: SweepPage,
+): Promise<number> {
+  const managers = parseEach(PgManager, items, logSkipped(effects.log));
   for (const manager of managers) {
-    await settleOne(effects, settle, manager);
-    if (rotationOwed(manager)) await postHint(effects, hint, lookHint('rotation', manager, hint.tick));
-    const running = runningHint(manager, hint.tick);
-    if (running !== undefined) await postHint(effects, hint, running);
+    await reconcileOne(effects, reconcileManager, manager);
+    if (rotationIsDue(manager)) await postRequest(effects, token, reconcileRequest('rotation', manager, token.tick));
+    const running = runningRequest(manager, token.tick);
+    if (running !== undefined) await postRequest(effects, token, running);
   }
   return managers.length;
 }
 
 /** One manager that cannot be settled must not stop the others of its page. */
-async function settleOne(effects: Effects, settle: Settle, manager: PgManager): Promise<void> {
+async function reconcileOne(effects: Effects, reconcileManager: ReconcileManager, manager: PgManager): Promise<void> {
   const { name, namespace } = manager.metadata;
   try {
-    const outcome = await settle(manager);
+    const outcome = await reconcileManager(manager);
     if (outcome.outcome === 'retry')
       effects.log.warn('Manager not settled', { namespace, name, reason: outcome.reason, detail: outcome.message });
   } catch (error) {
@@ -74,23 +78,23 @@ async function settleOne(effects: Effects, settle: Settle, manager: PgManager): 
 }
 
 /** One hint for each StatefulSet with something unfinished or untold. */
-async function hintBackups(effects: Effects, { items, hint }: SweepPage): Promise<number> {
-  const backups = parseEach(PgBackup, items, skip(effects.log));
+async function requestBackups(effects: Effects, { items, token }: SweepPage): Promise<number> {
+  const backups = parseEach(PgBackup, items, logSkipped(effects.log));
   const seen = new Set<string>();
-  for (const backup of backups.filter((candidate) => !isTold(candidate))) {
+  for (const backup of backups.filter((candidate) => !isAnnounced(candidate))) {
     const key = `${backup.metadata.namespace}/${backup.spec.selector.name}`;
-    if (!seen.has(key)) await postHint(effects, hint, lookHint('backup', backup, hint.tick));
+    if (!seen.has(key)) await postRequest(effects, token, reconcileRequest('backup', backup, token.tick));
     seen.add(key);
   }
   return backups.length;
 }
 
-async function postHint(effects: Effects, hint: PageHint, event: OwnEvent): Promise<void> {
+async function postRequest(effects: Effects, token: PageToken, event: OwnEvent): Promise<void> {
   try {
     await effects.sink.post(event);
   } catch (error) {
-    if (!failure.is(error)) throw error;
-    effects.log.warn('Look hint not accepted by the sink', { tick: hint.tick, id: event.id, error: error.message });
+    if (!requestError.is(error)) throw error;
+    effects.log.warn('Look token not accepted by the sink', { tick: token.tick, id: event.id, error: error.message });
   }
 }
 
@@ -98,23 +102,23 @@ async function postHint(effects: Effects, hint: PageHint, event: OwnEvent): Prom
  * Whoever deletes a running PgBackup leaves `conditions.backup` behind when the delete event is lost and wal-g ends before
  * a probe finds it: nothing in the API server but this condition still names it, so it is asked for by that name.
  */
-function runningHint(manager: PgManager, tick: string): OwnEvent | undefined {
+function runningRequest(manager: PgManager, tick: string): OwnEvent | undefined {
   const name = manager.status.conditions.backup?.running;
   if (name === undefined) return undefined;
-  const hint = lookHint('backup', manager, tick);
+  const token = reconcileRequest('backup', manager, tick);
   const { namespace } = manager.metadata;
   return {
-    ...hint,
+    ...token,
     source: path.backup(namespace, name),
     subject: `pgbackup/${namespace}/${name}`,
-    data: { ...hint.data, name },
+    data: { ...token.data, name },
   };
 }
 
-function lookHint(purpose: 'backup' | 'rotation', object: PgBackup | PgManager, tick: string): OwnEvent {
+function reconcileRequest(purpose: 'backup' | 'rotation', object: PgBackup | PgManager, tick: string): OwnEvent {
   const { name, namespace, uid } = object.metadata;
   return {
-    type: eventType.look,
+    type: eventType.reconcileRequested,
     source: purpose === 'backup' ? path.backup(namespace, name) : path.manager(namespace, name),
     id: `${tick}/${purpose}/${uid}`,
     subject: `${object.kind.toLowerCase()}/${namespace}/${name}`,

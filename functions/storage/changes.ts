@@ -17,7 +17,7 @@ type State = NonNullable<StorageCondition['state']>;
 
 /** How many overtaken changes are kept; the field has room for 256 characters. */
 const keptOvertaken = 6;
-const owedMark = '+';
+const pendingMark = '+';
 
 /** `unavailable/2022-01-02T02:14:00Z`. */
 export function changeKey({ state, since }: Change): string {
@@ -25,11 +25,11 @@ export function changeKey({ state, since }: Change): string {
 }
 
 /** Changes still to be told, oldest first. */
-export function owedChanges(condition: StorageCondition): Change[] {
+export function pendingChanges(condition: StorageCondition): Change[] {
   const present = presentChange(condition);
-  const told = words(condition.announced).find((word) => !isOwed(word));
-  const untold = present !== undefined && told !== changeKey(present);
-  return [...words(condition.announced).filter(isOwed).flatMap(parseWord), ...(untold ? [present] : [])];
+  const announced = words(condition.announced).find((word) => !isPending(word));
+  const isPresentPending = present !== undefined && announced !== changeKey(present);
+  return [...words(condition.announced).filter(isPending).flatMap(parseWord), ...(isPresentPending ? [present] : [])];
 }
 
 /**
@@ -46,14 +46,14 @@ export function follow(
   const lastWord = kept.at(-1) ?? '';
   const known = parseWord(lastWord)[0];
   if (known?.state !== state) return { since: rfc3339(now), announced: joined(kept) };
-  return { since: known.since, announced: joined(isOwed(lastWord) ? kept.slice(0, -1) : kept) };
+  return { since: known.since, announced: joined(isPending(lastWord) ? kept.slice(0, -1) : kept) };
 }
 
 /** What was told last, then what is owed, the present change included: it is about to be overtaken. */
 function announcedBehind(condition: StorageCondition): string[] {
-  const told = words(condition.announced).filter((word) => !isOwed(word));
-  const owed = owedChanges(condition).map((change) => `${owedMark}${changeKey(change)}`);
-  return [...told, ...owed.slice(-keptOvertaken)];
+  const announced = words(condition.announced).filter((word) => !isPending(word));
+  const pending = pendingChanges(condition).map((change) => `${pendingMark}${changeKey(change)}`);
+  return [...announced, ...pending.slice(-keptOvertaken)];
 }
 
 function presentChange({ state, since }: StorageCondition): Change | undefined {
@@ -68,8 +68,8 @@ function joined(announced: readonly string[]): string | undefined {
   return announced.length === 0 ? undefined : announced.join(' ');
 }
 
-function isOwed(word: string): boolean {
-  return word.startsWith(owedMark);
+function isPending(word: string): boolean {
+  return word.startsWith(pendingMark);
 }
 
 function parseWord(word: string): Change[] {

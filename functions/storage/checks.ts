@@ -1,6 +1,6 @@
 /** What a finding says of storage: checks in their order, the first hit is the message. No side effects. */
-import { problemMessage } from '../domain/failure-kinds.ts';
-import { forbiddenText, obstacleProblem } from '../domain/run/obstacles.ts';
+import { failureText } from '../domain/failure-kinds.ts';
+import { forbiddenText, obstacleFailure } from '../domain/run/obstacles.ts';
 import type { ProbeAnswer, ProbeResult } from '../domain/run/protocol.ts';
 import type { Finding } from './finding.ts';
 
@@ -21,14 +21,14 @@ export interface Verdict {
 
 type Check<T> = (subject: T, finding: Finding) => Verdict | undefined;
 
-const placeChecks: readonly Check<Finding>[] = [neverThere, notReady, notAsked, execRefused, noAnswer];
+const podChecks: readonly Check<Finding>[] = [neverThere, notReady, notAsked, execRefused, noAnswer];
 const probeChecks: readonly Check<ProbeAnswer>[] = [obstacleInPod, readFails, writeFails, notChecked, archivingOff];
 
 export function judge(finding: Finding): Verdict {
   const { answer } = finding;
   const probe = answer?.result.ok === true ? answer.result.value : undefined;
   return (
-    firstHit(placeChecks, finding, finding) ??
+    firstHit(podChecks, finding, finding) ??
     (probe === undefined ? undefined : firstHit(probeChecks, probe, finding)) ?? { kind: 'ok', fact: 'ok' }
   );
 }
@@ -42,7 +42,7 @@ function firstHit<T>(checks: readonly Check<T>[], subject: T, finding: Finding):
 }
 
 function neverThere({ location }: Finding): Verdict | undefined {
-  return location.found === 'never' ? { kind: 'broken', fact: problemMessage(location.problem) } : undefined;
+  return location.found === 'never' ? { kind: 'broken', fact: failureText(location.problem) } : undefined;
 }
 
 function notReady({ location }: Finding): Verdict | undefined {
@@ -57,7 +57,7 @@ function notAsked({ answer }: Finding): Verdict | undefined {
 function execRefused({ answer, subject }: Finding): Verdict | undefined {
   if (answer?.result.ok !== false || answer.result.problem.kind !== 'forbidden') return undefined;
   const text = forbiddenText(answer.result.problem.message, subject.namespace);
-  return { kind: 'broken', fact: problemMessage({ kind: 'NoPodAccess', text }) };
+  return { kind: 'broken', fact: failureText({ kind: 'NoPodAccess', text }) };
 }
 
 function noAnswer({ answer }: Finding): Verdict | undefined {
@@ -67,7 +67,7 @@ function noAnswer({ answer }: Finding): Verdict | undefined {
 
 function obstacleInPod({ obstacle }: ProbeAnswer, { answer, subject }: Finding): Verdict | undefined {
   if (obstacle === undefined) return undefined;
-  return { kind: 'broken', fact: problemMessage(obstacleProblem(answer?.pod ?? '', obstacle, subject.directory)) };
+  return { kind: 'broken', fact: failureText(obstacleFailure(answer?.pod ?? '', obstacle, subject.directory)) };
 }
 
 function readFails({ read }: ProbeAnswer): Verdict | undefined {

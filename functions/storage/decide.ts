@@ -9,7 +9,7 @@ import { fieldManager } from '../domain/resources/names.ts';
 import type { PgManager, StorageCondition } from '../domain/resources/pg-manager.ts';
 import { oneLine } from '../domain/text.ts';
 import { parseTime, type UnixSeconds } from '../domain/time.ts';
-import { changeKey, follow, owedChanges, type Change } from './changes.ts';
+import { changeKey, follow, pendingChanges, type Change } from './changes.ts';
 import type { Finding } from './finding.ts';
 import type { Verdict } from './checks.ts';
 
@@ -42,14 +42,14 @@ export function decide({ now, manager, verdict }: Observation): Decision {
   return announce(manager, now);
 }
 
-interface Seen extends Pick<StorageCondition, 'status' | 'failures'> {
+interface Observed extends Pick<StorageCondition, 'status' | 'failures'> {
   readonly state: NonNullable<StorageCondition['state']>;
   readonly fact: string;
 }
 
 /** The condition with this verdict in it; equal to `stored` when nothing is new. */
 function nextCondition(stored: StorageCondition, verdict: Verdict, now: UnixSeconds): StorageCondition {
-  const { state, status, failures, fact } = seenAs(stored, verdict);
+  const { state, status, failures, fact } = observedAs(stored, verdict);
   const { since, announced } = follow(stored, state, now);
   const whole = state === 'unavailable' ? `unavailable since ${clockMinutes(since)}: ${fact}` : fact;
   return defined({
@@ -63,7 +63,7 @@ function nextCondition(stored: StorageCondition, verdict: Verdict, now: UnixSeco
 }
 
 /** Only checks that were made count: not to be able to ask neither adds to the failures nor ends their row. */
-function seenAs(stored: StorageCondition, verdict: Verdict): Seen {
+function observedAs(stored: StorageCondition, verdict: Verdict): Observed {
   const { fact } = verdict;
   const failures = stored.failures ?? 0;
   switch (verdict.kind) {
@@ -76,12 +76,12 @@ function seenAs(stored: StorageCondition, verdict: Verdict): Seen {
     case 'unknown':
       return { state: 'unknown', status: 'unknown', failures, fact };
     case 'failed':
-      return seenFailing(stored, fact);
+      return observedFailing(stored, fact);
   }
 }
 
 /** A first failure may be chance: it is shown, and what was known of storage stays. */
-function seenFailing(stored: StorageCondition, fact: string): Seen {
+function observedFailing(stored: StorageCondition, fact: string): Observed {
   const failures = Math.min((stored.failures ?? 0) + 1, failuresToUnavailable);
   if (failures >= failuresToUnavailable) return { state: 'unavailable', status: 'error', failures, fact };
   const { state = 'unknown' } = stored;
@@ -109,17 +109,17 @@ function wording(stored: string | undefined, fact: string, detail: string | unde
 /** Kubernetes Events → CloudEvents → `announced`. Whoever finds it behind tells again, under the same ids. */
 function announce(manager: PgManager, now: UnixSeconds): Decision {
   const stored = manager.status.conditions.storage;
-  const owed = stored === undefined ? [] : owedChanges(stored);
-  const last = owed.at(-1);
+  const pending = stored === undefined ? [] : pendingChanges(stored);
+  const last = pending.at(-1);
   if (stored === undefined || last === undefined) {
-    return { commands: [], next: 'settled', reason: 'UpToDate', message: stored?.message ?? '' };
+    return { commands: [], next: 'done', reason: 'UpToDate', message: stored?.message ?? '' };
   }
   return {
     commands: [
-      ...owed.map((change) => recordChange(manager, change, now)),
+      ...pending.map((change) => recordChange(manager, change, now)),
       {
         type: 'post',
-        events: owed.map((change) => changeEvent(manager, change)),
+        events: pending.map((change) => changeEvent(manager, change)),
         then: [applyStorage(manager, { ...stored, announced: changeKey(last) })],
       },
     ],
@@ -187,11 +187,11 @@ function applyStorage(manager: PgManager, storage: StorageCondition): Command {
  * Asks the backup function, which alone stops runs, to look at the database. It is pointed to the run itself: no
  * PgBackup has that name, so that it looks into the pod whatever became of the run's PgBackup.
  */
-export function orphanHint({ subject, orphan }: Finding, cause: string): Command[] {
+export function orphanRequest({ subject, orphan }: Finding, cause: string): Command[] {
   if (orphan === undefined) return [];
   const { namespace, statefulSet } = subject;
   const event: OwnEvent = {
-    type: eventType.look,
+    type: eventType.reconcileRequested,
     source: path.statefulSet(namespace, statefulSet),
     id: `${cause}/backup/${orphan.id}`,
     subject: `statefulset/${namespace}/${statefulSet}`,

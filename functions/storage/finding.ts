@@ -5,7 +5,7 @@ import type { PgManager } from '../domain/resources/pg-manager.ts';
 import type { RunnerResult } from '../platform/run/runner.ts';
 
 /** A database as a PgManager names it; the StatefulSet need not exist. */
-export interface Subject {
+export interface ProbedDatabase {
   readonly namespace: string;
   readonly statefulSet: string;
   /** Where runs keep their files in the pod. */
@@ -13,12 +13,12 @@ export interface Subject {
 }
 
 /** The database that a manager names. */
-export function subjectOf({ metadata, spec }: PgManager): Subject {
+export function subjectOf({ metadata, spec }: PgManager): ProbedDatabase {
   return { namespace: metadata.namespace, statefulSet: spec.selector.name, directory: spec.backup.directory };
 }
 
 export interface Finding {
-  readonly subject: Subject;
+  readonly subject: ProbedDatabase;
   readonly location: Location;
   /** Set when there was a pod to ask. */
   readonly answer?: { readonly pod: string; readonly result: RunnerResult<ProbeAnswer> } | undefined;

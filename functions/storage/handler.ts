@@ -1,55 +1,54 @@
 /** Settles what an event hints at: the first look at a new PgManager, or one page of the probe. */
 import { isDeepStrictEqual } from 'node:util';
-import { objectHint, pageHint } from '../domain/events/event-target.ts';
+import { eventTargetOf, pageTokenOf } from '../domain/events/event-target.ts';
 import type { PgManager } from '../domain/resources/pg-manager.ts';
 import { apply, type Effects } from '../platform/reconcile/apply.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { EventHandler } from '../platform/serve/server.ts';
-import { inTime } from '../platform/run/deadline.ts';
+import { withDeadline } from '../platform/run/deadline.ts';
 import { serverNow } from '../platform/kubernetes/client.ts';
 import { readManager } from '../platform/kubernetes/managers.ts';
-import { beginWalk, goOn } from '../platform/reconcile/paging.ts';
-import { look } from '../platform/reconcile/look.ts';
-import type { Outcome } from '../platform/reconcile/reconcile.ts';
-import { decide, orphanHint, type Observation } from './decide.ts';
+import { beginPaging, continuePaging } from '../platform/reconcile/paging.ts';
+import { reconcile, type Outcome } from '../platform/reconcile/reconcile.ts';
+import { decide, orphanRequest, type Observation } from './decide.ts';
 import { subjectOf } from './finding.ts';
-import { lookAt } from './gather.ts';
+import { probeStorage } from './gather.ts';
 import { judge, type Verdict } from './checks.ts';
-import { probeWalk, type Look } from './probe-page.ts';
+import { probePaging, type ProbeDatabase } from './probe-page.ts';
 
-const nowhere: Outcome = { outcome: 'done', reason: 'PointsNowhere', message: 'the event names no object' };
+const ignored: Outcome = { outcome: 'done', reason: 'Ignored', message: 'the event names no object' };
 
 /** Handler of PgManager add, probe ticks and probe pages. `scope` is the only namespace, or empty for all. */
 export function createStorageHandler(effects: Effects, clock: Clock, scope: string): EventHandler {
   return async (event) => {
-    const probe = createProbe({ ...effects, runner: inTime(effects.runner, clock) }, clock, event.id);
-    const walk = probeWalk(effects, scope, probe);
-    if (event['pgpurpose'] === 'probe') return beginWalk(walk, event.id);
-    const page = pageHint(event);
-    if (page !== undefined) return goOn(walk, page);
-    const hint = objectHint(event);
-    if (hint === undefined || (scope !== '' && hint.namespace !== scope)) return nowhere;
-    const manager = await readManager(effects, hint.namespace, hint.name);
-    return manager === undefined ? nowhere : firstLook(probe, manager);
+    const probe = createProbe({ ...effects, runner: withDeadline(effects.runner, clock) }, clock, event.id);
+    const paging = probePaging(effects, scope, probe);
+    if (event['pgpurpose'] === 'probe') return beginPaging(paging, event.id);
+    const page = pageTokenOf(event);
+    if (page !== undefined) return continuePaging(paging, page);
+    const eventTarget = eventTargetOf(event);
+    if (eventTarget === undefined || (scope !== '' && eventTarget.namespace !== scope)) return ignored;
+    const manager = await readManager(effects, eventTarget.namespace, eventTarget.name);
+    return manager === undefined ? ignored : firstProbe(probe, manager);
   };
 }
 
 /** Every PgManager is added anew whenever the event source restarts; those that were looked at are left to the probe. */
-async function firstLook(probe: Look, manager: PgManager): Promise<Outcome> {
-  if (manager.metadata.deletionTimestamp !== undefined) return nowhere;
+async function firstProbe(probe: ProbeDatabase, manager: PgManager): Promise<Outcome> {
+  if (manager.metadata.deletionTimestamp !== undefined) return ignored;
   if (manager.status.conditions.storage !== undefined) {
-    return { outcome: 'done', reason: 'LookedBefore', message: 'the next probe looks again' };
+    return { outcome: 'done', reason: 'ProbedBefore', message: 'the next probe looks again' };
   }
   return probe(subjectOf(manager), [manager]);
 }
 
 /** One look, recorded with each manager; ends as the worst recording. `cause` is the id of the event that is handled. */
-function createProbe(effects: Effects, clock: Clock, cause: string): Look {
+function createProbe(effects: Effects, clock: Clock, cause: string): ProbeDatabase {
   return async (subject, managers) => {
-    const finding = await lookAt(effects, subject);
+    const finding = await probeStorage(effects, subject);
     if (finding.orphan !== undefined)
       effects.log.warn('Lock held by a run that nothing answers for', { ...subject, run: finding.orphan.id });
-    await apply(effects, orphanHint(finding, cause));
+    await apply(effects, orphanRequest(finding, cause));
     const verdict = judge(finding);
     let worst: Outcome = { outcome: 'done', reason: 'Looked', message: verdict.fact };
     for (const manager of managers) {
@@ -72,7 +71,7 @@ async function record(
   const { name, namespace, uid } = read.metadata;
   const before = read.status.conditions.storage;
   let fresh: PgManager | undefined = read;
-  return look<Observation>(effects, clock, {
+  return reconcile<Observation>(effects, clock, {
     object: `${namespace}/${name}`,
     async gather() {
       const manager = fresh ?? (await readManager(effects, namespace, name));

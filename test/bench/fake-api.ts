@@ -1,6 +1,6 @@
 /** An API server over TLS with objects in memory, for processes that are measured. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { failure } from '../../functions/domain/request-error.ts';
+import { requestError } from '../../functions/domain/request-error.ts';
 import type { ApplyOptions } from '../../functions/platform/kubernetes/client.ts';
 import { createFakeKube, type FakeKube } from '../support/fake-kube.ts';
 import { bodyOf, startHttpsServer } from '../support/https-server.ts';
@@ -55,7 +55,7 @@ async function answer(kube: FakeKube, request: IncomingMessage): Promise<Answer>
     const body = text === '' ? {} : (JSON.parse(text) as object);
     return await answerTo(kube, { method: request.method ?? 'GET', path: pathname, query: searchParams, body });
   } catch (error) {
-    if (!failure.is(error)) throw error;
+    if (!requestError.is(error)) throw error;
     return { status: error.status, body: { kind: 'Status', reason: error.reason, message: error.message } };
   }
 }
@@ -73,7 +73,7 @@ async function answerTo(kube: FakeKube, { method, path, query, body }: Request):
       return { status: 200, body: await apply(kube, { path, query, body }) };
     case 'POST': {
       const done = await kube.create(path, body);
-      if (done === 'exists') throw failure.of(409, 'AlreadyExists', `${path}: it is there already`);
+      if (done === 'exists') throw requestError.of(409, 'AlreadyExists', `${path}: it is there already`);
       return { status: 201, body };
     }
     case 'DELETE':
@@ -98,7 +98,7 @@ function apply(kube: FakeKube, { path, query, body }: Omit<Request, 'method'>): 
 async function read(kube: FakeKube, path: string, query: URLSearchParams): Promise<Answer> {
   if (!query.has('limit')) {
     const object = await kube.get(path);
-    if (object === undefined) throw failure.of(404, 'NotFound', `${path} not found`);
+    if (object === undefined) throw requestError.of(404, 'NotFound', `${path} not found`);
     return { status: 200, body: object };
   }
   const { items, continue: token } = await kube.list(path, {

@@ -110,7 +110,7 @@ function uidOf(number: number): string {
 }
 
 function commandsFor(manager: PgManager, now: UnixSeconds): readonly Command[] {
-  return decide({ now, manager, ticked: false, rivals: [manager], ownBackups: new Set() }).commands;
+  return decide({ now, manager, ticked: false, sameSelector: [manager], ownBackups: new Set() }).commands;
 }
 
 /** As etcd has it: the API server adds the version. */

@@ -1,5 +1,5 @@
 /** Waits until a case has come to rest: nothing is unfinished, untold or running, and nothing changes any more. */
-import { rotationOwed } from '../../functions/domain/resources/manager-state.ts';
+import { rotationIsDue } from '../../functions/domain/resources/manager-state.ts';
 import type { RotationCondition } from '../../functions/domain/resources/pg-manager.ts';
 import { eventually } from '../support/eventually.ts';
 import { livingRuns } from './processes.ts';
@@ -42,7 +42,7 @@ function whatIsUntold({ history, namespace }: Stage): string | undefined {
   if (manager === undefined) return 'there is no manager';
   const { backup, rotation } = manager.status.conditions;
   if (backup?.running !== undefined) return `conditions.backup says that ${backup.running} is running`;
-  if (rotationOwed(manager) && !isLeftAlone(rotation)) return 'a rotation is owed';
+  if (rotationIsDue(manager) && !isLeftAlone(rotation)) return 'a rotation is owed';
   const timers = history.timers(namespace).filter((name) => !name.startsWith('aidboxops-slot-'));
   return timers.length > 0 ? `timers are left: ${timers.join(', ')}` : undefined;
 }

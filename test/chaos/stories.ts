@@ -1,6 +1,6 @@
 /** What goes on while a fault strikes: one story for each function. */
 import assert from 'node:assert/strict';
-import { rotationOwed } from '../../functions/domain/resources/manager-state.ts';
+import { rotationIsDue } from '../../functions/domain/resources/manager-state.ts';
 import { slotBackupName } from '../../functions/schedule/slot-backup.ts';
 import { parseTime } from '../../functions/domain/time.ts';
 import { eventually } from '../support/eventually.ts';
@@ -109,7 +109,7 @@ function stateOfStorage({ history, namespace }: Stage): string | undefined {
 
 function isRotated({ history, namespace }: Stage): true | undefined {
   const manager = history.manager(namespace);
-  const isDone = manager?.status.conditions.rotation?.status === 'ok' && !rotationOwed(manager);
+  const isDone = manager?.status.conditions.rotation?.status === 'ok' && !rotationIsDue(manager);
   return isDone ? true : undefined;
 }
 

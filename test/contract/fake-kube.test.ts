@@ -7,7 +7,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { failure } from '../../functions/domain/request-error.ts';
+import { requestError } from '../../functions/domain/request-error.ts';
 import type { Kube } from '../../functions/platform/kubernetes/client.ts';
 import { aBackup, aManager, slot } from '../support/builders.ts';
 import { serveKinds, type ServedKinds } from '../support/definitions.ts';
@@ -28,7 +28,7 @@ async function told(call: Promise<unknown>): Promise<unknown> {
   try {
     return plain(await call);
   } catch (error) {
-    if (!failure.is(error)) throw error;
+    if (!requestError.is(error)) throw error;
     return `${error.status} ${error.reason}`;
   }
 }

@@ -8,16 +8,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { eventType } from '../../functions/domain/events/cloud-event.ts';
-import { failure } from '../../functions/domain/request-error.ts';
-import { pageHint, type PageHint } from '../../functions/domain/events/event-target.ts';
+import { requestError } from '../../functions/domain/request-error.ts';
+import { pageTokenOf, type PageToken } from '../../functions/domain/events/event-target.ts';
 import { path } from '../../functions/domain/resources/api-paths.ts';
 import type { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import type { Effects } from '../../functions/platform/reconcile/apply.ts';
 import { listAll } from '../../functions/platform/kubernetes/list.ts';
-import { beginWalk, goOn, type Walk } from '../../functions/platform/reconcile/paging.ts';
+import { beginPaging, continuePaging, type Paging } from '../../functions/platform/reconcile/paging.ts';
 import type { Outcome } from '../../functions/platform/reconcile/reconcile.ts';
-import { sweepWalk } from '../../functions/schedule/sweep.ts';
-import { probeWalk } from '../../functions/storage/probe-page.ts';
+import { sweepPaging } from '../../functions/schedule/sweep.ts';
+import { probePaging } from '../../functions/storage/probe-page.ts';
 import { serveKinds, type ServedKinds } from '../support/definitions.ts';
 import { createFakeLog, createFakeRunner, createFakeSink, type FakeSink } from '../support/effects.ts';
 import { eventually } from '../support/eventually.ts';
@@ -31,14 +31,14 @@ const done: Outcome = { outcome: 'done', reason: 'Met', message: 'met by this te
 
 let served: ServedKinds;
 /** The second page of a walk whose history is gone. */
-let stale: PageHint;
+let stale: PageToken;
 
 before(async () => {
   served = await serveKinds(mkdtempSync(join(tmpdir(), 'aidboxops-paging-')), namespaces);
   const [first, ...others] = namespaces.map((namespace) => numbered(managersEach).map((n) => ({ namespace, n })));
   await forEach(first ?? [], ({ namespace, n }) => makeManager(namespace, `m-${n}`));
   const { effects, walk } = sweep();
-  await beginWalk(walk, 'tick');
+  await beginPaging(walk, 'tick');
   stale = pagesOf(effects.sink)[0]!;
   // Now, because the API server takes up to 15 s to notice: the walks of the tests begin after it.
   await served.server.compact();
@@ -53,7 +53,9 @@ test('a sweep meets each of 5 000 PgManagers once, and each unannounced PgBackup
   const { effects, met, walk } = sweep();
   await walked(walk, effects.sink);
   assert.deepEqual(met.toSorted(), everyManager());
-  const hinted = effects.sink.posted.filter(({ type }) => type === eventType.look).map(({ subject }) => subject);
+  const hinted = effects.sink.posted
+    .filter(({ type }) => type === eventType.reconcileRequested)
+    .map(({ subject }) => subject);
   const unannounced = namespaces.flatMap((namespace) =>
     numbered(backupsEach)
       .slice(announcedEach)
@@ -113,7 +115,7 @@ test('made and deleted between pages: who stays is met once, who came is met by 
 test('H55 history compacted between two pages: the walk begins again and meets everyone; expired twice, it ends', async () => {
   await expired(stale);
   const { effects, met, walk } = sweep();
-  assert.equal((await goOn(walk, stale)).reason, 'ListExpired');
+  assert.equal((await continuePaging(walk, stale)).reason, 'ListExpired');
   assert.deepEqual(met, []);
   const [again] = pagesOf(effects.sink);
   assert.deepEqual(again, { ...stale, tick: 'tick+', page: 1, continue: '' });
@@ -122,7 +124,7 @@ test('H55 history compacted between two pages: the walk begins again and meets e
   assert.deepEqual(met.toSorted(), all.toSorted());
 
   effects.sink.posted.length = 0;
-  assert.equal((await goOn(walk, { ...stale, tick: 'tick+' })).reason, 'ListExpired');
+  assert.equal((await continuePaging(walk, { ...stale, tick: 'tick+' })).reason, 'ListExpired');
   assert.deepEqual(effects.sink.posted, []);
 });
 
@@ -130,12 +132,12 @@ interface Walking {
   readonly effects: Effects & { readonly sink: FakeSink };
   /** `namespace/name` of each manager that was handled, in this order. */
   readonly met: string[];
-  readonly walk: Walk;
+  readonly walk: Paging;
 }
 
 function sweep(): Walking {
   return walking((effects, meet) =>
-    sweepWalk(effects, '', (manager) => {
+    sweepPaging(effects, '', (manager) => {
       meet(manager);
       return Promise.resolve(done);
     }),
@@ -144,55 +146,55 @@ function sweep(): Walking {
 
 function probe(scope: string): Walking {
   return walking((effects, meet) =>
-    probeWalk(effects, scope, (_subject, managers) => {
+    probePaging(effects, scope, (_subject, managers) => {
       managers.forEach(meet);
       return Promise.resolve(done);
     }),
   );
 }
 
-function walking(make: (effects: Effects, meet: (manager: PgManager) => void) => Walk): Walking {
+function walking(make: (effects: Effects, meet: (manager: PgManager) => void) => Paging): Walking {
   const met: string[] = [];
   const effects = { kube: served.kube, sink: createFakeSink(), runner: createFakeRunner(), log: createFakeLog() };
   return { effects, met, walk: make(effects, (manager) => met.push(nameOf(manager))) };
 }
 
 /** A whole walk; `between` happens after each page, before the next is asked for. */
-async function walked(walk: Walk, sink: FakeSink, between?: (page: number) => Promise<void>): Promise<void> {
-  assert.equal((await beginWalk(walk, 'tick')).reason, 'PageDone');
+async function walked(walk: Paging, sink: FakeSink, between?: (page: number) => Promise<void>): Promise<void> {
+  assert.equal((await beginPaging(walk, 'tick')).reason, 'PageDone');
   await between?.(1);
   await carriedOn(walk, sink, pagesOf(sink)[0], between);
 }
 
 /** Goes on as the Broker does: every page event that is posted comes back as the next activation. */
 async function carriedOn(
-  walk: Walk,
+  walk: Paging,
   sink: FakeSink,
-  first: PageHint | undefined,
+  first: PageToken | undefined,
   between?: (page: number) => Promise<void>,
 ): Promise<void> {
   for (let hint = first; hint !== undefined; [hint] = pagesOf(sink)) {
-    assert.equal((await goOn(walk, hint)).reason, 'PageDone');
+    assert.equal((await continuePaging(walk, hint)).reason, 'PageDone');
     await between?.(hint.page);
   }
 }
 
 /** The page events that were posted and not taken yet. */
-function pagesOf(sink: FakeSink): PageHint[] {
-  const pages = sink.posted.filter((event) => pageHint(event) !== undefined);
+function pagesOf(sink: FakeSink): PageToken[] {
+  const pages = sink.posted.filter((event) => pageTokenOf(event) !== undefined);
   const others = sink.posted.filter((event) => !pages.includes(event));
   sink.posted.splice(0, sink.posted.length, ...others);
-  return pages.map((event) => pageHint(event)!);
+  return pages.map((event) => pageTokenOf(event)!);
 }
 
 /** Waits until the API server has noticed that etcd knows nothing of that time any more. */
-function expired(hint: PageHint): Promise<true> {
+function expired(hint: PageToken): Promise<true> {
   return eventually('the list token has expired', async () => {
     try {
       await served.kube.list(path.managers(''), { limit: 1, continue: hint.continue });
       return undefined;
     } catch (error) {
-      if (failure.isGone(error)) return true;
+      if (requestError.isGone(error)) return true;
       throw error;
     }
   });

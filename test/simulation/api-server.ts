@@ -4,7 +4,7 @@
  * place: readers may keep what they were given.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { failure } from '../../functions/domain/request-error.ts';
+import { requestError } from '../../functions/domain/request-error.ts';
 import { label } from '../../functions/domain/resources/names.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
 import type { ApplyOptions, Page, Selection } from '../../functions/platform/kubernetes/client.ts';
@@ -107,7 +107,7 @@ export function createApiServer(scheduler: Scheduler, random: Random, seen: (tex
   function make(path: string, object: Plain, by?: string): Stored {
     const metadata = object['metadata'] as Plain;
     if (terminating.has(metadata['namespace'] as string)) {
-      throw failure.of(403, 'Forbidden', `${path}: unable to create new content because it is being terminated`);
+      throw requestError.of(403, 'Forbidden', `${path}: unable to create new content because it is being terminated`);
     }
     const made = save(
       path,
@@ -164,7 +164,7 @@ export function createApiServer(scheduler: Scheduler, random: Random, seen: (tex
     const fields = fieldsOf(object, options);
     const owner = `${path} ${options.fieldManager} ${options.subresource ?? ''}`;
     if (old === undefined) {
-      if (options.subresource === 'status') throw failure.of(404, 'NotFound', `${path} not found`);
+      if (options.subresource === 'status') throw requestError.of(404, 'NotFound', `${path} not found`);
       applied.set(owner, fields);
       return make(path, fields, options.fieldManager);
     }
@@ -182,7 +182,7 @@ export function createApiServer(scheduler: Scheduler, random: Random, seen: (tex
     const [token = '0', after = ''] = given.split('|');
     if (token !== '0' && Number(token) <= oldestToken) {
       seen('a list token has expired');
-      throw failure.of(410, 'Expired', 'the provided continue parameter is too old');
+      throw requestError.of(410, 'Expired', 'the provided continue parameter is too old');
     }
     const rest = selected(storeOf(`${path}/x`), { path, after, selection });
     const items = rest.slice(0, limit).map(([, object]) => object);
@@ -266,7 +266,7 @@ function checkPreconditions(rules: Rules, old: Stored, wanted: Plain, refused: (
   const namesake = wanted['uid'] !== undefined && wanted['uid'] !== old.metadata.uid && rules.resourceVersions;
   if (!stale && !namesake) return;
   refused();
-  throw failure.of(409, 'Conflict', `${old.metadata.name}: the object has been modified`);
+  throw requestError.of(409, 'Conflict', `${old.metadata.name}: the object has been modified`);
 }
 
 /** The CEL rule of the PgBackup CRD. */
@@ -275,7 +275,7 @@ function checkOutcome(old: Stored, next: Plain): void {
   const [before, after] = [old['status'], next['status']] as [Plain | undefined, Plain | undefined];
   if (!isFinal(old)) return;
   if (before?.['state'] !== after?.['state'] || before?.['finishTime'] !== after?.['finishTime'])
-    throw failure.of(422, 'Invalid', `PgBackup ${old.metadata.name}: a finished PgBackup never changes`);
+    throw requestError.of(422, 'Invalid', `PgBackup ${old.metadata.name}: a finished PgBackup never changes`);
 }
 
 /** The object without the leaves that this field manager applied last: those that it leaves out now are given up. */

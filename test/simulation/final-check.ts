@@ -1,5 +1,5 @@
 /** Invariants that are judged when the faults are over and everything had its time. */
-import { rotationOwed } from '../../functions/domain/resources/manager-state.ts';
+import { rotationIsDue } from '../../functions/domain/resources/manager-state.ts';
 import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
 import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import { parseTime } from '../../functions/domain/time.ts';
@@ -52,7 +52,7 @@ function checkManager(world: World, manager: PgManager, moment: Moment): void {
   if (!isIdle(world, namespace, manager.spec.selector.name)) return;
   if (backup.running !== undefined && moment.now - moment.since > 3_600)
     world.violated(5, `conditions.backup of ${name} says that ${backup.running} is running`);
-  if (rotationOwed(manager) && ageOf(moment, backup.lastSuccess?.finishTime) > rotationBound)
+  if (rotationIsDue(manager) && ageOf(moment, backup.lastSuccess?.finishTime) > rotationBound)
     world.violated(5, `rotation of ${name} is owed: ${rotation.message}`);
 }
 
@@ -137,7 +137,7 @@ export async function checkQuiet(world: World, eventing: Eventing): Promise<void
 }
 
 function isAllFinished(world: World): boolean {
-  const open = world.api.all('pgmanagers').some((object) => rotationOwed(PgManager.parse(object)));
+  const open = world.api.all('pgmanagers').some((object) => rotationIsDue(PgManager.parse(object)));
   return (
     !open &&
     world.api.all('pgbackups').every((object) => {

@@ -1,6 +1,6 @@
 /** Activations of the production handlers: their effects go to the models, through chance. */
 import { DateTime } from 'luxon';
-import { failure } from '../../functions/domain/request-error.ts';
+import { requestError } from '../../functions/domain/request-error.ts';
 import { createBackupHandler } from '../../functions/backup/handler.ts';
 import type { Effects } from '../../functions/platform/reconcile/apply.ts';
 import type { Clock } from '../../functions/platform/clock.ts';
@@ -70,8 +70,9 @@ async function handle(world: World, eventing: Eventing, activation: Activation):
     answer = outcome;
     world.truth.activations.push(reason);
   } catch (error) {
-    if (!failure.isTerminating(error)) answer = 'retry';
-    if (!failure.is(error)) world.violated(5, `${name} throws ${error instanceof Error ? error.stack : String(error)}`);
+    if (!requestError.isTerminating(error)) answer = 'retry';
+    if (!requestError.is(error))
+      world.violated(5, `${name} throws ${error instanceof Error ? error.stack : String(error)}`);
   }
   if (activation.calls > maxCalls) world.violated(8, `${name} made ${activation.calls} calls for one ${event.type}`);
   eventing.handled(activation, answer);
@@ -119,7 +120,7 @@ function createEffects(world: World, eventing: Eventing, activation: Activation)
     sink: {
       post: async (event) => {
         await passage(world, activation, `post ${event.type}`);
-        if (!eventing.post(event)) throw failure.of(503, 'SinkRefused', 'the broker is down');
+        if (!eventing.post(event)) throw requestError.of(503, 'SinkRefused', 'the broker is down');
         if (event.type.includes('.page.')) activation.pages += 1;
         await leave(world, activation, `post ${event.type}`);
       },
@@ -163,14 +164,14 @@ function createModelKube(world: World, activation: Activation): Kube {
   async function call<T>(effect: string, work: () => T): Promise<T> {
     await passage(world, activation, effect);
     if (world.outages.api || world.random.chance(world.noise.transient))
-      throw failure.of(world.random.pick(transient), 'Transient', `${effect}: the API server is not available`);
+      throw requestError.of(world.random.pick(transient), 'Transient', `${effect}: the API server is not available`);
     const before = api.version();
     process.date = Math.floor(world.scheduler.now() / 1000);
     const result = work();
     if (api.version() === before) return result;
     world.note(`${activation.name} ${effect}`);
     await leave(world, activation, effect);
-    if (world.random.chance(world.noise.transient)) throw failure.of(0, 'NoAnswer', `${effect}: connection reset`);
+    if (world.random.chance(world.noise.transient)) throw requestError.of(0, 'NoAnswer', `${effect}: connection reset`);
     return result;
   }
 

@@ -35,19 +35,19 @@ export const plantedBugs: readonly PlantedBug[] = [
     seed: 61,
   },
   {
-    name: 'announced before it is told',
+    name: 'announced before it is published',
     patches: [
       {
         file: 'functions/backup/announce.ts',
         from: `    {
       type: 'post',
-      events: told.map((transition) => cloudEvent(backup, transition)),
+      events: pending.map((transition) => cloudEvent(backup, transition)),
       then: [
         applyBackupStatus(backup, { ...backup.status, announced: announced as 'started' | 'success' | 'error' }),`,
         to: `    applyBackupStatus(backup, { ...backup.status, announced: announced as 'started' | 'success' | 'error' }),
     {
       type: 'post',
-      events: told.map((transition) => cloudEvent(backup, transition)),
+      events: pending.map((transition) => cloudEvent(backup, transition)),
       then: [`,
       },
     ],
@@ -159,8 +159,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: 'functions/rotation/retention.ts',
-        from: `if (owner === undefined || !isOurs(holdings, entry) || !holdings.proven.has(owner.uid)) return false;`,
-        to: `if (owner === undefined || !isOurs(holdings, entry)) return false;`,
+        from: `if (owner === undefined || !isOurs(stored, entry) || !stored.proven.has(owner.uid)) return false;`,
+        to: `if (owner === undefined || !isOurs(stored, entry)) return false;`,
       },
     ],
     breaks: [6],
@@ -185,8 +185,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: 'functions/rotation/retention.ts',
-        from: `if (holdings.adopt || doomed`,
-        to: `if (!holdings.adopt || doomed`,
+        from: `if (stored.adopt || toDelete`,
+        to: `if (!stored.adopt || toDelete`,
       },
     ],
     breaks: [6],
@@ -198,8 +198,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: 'functions/backup/handler.ts',
-        from: `    if (target === undefined) return nowhere;`,
-        to: `    if (target === undefined) return nowhere;
+        from: `    if (target === undefined) return ignored;`,
+        to: `    if (target === undefined) return ignored;
     const gone = (event.data as { metadata?: { uid?: string } }).metadata?.uid;
     const pod = { namespace: target.namespace, pod: target.statefulSet + '-0', container: 'postgres' };
     if (target.deleted && gone !== undefined) await effects.runner.stop(pod, { id: gone, kind: 'backup', dir: '/PgBackup' });`,
@@ -253,8 +253,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: 'functions/platform/reconcile/paging.ts',
-        from: `next === undefined ? undefined : walk.effects.sink.post`,
-        to: `next?.page !== 0 ? undefined : walk.effects.sink.post`,
+        from: `next === undefined ? undefined : paging.effects.sink.post`,
+        to: `next?.page !== 0 ? undefined : paging.effects.sink.post`,
       },
     ],
     breaks: [1, 5, 10],
@@ -266,8 +266,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: 'functions/schedule/decide.ts',
-        from: `const tooLate = settling(late, manager`,
-        to: `const tooLate = settling(late.slice(0, 0), manager`,
+        from: `const tooLate = missedPeriod(late, manager`,
+        to: `const tooLate = missedPeriod(late.slice(0, 0), manager`,
       },
     ],
     breaks: [1],
@@ -300,21 +300,21 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
       {
         file: 'functions/schedule/handler.ts',
-        from: `const nothingToSettle: Outcome = {`,
+        from: `const noWork: Outcome = {`,
         to: `let begun = 0;
-const nothingToSettle: Outcome = {`,
+const noWork: Outcome = {`,
       },
       {
         file: 'functions/schedule/handler.ts',
-        from: `return gather(effects, manager, { ticked, rivals, afterConflict: !firstRound && earlier === undefined });`,
-        to: `const seen = await gather(effects, manager, { ticked, rivals, afterConflict: !firstRound && earlier === undefined });
+        from: `return gather(effects, manager, { ticked, sameSelector, afterConflict: !firstRound && previous === undefined });`,
+        to: `const seen = await gather(effects, manager, { ticked, sameSelector, afterConflict: !firstRound && previous === undefined });
       return { ...seen, begun } as Observation;`,
       },
       {
         file: 'functions/schedule/decide.ts',
-        from: `const verdict = judge(observation, settlement);`,
+        from: `const verdict = judge(observation, decision);`,
         to: `const { begun = now } = observation as { begun?: number };
-  const verdict = judge(observation, settlementOf(manager, begun));`,
+  const verdict = judge(observation, slotDecisionOf(manager, begun));`,
       },
     ],
     breaks: [1],
@@ -326,7 +326,7 @@ const nothingToSettle: Outcome = {`,
     patches: [
       {
         file: 'functions/schedule/slots.ts',
-        from: `const quiet = cursor.suspended || wish.suspended;`,
+        from: `const quiet = cursor.suspended || desired.suspended;`,
         to: `const quiet = cursor.suspended && wish.at === '';`,
       },
     ],
@@ -358,8 +358,8 @@ const nothingToSettle: Outcome = {`,
       },
       {
         file: 'functions/backup/handler.ts',
-        from: `if (isTold(found.data)) {`,
-        to: `if (!isTold(found.data)) {`,
+        from: `if (isAnnounced(found.data)) {`,
+        to: `if (!isAnnounced(found.data)) {`,
       },
     ],
     breaks: [7],

@@ -1,6 +1,6 @@
 /** Plays a scenario and says which invariants were broken. The same scenario gives the same run, to the last effect. */
 import { parseOnce } from './parse-once.ts';
-import { rotationOwed } from '../../functions/domain/resources/manager-state.ts';
+import { rotationIsDue } from '../../functions/domain/resources/manager-state.ts';
 import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
 import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import { Pod, StatefulSet } from '../../functions/domain/resources/workloads.ts';
@@ -84,7 +84,7 @@ function isGone(world: World, uid: string): boolean {
 }
 
 function isOver(world: World): boolean {
-  const owed = world.api.all('pgmanagers').some((object) => rotationOwed(PgManager.parse(object)));
+  const owed = world.api.all('pgmanagers').some((object) => rotationIsDue(PgManager.parse(object)));
   const locked = [...world.databases.values()].some(({ lock }) => lock !== undefined && lock !== 'unknown');
   return (
     !owed &&

@@ -281,7 +281,7 @@ function noteStatus(truth: Truth, life: ManagerLife, { object, now }: { object: 
 function noteOutbox(
   truth: Truth,
   { uid }: ManagerLife,
-  { outbox, now }: { outbox: readonly UntoldRotation[]; now: number },
+  { outbox, now }: { outbox: readonly PendingAnnouncement[]; now: number },
 ): void {
   for (const { id, outcome, deleted } of outbox) {
     truth.seen.add(`rotation ${outcome}${deleted.length > 0 ? ' deleted' : ''}`);
@@ -290,7 +290,7 @@ function noteOutbox(
   }
 }
 
-type UntoldRotation = NonNullable<RotationCondition['outbox']>[number];
+type PendingAnnouncement = NonNullable<RotationCondition['outbox']>[number];
 
 function noteSchedule(
   truth: Truth,

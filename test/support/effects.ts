@@ -1,6 +1,6 @@
 /** Everything that a handler acts on, in memory, with what it did to read afterwards. */
 import type { OwnEvent } from '../../functions/domain/events/cloud-event.ts';
-import { failure } from '../../functions/domain/request-error.ts';
+import { requestError } from '../../functions/domain/request-error.ts';
 import type { Effects } from '../../functions/platform/reconcile/apply.ts';
 import type { Clock } from '../../functions/platform/clock.ts';
 import type { Log } from '../../functions/platform/log.ts';
@@ -19,7 +19,7 @@ export function createFakeSink(): FakeSink {
     posted: [],
     down: false,
     post: (event) => {
-      if (sink.down) return Promise.reject(failure.of(503, 'SinkRefused', 'the sink is down'));
+      if (sink.down) return Promise.reject(requestError.of(503, 'SinkRefused', 'the sink is down'));
       sink.posted.push(event);
       return Promise.resolve();
     },

@@ -5,7 +5,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { DateTime } from 'luxon';
-import { failure, type Failure } from '../../functions/domain/request-error.ts';
+import { requestError, type RequestError } from '../../functions/domain/request-error.ts';
 import { rfc3339, type UnixSeconds } from '../../functions/domain/time.ts';
 import type { ApplyOptions, Kube, Page, Selection } from '../../functions/platform/kubernetes/client.ts';
 
@@ -25,7 +25,7 @@ export interface FakeKube extends Kube {
   now: UnixSeconds;
   readonly writes: Write[];
   /** Called before every call; a failure that it gives is thrown. */
-  refuse: (verb: string, path: string) => Failure | undefined;
+  refuse: (verb: string, path: string) => RequestError | undefined;
   /** Stores an object as it is; another of its name is replaced. */
   put(...objects: readonly object[]): void;
   /** The stored object, unparsed. */
@@ -85,7 +85,7 @@ export function createFakeKube(now: UnixSeconds, ...objects: readonly object[]):
     const old = store.get(path);
     const { metadata = {}, ...rest } = body as { metadata?: Record<string, unknown> };
     checkPreconditions(old, metadata, status);
-    if (old === undefined && status) throw failure.of(404, 'NotFound', `${path} not found`);
+    if (old === undefined && status) throw requestError.of(404, 'NotFound', `${path} not found`);
     const owner = `${path} ${options.fieldManager} ${status}`;
     const { status: newStatus, ...main } = rest as Record<string, unknown>;
     const fields = status ? { status: newStatus } : { ...main, metadata: without(metadata, preconditionKeys) };
@@ -101,7 +101,7 @@ export function createFakeKube(now: UnixSeconds, ...objects: readonly object[]):
   function page(all: readonly [string, Stored][], { limit = 500, continue: given = '0|' }: Selection): Page {
     const [token, after = ''] = given.split('|');
     if (token !== '0' && Number(token) < oldestToken)
-      throw failure.of(410, 'Expired', 'the provided continue parameter is too old');
+      throw requestError.of(410, 'Expired', 'the provided continue parameter is too old');
     const rest = all.filter(([at]) => at > after);
     const items = rest.slice(0, limit).map(([, object]) => structuredClone(object));
     if (rest.length <= limit) return { items, continue: undefined };
@@ -197,7 +197,7 @@ const preconditionKeys = ['resourceVersion', 'uid'];
 function checkPreconditions(old: Stored | undefined, metadata: Record<string, unknown>, isStatus: boolean): void {
   for (const key of isStatus ? ['resourceVersion'] : preconditionKeys) {
     if (metadata[key] !== undefined && old !== undefined && old.metadata[key] !== metadata[key])
-      throw failure.of(409, 'Conflict', `${old.metadata.name}: ${key} is not the one asked for`);
+      throw requestError.of(409, 'Conflict', `${old.metadata.name}: ${key} is not the one asked for`);
   }
 }
 
@@ -208,7 +208,11 @@ function checkOutcome(old: Stored | undefined, next: Stored): void {
   if (state !== 'success' && state !== 'error') return;
   for (const key of ['state', 'finishTime'])
     if (at(old, ['status', key]) !== at(next, ['status', key]))
-      throw failure.of(422, 'Invalid', `PgBackup ${next.metadata.name}: status.${key} of a finished run never changes`);
+      throw requestError.of(
+        422,
+        'Invalid',
+        `PgBackup ${next.metadata.name}: status.${key} of a finished run never changes`,
+      );
 }
 
 function without(map: Record<string, unknown>, keys: readonly string[]): Record<string, unknown> {

@@ -11,14 +11,14 @@ export const slot = 1_641_103_200;
 
 export const identity: Identity = { host: 'postgres-0', ticks: '100', boot: 'boot-1', postmaster: '1640855462' };
 
-export const place = { pod: 'postgres-0', podUID: 'pod-uid-1', containerID: 'containerd://1' };
+export const container = { pod: 'postgres-0', podUID: 'pod-uid-1', containerID: 'containerd://1' };
 
 const systemIdentifier = '7711259327716174705';
 
 /** Executor of a run that was launched at `at`. */
 export function executor(at: number = slot): Executor {
   return {
-    ...place,
+    ...container,
     ...identity,
     postmasterStartTime: rfc3339(Number(identity.postmaster)),
     directory: '/PgBackup',
@@ -108,16 +108,16 @@ export function inspection(shape: Partial<Inspection> = {}): Inspection {
 }
 
 /** What was seen in the pod. */
-export function saw(shape: Partial<Inspection> = {}): Observation['look'] {
-  return { place, answer: { ok: true, value: inspection(shape) } };
+export function saw(shape: Partial<Inspection> = {}): Observation['podInspection'] {
+  return { container, answer: { ok: true, value: inspection(shape) } };
 }
 
 /** The pod did not answer. */
 export function sawNothing(
   kind: 'forbidden' | 'not-found' | 'transient' | 'unknown' | 'timeout',
   message: string,
-): Observation['look'] {
-  return { place, answer: { ok: false, problem: { kind, message } } };
+): Observation['podInspection'] {
+  return { container, answer: { ok: false, problem: { kind, message } } };
 }
 
 /** One stored backup in wal-g's words, of the run `uid-daily`, with its WAL from segment 20 to 21. */
@@ -176,7 +176,7 @@ export function observe(shape: Partial<Observation> = {}): Observation {
     statefulSet: 'postgres',
     open: [],
     managers: [manager()],
-    location: { found: 'ready', places: [place] },
+    location: { found: 'ready', containers: [container] },
     ...shape,
   };
 }

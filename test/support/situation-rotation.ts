@@ -11,7 +11,7 @@ export const now = 1_641_103_576;
 const day = 86_400;
 
 export const identity: Identity = { host: 'postgres-0', ticks: '100', boot: 'boot-1', postmaster: '1640855462' };
-export const place = { pod: 'postgres-0', podUID: 'pod-uid-1', containerID: 'containerd://1' };
+export const container = { pod: 'postgres-0', podUID: 'pod-uid-1', containerID: 'containerd://1' };
 export const systemIdentifier = '7711259327716174705';
 
 /** `base_00000001000000000000000A`: the stored backup of day 10. */
@@ -94,7 +94,7 @@ export function manager(shape: ManagerShape = {}): PgManager {
 /** Executor of a run that was started at `at`. */
 export function executor(at: number = now): Executor {
   return {
-    ...place,
+    ...container,
     ...identity,
     postmasterStartTime: rfc3339(Number(identity.postmaster)),
     directory: '/PgBackup',
@@ -148,7 +148,7 @@ export function report(shape: Partial<RunReport> = {}): RunReport {
 }
 
 /** What was seen in the pod. */
-export function saw(shape: Partial<Inspection> = {}): Observation['look'] {
+export function saw(shape: Partial<Inspection> = {}): Observation['podInspection'] {
   const value: Inspection = {
     podTime: now + 1,
     identity,
@@ -160,11 +160,14 @@ export function saw(shape: Partial<Inspection> = {}): Observation['look'] {
     holder: undefined,
     ...shape,
   };
-  return { place, answer: { ok: true, value } };
+  return { container, answer: { ok: true, value } };
 }
 
-export function sawNothing(kind: 'forbidden' | 'not-found' | 'transient', message: string): Observation['look'] {
-  return { place, answer: { ok: false, problem: { kind, message } } };
+export function sawNothing(
+  kind: 'forbidden' | 'not-found' | 'transient',
+  message: string,
+): Observation['podInspection'] {
+  return { container, answer: { ok: false, problem: { kind, message } } };
 }
 
 /** One stored backup in wal-g's words, by PgBackup `day-<at>`. */
@@ -210,8 +213,8 @@ export function observe(shape: Partial<Observation> = {}): Observation {
     managers: [subject],
     backups: [success(8), success(9), success(10)],
     complete: true,
-    location: { found: 'ready', places: [place] },
-    look: saw(),
+    location: { found: 'ready', containers: [container] },
+    podInspection: saw(),
     catalogue: catalogue(listed(8), listed(9), listed(10)),
     ...shape,
   };

@@ -1,12 +1,12 @@
 /** Findings as tables of tests describe them: everything as usual but for what is named. */
 import type { ProbeAnswer } from '../../functions/domain/run/protocol.ts';
 import type { RunnerProblem } from '../../functions/platform/run/runner.ts';
-import type { Finding, Subject } from '../../functions/storage/finding.ts';
+import type { Finding, ProbedDatabase } from '../../functions/storage/finding.ts';
 import { slot } from './builders.ts';
 
-export const subject: Subject = { namespace: 'shop', statefulSet: 'postgres', directory: '/PgBackup' };
+export const subject: ProbedDatabase = { namespace: 'shop', statefulSet: 'postgres', directory: '/PgBackup' };
 
-const place = { pod: 'postgres-0', podUID: 'pod-uid-1', containerID: 'containerd://1' };
+const container = { pod: 'postgres-0', podUID: 'pod-uid-1', containerID: 'containerd://1' };
 
 export function probed(shape: Partial<ProbeAnswer> = {}): ProbeAnswer {
   return {
@@ -29,11 +29,11 @@ export function writeFails(detail = 'NoSuchBucket'): Partial<ProbeAnswer> {
 export function found(shape: Partial<ProbeAnswer> = {}): Finding {
   return {
     subject,
-    location: { found: 'ready', places: [place] },
-    answer: { pod: place.pod, result: { ok: true, value: probed(shape) } },
+    location: { found: 'ready', containers: [container] },
+    answer: { pod: container.pod, result: { ok: true, value: probed(shape) } },
   };
 }
 
 export function foundNobody(kind: RunnerProblem['kind'], message: string): Finding {
-  return { ...found(), answer: { pod: place.pod, result: { ok: false, problem: { kind, message } } } };
+  return { ...found(), answer: { pod: container.pod, result: { ok: false, problem: { kind, message } } } };
 }

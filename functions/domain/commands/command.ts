@@ -66,7 +66,7 @@ export interface Decision {
    * is under way in the pod; look again soon. `pursue`: the same, but nothing else will wake us for it: the event should
    * come again when it is not over within this activation. `retry`: cannot be settled now, the event should come again (503).
    */
-  readonly next: 'settled' | 'again' | 'wait' | 'pursue' | 'retry';
+  readonly next: 'done' | 'again' | 'wait' | 'waitOrRetry' | 'retry';
   /** With `wait`: in how many seconds a look is worth it; 1 unless told otherwise. */
   readonly waitSeconds?: number;
   readonly reason: string;

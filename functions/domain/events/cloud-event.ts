@@ -13,7 +13,7 @@ export const eventType = {
   rotationFailed: 'pg.aidbox.rotation.failed.v1',
   storageAvailable: 'pg.aidbox.storage.available.v1',
   storageUnavailable: 'pg.aidbox.storage.unavailable.v1',
-  look: 'pg.aidbox.look.v1',
+  reconcileRequested: 'pg.aidbox.look.v1',
   wake: 'pg.aidbox.wake.v1',
   sweepPage: 'pg.aidbox.sweep.page.v1',
   probePage: 'pg.aidbox.probe.page.v1',

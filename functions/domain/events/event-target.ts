@@ -29,10 +29,10 @@ const PageData = z.object({
   /** RFC 3339, API server's clock: pages of an old sweep are dropped. */
   started: z.string().max(64),
 });
-export type PageHint = z.infer<typeof PageData>;
+export type PageToken = z.infer<typeof PageData>;
 
 /** An object to look at; `statefulSet` is known when the event carried the object or named it. */
-export interface ObjectHint {
+export interface EventTarget {
   readonly namespace: string;
   readonly name: string;
   readonly statefulSet?: string | undefined;
@@ -48,7 +48,7 @@ export interface EventLike {
 }
 
 /** The object that an event points to; undefined when it points nowhere. */
-export function objectHint(event: EventLike): ObjectHint | undefined {
+export function eventTargetOf(event: EventLike): EventTarget | undefined {
   const object = ObjectData.safeParse(event.data);
   if (object.success) {
     const { metadata, spec, status } = object.data;
@@ -58,6 +58,6 @@ export function objectHint(event: EventLike): ObjectHint | undefined {
 }
 
 /** The page that a page event asks for; undefined for anything else. */
-export function pageHint(event: EventLike): PageHint | undefined {
+export function pageTokenOf(event: EventLike): PageToken | undefined {
   return PageData.safeParse(event.data).data;
 }

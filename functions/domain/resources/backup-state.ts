@@ -7,7 +7,7 @@ export function isFinished(backup: PgBackup): boolean {
 }
 
 /** Finished and announced: nothing is left to do for it. */
-export function isTold(backup: PgBackup): boolean {
+export function isAnnounced(backup: PgBackup): boolean {
   return isFinished(backup) && backup.status.announced === backup.status.state;
 }
 

@@ -25,7 +25,7 @@ export function successToServe(manager: PgManager): string | undefined {
 }
 
 /** Whether the rotation function has something to do: a success to serve, a run to look at, or an outcome to tell. */
-export function rotationOwed(manager: PgManager): boolean {
+export function rotationIsDue(manager: PgManager): boolean {
   const { rotation } = manager.status.conditions;
   return (
     successToServe(manager) !== undefined ||

@@ -6,14 +6,14 @@ import * as z from 'zod';
 import { Executor } from './executor.ts';
 import { Metadata, Selector } from './metadata.ts';
 
-const MissedSettling = z.object({
+const MissedPeriod = z.object({
   /** The last slot of the settling, RFC 3339. */
   slot: z.string(),
   first: z.string(),
   count: z.int(),
   reason: z.string(),
 });
-export type MissedSettling = z.infer<typeof MissedSettling>;
+export type MissedPeriod = z.infer<typeof MissedPeriod>;
 
 const ScheduleStatus = z.object({
   at: z.string(),
@@ -23,7 +23,7 @@ const ScheduleStatus = z.object({
   nextSlot: z.string().optional(),
   message: z.string().optional(),
   missed: z
-    .object({ count: z.int(), last: z.array(MissedSettling).default([]), announced: z.string().optional() })
+    .object({ count: z.int(), last: z.array(MissedPeriod).default([]), announced: z.string().optional() })
     .optional(),
 });
 export type ScheduleStatus = z.infer<typeof ScheduleStatus>;
@@ -58,14 +58,14 @@ export type FinishedRotation = z.infer<typeof FinishedRotation>;
 const RotationOutcome = z.enum(['success', 'dryrun', 'refused', 'error']);
 export type RotationOutcome = z.infer<typeof RotationOutcome>;
 
-const UntoldRotation = z.object({
+const PendingAnnouncement = z.object({
   id: z.string(),
   outcome: RotationOutcome,
   message: z.string(),
   deleted: z.array(z.string()).default([]),
   kept: z.int().optional(),
 });
-export type UntoldRotation = z.infer<typeof UntoldRotation>;
+export type PendingAnnouncement = z.infer<typeof PendingAnnouncement>;
 
 const RotationCondition = z.object({
   status: z.enum(['ok', 'error', 'dryrun', 'pending']).optional(),
@@ -79,7 +79,7 @@ const RotationCondition = z.object({
   /** Names of PgBackups whose stored backup vanished without a plan; each was warned of once. */
   missing: z.array(z.string()).optional(),
   /** Outcomes that have not been announced, oldest first. */
-  outbox: z.array(UntoldRotation).optional(),
+  outbox: z.array(PendingAnnouncement).optional(),
   announced: z.string().optional(),
 });
 export type RotationCondition = z.infer<typeof RotationCondition>;

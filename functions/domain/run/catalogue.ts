@@ -61,7 +61,7 @@ export type Catalogue =
  * Parses `backup-list`. One entry that does not parse makes the whole list unknown: to leave it out would mean "there
  * is no such backup", and decisions to delete rest on that.
  */
-export function readCatalogue(answer: CatalogueAnswer): Catalogue {
+export function parseCatalogue(answer: CatalogueAnswer): Catalogue {
   if (answer.backups === undefined) return { known: false, why: oneLine(answer.error ?? 'the list could not be read') };
   if (answer.plain)
     return { known: false, why: oneLine(answer.error ?? 'details of at least one stored backup could not be read') };
@@ -97,7 +97,7 @@ export type Proof =
 
 /** Holds a run's claim against the catalogue. */
 export function prove(answer: CatalogueAnswer, claim: Claim): Proof {
-  const catalogue = readCatalogue(answer);
+  const catalogue = parseCatalogue(answer);
   if (!catalogue.known) return { verdict: 'unknown', why: catalogue.why };
   const entry = catalogue.entries.find((candidate) => isClaimed(candidate, claim));
   const timelines = readTimelines(answer.wal);

@@ -1,5 +1,5 @@
 /** Where a run takes place: pinned when it is started, so that every later look is held against it. No side effects. */
-import type { Place } from './location.ts';
+import type { DatabaseContainer } from './location.ts';
 import type { Inspection } from './protocol.ts';
 import type { Executor } from '../resources/executor.ts';
 import { parseTime, rfc3339, type UnixSeconds } from '../time.ts';
@@ -11,12 +11,12 @@ const startGrace = 5;
 
 /** The run's place and incarnation, and its deadlines by the pod's clock. */
 export function pinExecutor(
-  at: { readonly place: Place; readonly inspection: Pick<Inspection, 'identity' | 'podTime'> },
+  at: { readonly container: DatabaseContainer; readonly inspection: Pick<Inspection, 'identity' | 'podTime'> },
   run: { readonly directory: string; readonly timeoutSeconds: number },
 ): Executor & { readonly notAfter: string } {
   const { identity, podTime } = at.inspection;
   return {
-    ...at.place,
+    ...at.container,
     ...identity,
     postmasterStartTime: rfc3339(Number(identity.postmaster)),
     directory: run.directory,

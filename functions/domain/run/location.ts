@@ -1,18 +1,18 @@
 /** Which pod to work in: found through the StatefulSet that a selector names. Pure judgement over what was read. */
-import type { Problem } from '../failure-kinds.ts';
+import type { BackupFailure } from '../failure-kinds.ts';
 import { containerName } from '../resources/names.ts';
 import type { Pod, StatefulSet } from '../resources/workloads.ts';
 import { clockTime, type UnixSeconds } from '../time.ts';
 import { oneLine } from '../text.ts';
 
 /** A container that can be worked in now. */
-export interface Place {
+export interface DatabaseContainer {
   readonly pod: string;
   readonly podUID: string;
   readonly containerID: string;
 }
 
-export interface Surroundings {
+export interface Workload {
   readonly namespace: string;
   readonly statefulSetName: string;
   readonly statefulSet?: StatefulSet | undefined;
@@ -23,28 +23,28 @@ export interface Surroundings {
 }
 
 export type Location =
-  | { readonly found: 'ready'; readonly places: readonly Place[] }
+  | { readonly found: 'ready'; readonly containers: readonly DatabaseContainer[] }
   /** May become ready by itself; `state` is what Kubernetes says of it. */
   | { readonly found: 'notReady'; readonly pod: string; readonly state: string }
-  | { readonly found: 'never'; readonly problem: Problem };
+  | { readonly found: 'never'; readonly problem: BackupFailure };
 
 /** First hit wins: what can never work, then what may come, then the places. */
-export function locate(around: Surroundings): Location {
-  const { statefulSet } = around;
-  if (statefulSet === undefined) return never(noStatefulSet(around));
+export function locate(workload: Workload): Location {
+  const { statefulSet } = workload;
+  if (statefulSet === undefined) return never(noStatefulSet(workload));
   if (statefulSet.spec.replicas === 0) {
     return never(
-      `StatefulSet ${around.statefulSetName} has 0 replicas. Scale it up, or set spec.backup.suspend: true.`,
+      `StatefulSet ${workload.statefulSetName} has 0 replicas. Scale it up, or set spec.backup.suspend: true.`,
     );
   }
-  const pods = around.pods.filter((pod) =>
+  const pods = workload.pods.filter((pod) =>
     pod.metadata.ownerReferences.some(({ uid }) => uid === statefulSet.metadata.uid),
   );
   const first = pods[0];
-  if (first === undefined) return { found: 'notReady', pod: `${around.statefulSetName}-0`, state: 'no pod yet' };
+  if (first === undefined) return { found: 'notReady', pod: `${workload.statefulSetName}-0`, state: 'no pod yet' };
   if (pods.every((pod) => !hasContainer(pod))) return never(noContainer(first));
-  const places = pods.flatMap(placeIn);
-  if (places.length > 0) return { found: 'ready', places };
+  const containers = pods.flatMap(containerIn);
+  if (containers.length > 0) return { found: 'ready', containers: containers };
   return { found: 'notReady', pod: first.metadata.name, state: podState(first) };
 }
 
@@ -52,7 +52,7 @@ function never(text: string): Location {
   return { found: 'never', problem: { kind: 'NoPodAccess', text } };
 }
 
-function noStatefulSet({ namespace, statefulSetName, otherNames }: Surroundings): string {
+function noStatefulSet({ namespace, statefulSetName, otherNames }: Workload): string {
   const others = otherNames.length === 0 ? 'it has none' : `it has: ${otherNames.slice(0, 10).join(', ')}`;
   return (
     `namespace ${namespace} has no StatefulSet "${statefulSetName}" (${others}). The selector is immutable: ` +
@@ -69,7 +69,7 @@ function hasContainer(pod: Pod): boolean {
   return pod.spec.containers.some(({ name }) => name === containerName);
 }
 
-function placeIn(pod: Pod): Place[] {
+function containerIn(pod: Pod): DatabaseContainer[] {
   const container = pod.status.containerStatuses.find(({ name }) => name === containerName);
   if (pod.metadata.deletionTimestamp !== undefined || container?.ready !== true) return [];
   return [{ pod: pod.metadata.name, podUID: pod.metadata.uid, containerID: container.containerID }];

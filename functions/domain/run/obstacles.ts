@@ -1,5 +1,5 @@
 /** Why nothing can be done in a pod, in words: the fact, then what to do. */
-import type { Problem } from '../failure-kinds.ts';
+import type { BackupFailure } from '../failure-kinds.ts';
 import type { Inspection, PodObstacle } from './protocol.ts';
 
 /** The API server's refusal names user, verb and resource; people need them in another order. */
@@ -15,7 +15,7 @@ function actingAs(account: string): string {
 }
 
 /** What in the pod keeps wal-g from working. */
-export function obstacleProblem(pod: string, obstacle: PodObstacle, directory: string): Problem {
+export function obstacleFailure(pod: string, obstacle: PodObstacle, directory: string): BackupFailure {
   switch (obstacle.kind) {
     case 'DirectoryNotCreatable':
       return {

@@ -1,7 +1,7 @@
 /** One HTTP request and its whole answer, with a deadline and a size limit. */
 import { request as httpRequest, type IncomingHttpHeaders, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { failure } from '../../domain/request-error.ts';
+import { requestError } from '../../domain/request-error.ts';
 
 export interface Answer {
   readonly status: number;
@@ -13,11 +13,11 @@ const timeoutMs = 15_000;
 const maxAnswerBytes = 64 * 1024 * 1024;
 
 /** Sends and reads to the end. Every way to get no answer is a `Failure` with status 0. `protocol` chooses TLS (default `https:`). */
-export function exchange(options: RequestOptions, body: string | undefined): Promise<Answer> {
+export function requestOnce(options: RequestOptions, body: string | undefined): Promise<Answer> {
   const request = options.protocol === 'http:' ? httpRequest : httpsRequest;
   return new Promise((resolve, reject) => {
     function noAnswer(error: Error): void {
-      reject(failure.of(0, 'NoAnswer', `${options.method} ${options.path}: ${error.message}`));
+      reject(requestError.of(0, 'NoAnswer', `${options.method} ${options.path}: ${error.message}`));
     }
     // A URL writes an IPv6 address in brackets, a connection is made without them.
     const host = options.host?.replace(/^\[(.*)\]$/, '$1');

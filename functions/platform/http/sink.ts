@@ -3,9 +3,9 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { CloudEvent, HTTP } from 'cloudevents';
 import type { OwnEvent } from '../../domain/events/cloud-event.ts';
-import { failure } from '../../domain/request-error.ts';
+import { requestError } from '../../domain/request-error.ts';
 import { rfc3339 } from '../../domain/time.ts';
-import { exchange } from './request.ts';
+import { requestOnce } from './request.ts';
 
 export interface Sink {
   /** Resolves when the Broker has accepted the event (2xx); throws a `Failure` otherwise. */
@@ -17,7 +17,7 @@ export interface Sink {
 export function createSink(url: string | undefined): Sink {
   if (url === undefined || url === '') {
     return {
-      post: () => Promise.reject(failure.of(0, 'NoSink', 'K_SINK is not set: is the SinkBinding ready?')),
+      post: () => Promise.reject(requestError.of(0, 'NoSink', 'K_SINK is not set: is the SinkBinding ready?')),
       close: () => undefined,
     };
   }
@@ -37,7 +37,7 @@ export function createSink(url: string | undefined): Sink {
           data: event.data,
         }),
       );
-      const answer = await exchange(
+      const answer = await requestOnce(
         {
           agent,
           protocol: target.protocol,
@@ -50,7 +50,7 @@ export function createSink(url: string | undefined): Sink {
         message.body as string,
       );
       if (answer.status < 200 || answer.status >= 300) {
-        throw failure.of(answer.status, 'SinkRefused', `POST ${url}: ${answer.text.slice(0, 300)}`);
+        throw requestError.of(answer.status, 'SinkRefused', `POST ${url}: ${answer.text.slice(0, 300)}`);
       }
     },
     close: () => agent.destroy(),

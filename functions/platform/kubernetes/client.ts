@@ -3,10 +3,10 @@ import type { RequestOptions } from 'node:http';
 import { Agent } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { DateTime } from 'luxon';
-import { failure } from '../../domain/request-error.ts';
+import { requestError } from '../../domain/request-error.ts';
 import type { UnixSeconds } from '../../domain/time.ts';
-import { exchange, type Answer } from '../http/request.ts';
-import { yamlOf } from './yaml.ts';
+import { requestOnce, type Answer } from '../http/request.ts';
+import { toYamlSafeJson } from './yaml.ts';
 
 /** One page of a list; `continue` is undefined on the last page. Items are unparsed. */
 export interface Page {
@@ -98,7 +98,7 @@ export function createKube(kubeConfig: KubeConfig): Kube {
 
   async function call(what: Call): Promise<unknown> {
     const options = await requestOptions();
-    const answer = await exchange(
+    const answer = await requestOnce(
       {
         ...options,
         host: base.hostname,
@@ -125,7 +125,7 @@ export function createKube(kubeConfig: KubeConfig): Kube {
       try {
         return await call({ method: 'GET', path });
       } catch (error) {
-        if (failure.isNotFound(error)) return undefined;
+        if (requestError.isNotFound(error)) return undefined;
         throw error;
       }
     },
@@ -154,7 +154,7 @@ export function createKube(kubeConfig: KubeConfig): Kube {
         await call({ method: 'POST', path, body: object });
         return 'created';
       } catch (error) {
-        if (failure.isAlreadyExists(error)) return 'exists';
+        if (requestError.isAlreadyExists(error)) return 'exists';
         throw error;
       }
     },
@@ -166,7 +166,7 @@ export function createKube(kubeConfig: KubeConfig): Kube {
         return 'removed';
       } catch (error) {
         // 409 is the uid precondition: the object of that name is another one, so ours is gone.
-        if (failure.isNotFound(error) || failure.isConflict(error)) return 'gone';
+        if (requestError.isNotFound(error) || requestError.isConflict(error)) return 'gone';
         throw error;
       }
     },
@@ -177,7 +177,7 @@ export function createKube(kubeConfig: KubeConfig): Kube {
 
 function bodyOf({ body, isApply }: Call): string | undefined {
   if (body === undefined) return undefined;
-  return isApply === true ? yamlOf(body) : JSON.stringify(body);
+  return isApply === true ? toYamlSafeJson(body) : JSON.stringify(body);
 }
 
 function target({ path, query = {} }: Call): string {
@@ -194,7 +194,7 @@ function parseAnswer(what: Call, answer: Answer): unknown {
   if (answer.status >= 200 && answer.status < 300) return body;
   const status = (typeof body === 'object' && body !== null ? body : {}) as { reason?: string; message?: string };
   const message = status.message ?? answer.text.slice(0, 300);
-  throw failure.of(answer.status, status.reason ?? '', `${what.method} ${what.path}: ${message}`);
+  throw requestError.of(answer.status, status.reason ?? '', `${what.method} ${what.path}: ${message}`);
 }
 
 function parseJson(text: string): unknown {

@@ -4,7 +4,7 @@ import { PgBackup } from '../../domain/resources/pg-backup.ts';
 import type { Kube } from './client.ts';
 import { listPages } from './list.ts';
 import type { Log } from '../log.ts';
-import { skip, type Subject } from '../run/database-pods.ts';
+import { logSkipped, type StatefulSetRef } from '../run/database-pods.ts';
 
 /** A message carries up to 32 KiB of log, so that a page is a few MiB at most. */
 const pageSize = 100;
@@ -15,12 +15,12 @@ const pageSize = 100;
  */
 export async function listHistory(
   { kube, log }: { readonly kube: Kube; readonly log: Log },
-  { namespace, statefulSet }: Subject,
+  { namespace, statefulSet }: StatefulSetRef,
 ): Promise<PgBackup[]> {
   const selection = { fieldSelector: `spec.selector.name=${statefulSet}`, limit: pageSize };
   const history: PgBackup[] = [];
   for await (const items of listPages(kube, path.backups(namespace), selection)) {
-    history.push(...parseEach(PgBackup, items, skip(log)).map(withoutLog));
+    history.push(...parseEach(PgBackup, items, logSkipped(log)).map(withoutLog));
   }
   return history;
 }

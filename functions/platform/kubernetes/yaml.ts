@@ -4,7 +4,7 @@
 const refused = /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g;
 
 /** One line that is both JSON and YAML. Half a surrogate pair, which is neither, becomes U+FFFD. */
-export function yamlOf(object: object): string {
+export function toYamlSafeJson(object: object): string {
   const json = JSON.stringify(object, (_key, value: unknown) =>
     typeof value === 'string' ? value.toWellFormed() : value,
   );

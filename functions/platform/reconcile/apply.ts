@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { buildPingSource } from '../../domain/commands/ping-source.ts';
 import type { Command, Incarnation } from '../../domain/commands/command.ts';
-import { failure } from '../../domain/request-error.ts';
+import { requestError } from '../../domain/request-error.ts';
 import type { Manifest } from '../../domain/resources/manifest.ts';
 import { path } from '../../domain/resources/api-paths.ts';
 import { apiVersion, fieldManager } from '../../domain/resources/names.ts';
@@ -39,19 +39,19 @@ export interface Writes {
 
 /** Applies in order. Throws a `Failure` when the API server cannot be used; what was applied until then stays and does no harm. */
 export async function apply(effects: Effects, commands: readonly Command[]): Promise<Applied> {
-  const book: Book = { written: [], removed: [] };
-  return { ...(await applyAll({ ...effects, book }, commands)), writes: book };
+  const log: WriteLog = { written: [], removed: [] };
+  return { ...(await applyAll({ ...effects, writes: log }, commands)), writes: log };
 }
 
 /** Where writes are entered as they are made. */
-interface Book extends Writes {
+interface WriteLog extends Writes {
   readonly written: unknown[];
   readonly removed: string[];
 }
 
-type BookedEffects = Effects & { readonly book: Book };
+type LoggedEffects = Effects & { readonly writes: WriteLog };
 
-async function applyAll(effects: BookedEffects, commands: readonly Command[]): Promise<Omit<Applied, 'writes'>> {
+async function applyAll(effects: LoggedEffects, commands: readonly Command[]): Promise<Omit<Applied, 'writes'>> {
   let undelivered = false;
   for (const command of commands) {
     const done = await applyOne(effects, command);
@@ -63,7 +63,7 @@ async function applyAll(effects: BookedEffects, commands: readonly Command[]): P
 
 type Done = 'applied' | 'conflict' | 'undelivered';
 
-function applyOne(effects: BookedEffects, command: Command): Promise<Done> {
+function applyOne(effects: LoggedEffects, command: Command): Promise<Done> {
   switch (command.type) {
     case 'applyStatus':
       return applyStatus(effects, command);
@@ -90,7 +90,7 @@ function applyOne(effects: BookedEffects, command: Command): Promise<Done> {
  * the same.
  */
 async function applyStatus(
-  { book, kube, log }: BookedEffects,
+  { writes, kube, log }: LoggedEffects,
   command: Extract<Command, { type: 'applyStatus' }>,
 ): Promise<Done> {
   const { namespace, name } = command.target;
@@ -103,12 +103,13 @@ async function applyStatus(
   const at = command.kind === 'PgManager' ? path.manager(namespace, name) : path.backup(namespace, name);
   try {
     const options = { fieldManager: command.fieldManager, subresource: 'status', force: true } as const;
-    book.written.push(await kube.apply(at, object, options));
+    writes.written.push(await kube.apply(at, object, options));
     return 'applied';
   } catch (error) {
-    if (failure.isInvalid(error))
+    if (requestError.isInvalid(error))
       log.warn('Status refused by the API server', { object: `${namespace}/${name}`, error: String(error) });
-    if (failure.isConflict(error) || failure.isInvalid(error) || failure.isNotFound(error)) return 'conflict';
+    if (requestError.isConflict(error) || requestError.isInvalid(error) || requestError.isNotFound(error))
+      return 'conflict';
     throw error;
   }
 }
@@ -124,10 +125,10 @@ async function createBackup(kube: Kube, backup: Manifest): Promise<Done> {
 }
 
 async function removeBackup(
-  { book, kube }: BookedEffects,
+  { writes, kube }: LoggedEffects,
   { name, namespace, uid }: Omit<Incarnation, 'resourceVersion'>,
 ): Promise<Done> {
-  book.removed.push(uid);
+  writes.removed.push(uid);
   return removeObject(kube, path.backup(namespace, name), uid);
 }
 
@@ -141,11 +142,11 @@ async function recordEvent(effects: Effects, event: Manifest): Promise<Done> {
   return 'applied';
 }
 
-async function post(effects: BookedEffects, command: Extract<Command, { type: 'post' }>): Promise<Done> {
+async function post(effects: LoggedEffects, command: Extract<Command, { type: 'post' }>): Promise<Done> {
   try {
     for (const event of command.events) await effects.sink.post(event);
   } catch (error) {
-    if (!failure.is(error)) throw error;
+    if (!requestError.is(error)) throw error;
     effects.log.warn('Event not accepted by the sink, it stays owed', {
       events: command.events.map((event) => event.id),
       error: error.message,
@@ -167,7 +168,7 @@ async function applyTimer(kube: Kube, timer: Timer): Promise<Done> {
   const isThere = existing !== undefined && contains(existing, desired);
   const found = isThere ? existing : await kube.apply(at, desired, { fieldManager: fieldManager.timer, force: true });
   if ((found as Manifest).metadata['deletionTimestamp'] !== undefined) {
-    throw failure.of(
+    throw requestError.of(
       503,
       'TimerTerminating',
       `PingSource ${desired.metadata.name} is being deleted: it is made again after that`,

@@ -5,8 +5,8 @@
  * together.
  */
 import { eventType, type OwnEvent } from '../../domain/events/cloud-event.ts';
-import { failure } from '../../domain/request-error.ts';
-import type { PageHint } from '../../domain/events/event-target.ts';
+import { requestError } from '../../domain/request-error.ts';
+import type { PageToken } from '../../domain/events/event-target.ts';
 import { installationNamespace } from '../../domain/resources/names.ts';
 import { parseTime, rfc3339 } from '../../domain/time.ts';
 import { serverNow, type Kube, type Page } from '../kubernetes/client.ts';
@@ -15,15 +15,15 @@ import type { Sink } from '../http/sink.ts';
 
 /** One kind of a walk, and what is done with a page of it. */
 export interface Collection {
-  readonly kind: PageHint['kind'];
+  readonly kind: PageToken['kind'];
   /** API path of the list. */
   readonly path: string;
   readonly fieldSelector?: string;
   /** Handles the unparsed objects of a page and answers how many it took; one bad object must not stop the others. */
-  readonly handle: (items: readonly unknown[], hint: PageHint) => Promise<number>;
+  readonly handle: (items: readonly unknown[], token: PageToken) => Promise<number>;
 }
 
-export interface Walk {
+export interface Paging {
   readonly effects: { readonly kube: Kube; readonly sink: Sink };
   /** Name of the PingSource that begins it. */
   readonly name: keyof typeof pageType;
@@ -40,76 +40,81 @@ const pageLifetime = 600;
 const restartMark = '+';
 
 /** Handles the first page; the id of the tick names all pages of the walk. */
-export async function beginWalk(walk: Walk, tick: string): Promise<Outcome> {
-  const [first] = walk.collections;
+export async function beginPaging(paging: Paging, tick: string): Promise<Outcome> {
+  const [first] = paging.collections;
   // A walk is as old as the API server's clock says, which is known from any answer.
-  await walk.effects.kube.list(first.path, { limit: 1 });
-  const started = rfc3339(serverNow(walk.effects.kube));
-  return goOn(walk, { tick, page: 1, kind: first.kind, continue: '', started });
+  await paging.effects.kube.list(first.path, { limit: 1 });
+  const started = rfc3339(serverNow(paging.effects.kube));
+  return continuePaging(paging, { tick, page: 1, kind: first.kind, continue: '', started });
 }
 
 /**
  * Posts the next page, then handles the one that the hint asks for: also when nothing can be posted, for the work does not
  * hang on it. Then the event has to come again, for its successor.
  */
-export async function goOn(walk: Walk, hint: PageHint): Promise<Outcome> {
-  const collection = walk.collections.find(({ kind }) => kind === hint.kind);
-  if (collection === undefined)
-    return { outcome: 'done', reason: 'PointsNowhere', message: `no pages of ${hint.kind}` };
+export async function continuePaging(paging: Paging, token: PageToken): Promise<Outcome> {
+  const collection = paging.collections.find(({ kind }) => kind === token.kind);
+  if (collection === undefined) return { outcome: 'done', reason: 'Ignored', message: `no pages of ${token.kind}` };
   let page: Page;
   try {
-    page = await readPage(walk, collection, hint);
+    page = await readPage(paging, collection, token);
   } catch (error) {
-    if (failure.isGone(error)) return restart(walk, hint);
+    if (requestError.isGone(error)) return restart(paging, token);
     // A token that this API server never gave out stays wrong, however often the event comes.
-    if (hint.continue !== '' && failure.isInvalid(error)) {
-      return { outcome: 'done', reason: 'PointsNowhere', message: 'the list token is none of this API server' };
+    if (token.continue !== '' && requestError.isInvalid(error)) {
+      return { outcome: 'done', reason: 'Ignored', message: 'the list token is none of this API server' };
     }
     throw error;
   }
-  if (serverNow(walk.effects.kube) - (parseTime(hint.started) ?? 0) > pageLifetime) {
-    return { outcome: 'done', reason: 'StalePage', message: `the page is of an old ${walk.name}` };
+  if (serverNow(paging.effects.kube) - (parseTime(token.started) ?? 0) > pageLifetime) {
+    return { outcome: 'done', reason: 'StalePage', message: `the page is of an old ${paging.name}` };
   }
-  const next = nextPage(walk, hint, page.continue);
-  const posted = next === undefined ? undefined : walk.effects.sink.post(pageEvent(walk, next));
+  const next = nextPage(paging, token, page.continue);
+  const posted = next === undefined ? undefined : paging.effects.sink.post(pageEvent(paging, next));
   const [posting] = await Promise.allSettled([posted]);
-  const handled = await collection.handle(page.items, hint);
+  const handled = await collection.handle(page.items, token);
   if (posting.status === 'rejected') throw posting.reason;
-  return { outcome: 'done', reason: 'PageDone', message: `page ${hint.page}: ${handled} ${hint.kind}` };
+  return { outcome: 'done', reason: 'PageDone', message: `page ${token.page}: ${handled} ${token.kind}` };
 }
 
-function readPage({ effects, pageSize }: Walk, collection: Collection, hint: PageHint): Promise<Page> {
+function readPage({ effects, pageSize }: Paging, collection: Collection, token: PageToken): Promise<Page> {
   const { path, fieldSelector } = collection;
   return effects.kube.list(path, {
     limit: pageSize,
-    continue: hint.continue === '' ? undefined : hint.continue,
+    continue: token.continue === '' ? undefined : token.continue,
     fieldSelector,
   });
 }
 
 /** The rest of this collection, else the beginning of the next one. */
-function nextPage({ collections }: Walk, hint: PageHint, continueToken: string | undefined): PageHint | undefined {
-  const page = hint.page + 1;
-  if (continueToken !== undefined) return { ...hint, page, continue: continueToken };
-  const following = collections[collections.findIndex(({ kind }) => kind === hint.kind) + 1];
-  return following === undefined ? undefined : { ...hint, page, kind: following.kind, continue: '' };
+function nextPage({ collections }: Paging, token: PageToken, continueToken: string | undefined): PageToken | undefined {
+  const page = token.page + 1;
+  if (continueToken !== undefined) return { ...token, page, continue: continueToken };
+  const following = collections[collections.findIndex(({ kind }) => kind === token.kind) + 1];
+  return following === undefined ? undefined : { ...token, page, kind: following.kind, continue: '' };
 }
 
 /** The list token expired (410): the collection is listed from its beginning, once a walk. */
-async function restart(walk: Walk, hint: PageHint): Promise<Outcome> {
-  if (hint.tick.endsWith(restartMark)) {
-    return { outcome: 'done', reason: 'ListExpired', message: `the list expired twice; the next ${walk.name} goes on` };
+async function restart(paging: Paging, token: PageToken): Promise<Outcome> {
+  if (token.tick.endsWith(restartMark)) {
+    return {
+      outcome: 'done',
+      reason: 'ListExpired',
+      message: `the list expired twice; the next ${paging.name} goes on`,
+    };
   }
-  await walk.effects.sink.post(pageEvent(walk, { ...hint, tick: `${hint.tick}${restartMark}`, page: 1, continue: '' }));
+  await paging.effects.sink.post(
+    pageEvent(paging, { ...token, tick: `${token.tick}${restartMark}`, page: 1, continue: '' }),
+  );
   return { outcome: 'done', reason: 'ListExpired', message: 'the list expired and is begun again' };
 }
 
-function pageEvent({ name }: Walk, hint: PageHint): OwnEvent {
+function pageEvent({ name }: Paging, token: PageToken): OwnEvent {
   return {
     type: pageType[name],
     source: `/apis/sources.knative.dev/v1/namespaces/${installationNamespace}/pingsources/${name}`,
-    id: `${hint.tick}/${hint.page}`,
-    subject: `${name}/${hint.kind}/${hint.page}`,
-    data: hint,
+    id: `${token.tick}/${token.page}`,
+    subject: `${name}/${token.kind}/${token.page}`,
+    data: token,
   };
 }

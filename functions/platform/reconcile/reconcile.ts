@@ -1,6 +1,6 @@
 /** Gather → decide → apply until nothing is left to do now: the loop that every function runs. */
 import type { Decision } from '../../domain/commands/command.ts';
-import type { Applied, Writes } from './apply.ts';
+import { apply, type Applied, type Effects, type Writes } from './apply.ts';
 import type { Clock } from '../clock.ts';
 
 /** `done` answers 204. `retry` answers 503: the sender tries again with backoff. */
@@ -14,14 +14,14 @@ export interface Outcome {
  * The round before, as the next one may go on from it: what it saw, and what its writes made of it. What others have
  * written since is met as a conflict, and after a conflict everything is read anew.
  */
-export interface Earlier<O> extends Writes {
+export interface PreviousRound<O> extends Writes {
   readonly observation: O;
 }
 
 /** One round's three steps. `elapsed` is the age of this activation in milliseconds. */
 export interface Steps<O> {
   /** What is true; undefined when there is nothing to look at. `earlier` is absent in the first round and after a conflict. */
-  gather(elapsed: number, earlier?: Earlier<O>): Promise<O | undefined>;
+  gather(elapsed: number, previous?: PreviousRound<O>): Promise<O | undefined>;
   /** Pure. */
   decide(observation: O): Decision;
   apply(decision: Decision): Promise<Applied>;
@@ -48,20 +48,20 @@ const nothingThere: Outcome = { outcome: 'done', reason: 'NothingThere', message
 const conflicting: Outcome = { outcome: 'retry', reason: 'Conflict', message: 'others keep writing the same object' };
 
 /** Ends with what the last decision said; `retry` after three conflicts in a row, or when time is up with work left. */
-export async function reconcile<O>(steps: Steps<O>, clock: Clock): Promise<Outcome> {
+export async function runRounds<O>(steps: Steps<O>, clock: Clock): Promise<Outcome> {
   const begin = clock.monotonic();
   const elapsed = (): number => clock.monotonic() - begin;
   let conflicts = 0;
   let undelivered = false;
-  let earlier: Earlier<O> | undefined;
+  let previous: PreviousRound<O> | undefined;
   for (let round = 0; mayBegin(round, elapsed()); round += 1) {
-    const observation = await steps.gather(elapsed(), earlier);
+    const observation = await steps.gather(elapsed(), previous);
     if (observation === undefined) return nothingThere;
     const decision = steps.decide(observation);
     const applied = await steps.apply(decision);
     undelivered ||= applied.undelivered;
     conflicts = applied.outcome === 'conflict' ? conflicts + 1 : 0;
-    earlier = follow(observation, applied);
+    previous = previousRoundOf(observation, applied);
     if (conflicts > maxConflicts) return conflicting;
     switch (conflicts > 0 ? 'again' : nextStep(decision, applied, elapsed())) {
       case 'again':
@@ -76,7 +76,7 @@ export async function reconcile<O>(steps: Steps<O>, clock: Clock): Promise<Outco
   return outOfTime;
 }
 
-function follow<O>(observation: O, { outcome, writes }: Applied): Earlier<O> | undefined {
+function previousRoundOf<O>(observation: O, { outcome, writes }: Applied): PreviousRound<O> | undefined {
   return outcome === 'conflict' ? undefined : { observation, ...writes };
 }
 
@@ -91,10 +91,47 @@ function mayBegin(round: number, elapsed: number): boolean {
 /** What was not delivered would not be delivered a moment later either: the event comes again with backoff. */
 function nextStep({ next }: Decision, { undelivered }: Applied, elapsed: number): 'again' | 'wait' | 'finish' {
   if (next === 'again') return undelivered ? 'finish' : 'again';
-  return (next === 'wait' || next === 'pursue') && elapsed < waitBudgetMs ? 'wait' : 'finish';
+  return (next === 'wait' || next === 'waitOrRetry') && elapsed < waitBudgetMs ? 'wait' : 'finish';
 }
 
 function finish({ next, reason, message }: Decision, undelivered: boolean): Outcome {
   if (undelivered) return { outcome: 'retry', reason: 'Undelivered', message: 'the sink did not accept an event' };
-  return { outcome: next === 'retry' || next === 'pursue' ? 'retry' : 'done', reason, message };
+  return { outcome: next === 'retry' || next === 'waitOrRetry' ? 'retry' : 'done', reason, message };
+}
+
+/** How far an activation has come. */
+export interface RoundContext<O> {
+  /** Milliseconds since it began. */
+  readonly elapsed: number;
+  readonly firstRound: boolean;
+  /** What need not be read again. */
+  readonly previous?: PreviousRound<O> | undefined;
+}
+
+export interface Reconciler<O> {
+  /** `<namespace>/<name>` of the object, for the log. */
+  readonly object: string;
+  /** Reads what is true; undefined when the object is gone. */
+  gather(moment: RoundContext<O>): Promise<O | undefined>;
+  /** Has no side effects. */
+  decide(observation: O): Decision;
+}
+
+/** Reconciles one object: gathers, decides and applies until nothing is left to do, and logs each decision that changes something. */
+export function reconcile<O>(effects: Effects, clock: Clock, steps: Reconciler<O>): Promise<Outcome> {
+  let rounds = 0;
+  return runRounds<O>(
+    {
+      gather: (elapsed, previous) => steps.gather({ elapsed, firstRound: rounds++ === 0, previous }),
+      decide: (observation) => steps.decide(observation),
+      apply: ({ commands, reason, message }) => {
+        if (commands.length > 0) {
+          const types = commands.map(({ type }) => type);
+          effects.log.info('Decision', { object: steps.object, reason, detail: message, commands: types });
+        }
+        return apply(effects, commands);
+      },
+    },
+    clock,
+  );
 }

@@ -1,6 +1,6 @@
 /** Finding the database pod: reads what domain/location.ts judges, and asks several ready pods who is the primary. */
 import type { PodRef } from '../../domain/commands/command.ts';
-import { locate, type Location, type Place, type Surroundings } from '../../domain/run/location.ts';
+import { locate, type Location, type DatabaseContainer, type Workload } from '../../domain/run/location.ts';
 import { path } from '../../domain/resources/api-paths.ts';
 import { parseEach } from '../../domain/resources/metadata.ts';
 import { containerName } from '../../domain/resources/names.ts';
@@ -18,38 +18,41 @@ export interface PodReader {
 }
 
 /** Which StatefulSet; it need not exist. */
-export interface Subject {
+export interface StatefulSetRef {
   readonly namespace: string;
   readonly statefulSet: string;
 }
 
 /** A place that was looked into, and what it said. */
-export interface Look {
-  readonly place: Place;
+export interface PodInspection {
+  readonly container: DatabaseContainer;
   readonly answer: RunnerResult<Inspection>;
 }
 
 /** Where the database of a StatefulSet is, or why it is nowhere now. */
-export async function locatePods(reader: PodReader, subject: Subject): Promise<Location> {
-  return locate(await surroundings(reader, subject));
+export async function locatePods(reader: PodReader, subject: StatefulSetRef): Promise<Location> {
+  return locate(await readWorkload(reader, subject));
 }
 
 /**
  * Looks into each ready place with the same question and keeps the primary's answer. Without one a place that did not
  * answer may be the primary: its silence is kept, so that nothing is begun beside it. Else the first.
  */
-export async function lookIntoPrimary(
+export async function inspectPrimary(
   reader: PodReader,
-  subject: Subject,
-  places: readonly Place[],
+  subject: StatefulSetRef,
+  containers: readonly DatabaseContainer[],
   question: Partial<RunAddress>,
-): Promise<Look | undefined> {
-  const looks: Look[] = [];
-  for (const place of places) {
-    looks.push({ place, answer: await reader.runner.inspect(podRef(subject.namespace, place.pod), question) });
+): Promise<PodInspection | undefined> {
+  const inspections: PodInspection[] = [];
+  for (const container of containers) {
+    inspections.push({
+      container,
+      answer: await reader.runner.inspect(podRef(subject.namespace, container.pod), question),
+    });
   }
-  const primary = looks.find(({ answer }) => answer.ok && answer.value.role === 'primary');
-  return primary ?? looks.find(({ answer }) => !answer.ok) ?? looks[0];
+  const primary = inspections.find(({ answer }) => answer.ok && answer.value.role === 'primary');
+  return primary ?? inspections.find(({ answer }) => !answer.ok) ?? inspections[0];
 }
 
 /** The container that wal-g runs in. */
@@ -58,21 +61,25 @@ export function podRef(namespace: string, pod: string): PodRef {
 }
 
 /** Tells of an object that does not parse, which is then left out. */
-export function skip(log: Log): (item: unknown, why: string) => void {
+export function logSkipped(log: Log): (item: unknown, why: string) => void {
   return (item, why) =>
     log.warn('Object skipped: it is not as its schema says', { object: (item as { metadata?: object }).metadata, why });
 }
 
-async function surroundings(reader: PodReader, { namespace, statefulSet: name }: Subject): Promise<Surroundings> {
+async function readWorkload(reader: PodReader, { namespace, statefulSet: name }: StatefulSetRef): Promise<Workload> {
   const found = StatefulSet.safeParse(await reader.kube.get(path.statefulSet(namespace, name)));
   if (!found.success) {
     const page = await reader.kube.list(path.statefulSets(namespace), { limit: 11 });
-    const others = parseEach(StatefulSet, page.items, skip(reader.log));
+    const others = parseEach(StatefulSet, page.items, logSkipped(reader.log));
     return { namespace, statefulSetName: name, otherNames: others.map(({ metadata }) => metadata.name), pods: [] };
   }
   const labelSelector = Object.entries(found.data.spec.selector.matchLabels)
     .map(([key, value]) => `${key}=${value}`)
     .join(',');
-  const pods = parseEach(Pod, await listAll(reader.kube, path.pods(namespace), { labelSelector }), skip(reader.log));
+  const pods = parseEach(
+    Pod,
+    await listAll(reader.kube, path.pods(namespace), { labelSelector }),
+    logSkipped(reader.log),
+  );
   return { namespace, statefulSetName: name, statefulSet: found.data, otherNames: [], pods };
 }

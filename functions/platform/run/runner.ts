@@ -120,7 +120,7 @@ export function createRunner(exec: Exec): Runner {
         ],
         (fields) => StopFields.parse(fields),
       ),
-    catalogue: (pod) => ask(pod, 'catalogue', [], readCatalogue),
+    catalogue: (pod) => ask(pod, 'catalogue', [], readCatalogueAnswer),
     probe: (pod, options = {}) => ask(pod, 'probe', [['dir', options.dir]], readProbe),
     prune: (pod, { dir, runs }) =>
       ask(
@@ -377,7 +377,7 @@ const CatalogueFields = PodFields.extend({
   version: z.string().default(''),
 });
 
-function readCatalogue(fields: Fields): CatalogueAnswer {
+function readCatalogueAnswer(fields: Fields): CatalogueAnswer {
   const answer = CatalogueFields.parse(fields);
   const detail = backupList({ code: answer.detail_code ?? -1, stdout: answer.detail });
   const backups = detail ?? backupList({ code: answer.list_code ?? -1, stdout: answer.list });

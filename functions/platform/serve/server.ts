@@ -2,7 +2,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { HTTP, type CloudEvent, type CloudEventV1 } from 'cloudevents';
 import express, { type Express, type Request, type Response } from 'express';
-import { failure } from '../../domain/request-error.ts';
+import { requestError } from '../../domain/request-error.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { Outcome } from '../reconcile/reconcile.ts';
@@ -58,7 +58,7 @@ async function answer(
   }
   const { event } = parsed;
   const begin = options.clock.monotonic();
-  const outcome = await settle(options.log, handler, event);
+  const outcome = await handle(options.log, handler, event);
   options.log.info('Event handled', {
     type: event.type,
     subject: event.subject,
@@ -71,14 +71,14 @@ async function answer(
   response.status(outcome.outcome === 'done' ? 204 : 503).end();
 }
 
-async function settle(log: Log, handler: EventHandler, event: ReceivedEvent): Promise<Outcome> {
+async function handle(log: Log, handler: EventHandler, event: ReceivedEvent): Promise<Outcome> {
   try {
     return await handler(event);
   } catch (error) {
-    if (failure.isTerminating(error)) {
+    if (requestError.isTerminating(error)) {
       return { outcome: 'done', reason: 'NamespaceTerminating', message: 'the namespace is being deleted' };
     }
-    if (failure.is(error))
+    if (requestError.is(error))
       return { outcome: 'retry', reason: error.reason || `Http${error.status}`, message: error.message };
     log.error('Unexpected error', { error: error instanceof Error ? error.stack : String(error) });
     return { outcome: 'retry', reason: 'UnexpectedError', message: String(error) };

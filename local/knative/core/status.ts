@@ -1,6 +1,6 @@
 /** Status as the Knative controllers would write it, so that `kubectl get` and `kubectl wait` tell the truth. */
 import { isDeepStrictEqual } from 'node:util';
-import { failure } from '../../../functions/domain/request-error.ts';
+import { requestError } from '../../../functions/domain/request-error.ts';
 import { messageOf } from '../../machine/error-message.ts';
 import type { Context } from './context.ts';
 import { keyOf, type Stored } from '../../kubernetes/client/objects.ts';
@@ -84,7 +84,7 @@ async function write(
       { fieldManager, force: true, subresource },
     );
   } catch (error) {
-    if (failure.isNotFound(error) || failure.isConflict(error) || context.signal.aborted) return;
+    if (requestError.isNotFound(error) || requestError.isConflict(error) || context.signal.aborted) return;
     context.observe({ kind: 'trouble', what: `${object.kind} ${keyOf(object)}`, message: messageOf(error) });
   }
 }

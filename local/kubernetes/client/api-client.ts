@@ -2,8 +2,8 @@
 import type { IncomingMessage } from 'node:http';
 import { Agent, request, type RequestOptions } from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { failure } from '../../../functions/domain/request-error.ts';
-import { exchange } from '../../../functions/platform/http/request.ts';
+import { requestError } from '../../../functions/domain/request-error.ts';
+import { requestOnce } from '../../../functions/platform/http/request.ts';
 
 /** One call; the body is sent as JSON, and `headers` may say that it is a patch. */
 export interface ApiCall {
@@ -57,7 +57,7 @@ export async function createApiClient(kubeConfig: KubeConfig): Promise<ApiClient
   async function send({ method, path, body, headers }: ApiCall): Promise<ApiAnswer> {
     const type = body === undefined ? {} : { 'Content-Type': 'application/json' };
     const text = body === undefined ? undefined : JSON.stringify(body);
-    const answer = await exchange(optionsFor(method, path, { ...type, ...headers }), text);
+    const answer = await requestOnce(optionsFor(method, path, { ...type, ...headers }), text);
     return { status: answer.status, body: parse(answer.text) };
   }
 
@@ -97,7 +97,7 @@ export async function createApiClient(kubeConfig: KubeConfig): Promise<ApiClient
 function answerTo(options: RequestOptions): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const outgoing = request(options, resolve);
-    outgoing.on('error', (error) => reject(failure.of(0, 'NoAnswer', `GET ${options.path}: ${error.message}`)));
+    outgoing.on('error', (error) => reject(requestError.of(0, 'NoAnswer', `GET ${options.path}: ${error.message}`)));
     outgoing.end();
   });
 }
@@ -110,7 +110,7 @@ async function textOf(incoming: IncomingMessage): Promise<string> {
 
 function refusal({ method, path }: Pick<ApiCall, 'method' | 'path'>, { status, body }: ApiAnswer): Error {
   const { reason = '', message = '' } = body as { reason?: string; message?: string };
-  return failure.of(status, reason, `${method} ${path}: ${status} ${message}`);
+  return requestError.of(status, reason, `${method} ${path}: ${status} ${message}`);
 }
 
 function parse(text: string): Record<string, unknown> {

@@ -3,7 +3,7 @@
  * `410 Gone`, as client-go's reflector does.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { failure } from '../../../functions/domain/request-error.ts';
+import { requestError } from '../../../functions/domain/request-error.ts';
 import type { Selection } from '../../../functions/platform/kubernetes/client.ts';
 import type { ApiClient } from './api-client.ts';
 import type { Stored } from './objects.ts';
@@ -57,7 +57,7 @@ export async function watch<T extends Stored>(api: ApiClient, what: Watch<T>): P
       }
     } catch (error) {
       if (what.signal.aborted) return;
-      if (failure.isGone(error)) position = undefined;
+      if (requestError.isGone(error)) position = undefined;
       else await reportAndWait(what, error);
     }
   }
@@ -78,7 +78,7 @@ async function list<T extends Stored>(
 /** Handles one line of the stream and returns the position behind it. */
 async function take<T extends Stored>(what: Watch<T>, line: string): Promise<string> {
   const { type, object } = JSON.parse(line) as StreamLine<T>;
-  if (type === 'ERROR') throw failure.of(object.code ?? 0, 'WatchError', object.message ?? line);
+  if (type === 'ERROR') throw requestError.of(object.code ?? 0, 'WatchError', object.message ?? line);
   if (type !== 'BOOKMARK') await what.onEvent({ type, object });
   return object.metadata.resourceVersion;
 }
@@ -91,6 +91,6 @@ function target<T extends Stored>(what: Watch<T>, parameters: Readonly<Record<st
 
 async function reportAndWait<T extends Stored>(what: Watch<T>, error: unknown): Promise<void> {
   // A stream that the API server cut in the middle is not reported: it resumes where it was.
-  if (failure.is(error)) what.onTrouble?.(error);
+  if (requestError.is(error)) what.onTrouble?.(error);
   await pause(retryMs, undefined, { signal: what.signal }).catch(() => undefined);
 }

@@ -1,6 +1,6 @@
 /** Garbage collector stand-in: removes, a moment later, what only had owners that are gone. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { failure } from '../../../functions/domain/request-error.ts';
+import { requestError } from '../../../functions/domain/request-error.ts';
 import { startInformer, type Informer } from '../client/informer.ts';
 import type { OwnerReference, Stored } from '../client/objects.ts';
 import { createWorkQueue } from '../client/work-queue.ts';
@@ -72,7 +72,7 @@ export function runGarbageCollector(parts: ControllerParts): Controller {
       const found = (await parts.kube.get(pathOf(kind, namespace, reference.name))) as Stored | undefined;
       return found?.metadata.uid === reference.uid;
     } catch (error) {
-      if (failure.isNotFound(error)) return false;
+      if (requestError.isNotFound(error)) return false;
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { failure } from '../../../functions/domain/request-error.ts';
+import { requestError } from '../../../functions/domain/request-error.ts';
 import type { ApiCall, ApiClient, ApiStream } from '../../../local/kubernetes/client/api-client.ts';
 import type { Stored } from '../../../local/kubernetes/client/objects.ts';
 import { watch } from '../../../local/kubernetes/client/watch.ts';
@@ -79,7 +79,7 @@ test('a stream that breaks is resumed without a new list', async () => {
 const gone = JSON.stringify({ type: 'ERROR', object: { code: 410, message: 'too old', metadata: {} } });
 const expired: readonly { name: string; step: Step }[] = [
   { name: 'in the stream', step: { lines: [gone] } },
-  { name: 'as the answer', step: { lines: [], then: failure.of(410, 'Expired', 'too old') } },
+  { name: 'as the answer', step: { lines: [], then: requestError.of(410, 'Expired', 'too old') } },
 ];
 
 for (const { name, step } of expired) {
@@ -105,7 +105,7 @@ test('a watch that is refused once after a good list is ready with the stream th
     // eslint-disable-next-line @typescript-eslint/require-await
     async *lines(_: ApiStream, onOpen?: () => void) {
       attempts += 1;
-      if (attempts === 1) throw failure.of(404, 'NotFound', 'not served yet');
+      if (attempts === 1) throw requestError.of(404, 'NotFound', 'not served yet');
       onOpen?.();
       abort.abort();
       yield* [] as string[];

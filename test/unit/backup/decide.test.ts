@@ -69,33 +69,37 @@ const restarted = { ...identity, postmaster: '1641103304' };
 const cases: readonly Case[] = [
   {
     name: 'a new PgBackup with everything ready is pinned, then started',
-    given: { firstRound: true, open: [backup()], look: saw() },
+    given: { firstRound: true, open: [backup()], podInspection: saw() },
     wantCommands: ['timer backup daily', 'status daily running', 'start uid-daily'],
     wantNext: 'again',
     wantMessage: /^starting wal-g in postgres-0$/,
   },
   {
     name: "a tick may be another one's: the launch brings its timer along",
-    given: { firstRound: true, ticked: true, open: [backup()], look: saw() },
+    given: { firstRound: true, ticked: true, open: [backup()], podInspection: saw() },
     wantCommands: ['timer backup daily', 'status daily running', 'start uid-daily'],
     wantNext: 'again',
   },
   {
     name: 'in a later round the launch brings its timer along',
-    given: { open: [backup()], look: saw() },
+    given: { open: [backup()], podInspection: saw() },
     wantCommands: ['timer backup daily', 'status daily running', 'start uid-daily'],
     wantNext: 'again',
   },
   {
     name: "H15 cut start: the run is seen in the pod and confirmed with the pod's start time",
-    given: { open: [launching()], look: saw({ run: report({ startedAt: slot + 2 }) }) },
+    given: { open: [launching()], podInspection: saw({ run: report({ startedAt: slot + 2 }) }) },
     wantCommands: ['status daily running'],
     wantNext: 'again',
     wantMessage: /running in postgres-0 since 2022-01-02T06:00:02Z/,
   },
   {
     name: 'H13 cut start: nothing is concluded while it may still arrive',
-    given: { open: [launching()], look: saw({ podTime: slot + 35, run: report({ state: 'none' }) }), managers: [] },
+    given: {
+      open: [launching()],
+      podInspection: saw({ podTime: slot + 35, run: report({ state: 'none' }) }),
+      managers: [],
+    },
     wantCommands: [],
     wantNext: 'wait',
   },
@@ -103,7 +107,7 @@ const cases: readonly Case[] = [
     name: 'a start that never arrived goes back into the queue once the catalogue knows nothing of it',
     given: {
       open: [launching()],
-      look: saw({ podTime: slot + 36, run: report({ state: 'none' }) }),
+      podInspection: saw({ podTime: slot + 36, run: report({ state: 'none' }) }),
       catalogue: catalogue([]),
       managers: [],
     },
@@ -115,7 +119,7 @@ const cases: readonly Case[] = [
     given: {
       now: slot + 700,
       open: [launching({ status: { pendingSince: rfc3339(slot + 100) } })],
-      look: saw({ podTime: slot + 700, run: report({ state: 'none' }) }),
+      podInspection: saw({ podTime: slot + 700, run: report({ state: 'none' }) }),
       catalogue: catalogue([]),
       managers: [],
     },
@@ -127,7 +131,7 @@ const cases: readonly Case[] = [
     name: 'a start that seemed lost but whose backup is listed is proved, never started again',
     given: {
       open: [launching()],
-      look: saw({ podTime: slot + 400, run: report({ state: 'none' }) }),
+      podInspection: saw({ podTime: slot + 400, run: report({ state: 'none' }) }),
       catalogue: catalogue([listed()]),
       managers: [],
     },
@@ -136,7 +140,11 @@ const cases: readonly Case[] = [
   },
   {
     name: 'exit 0, listed, WAL stored: success',
-    given: { open: [started()], look: saw({ podTime: slot + 400, run: exitedOk }), catalogue: catalogue([listed()]) },
+    given: {
+      open: [started()],
+      podInspection: saw({ podTime: slot + 400, run: exitedOk }),
+      catalogue: catalogue([listed()]),
+    },
     wantCommands: ['status daily success (started)'],
     wantNext: 'again',
     wantMessage: /^Job finished in 4 minutes 47 seconds\.\n {2}INFO: first line\n {2}INFO: last line$/,
@@ -146,7 +154,7 @@ const cases: readonly Case[] = [
     given: {
       firstRound: true,
       open: [started()],
-      look: saw({ podTime: slot + 400, run: exitedOk }),
+      podInspection: saw({ podTime: slot + 400, run: exitedOk }),
       catalogue: catalogue([listed()]),
     },
     wantCommands: ['status daily success (started)'],
@@ -157,7 +165,7 @@ const cases: readonly Case[] = [
     given: {
       firstRound: true,
       open: [started()],
-      look: saw({ podTime: slot + 421, run: exitedOk }),
+      podInspection: saw({ podTime: slot + 421, run: exitedOk }),
       catalogue: catalogue([]),
     },
     wantCommands: ['status daily error WalgError (started)'],
@@ -175,25 +183,25 @@ const cases: readonly Case[] = [
   },
   {
     name: 'the condition of its managers is behind a run that goes on',
-    given: { open: [started()], look: saw({ run: report({ startedAt: slot + 2 }) }) },
+    given: { open: [started()], podInspection: saw({ run: report({ startedAt: slot + 2 }) }) },
     wantCommands: ['conditions'],
     wantNext: 'wait',
   },
   {
     name: 'exit 0 but no time to read the catalogue: the event comes again',
-    given: { open: [started()], look: saw({ run: exitedOk }), managers: [] },
+    given: { open: [started()], podInspection: saw({ run: exitedOk }), managers: [] },
     wantCommands: [],
     wantNext: 'retry',
   },
   {
     name: 'exit 0 and not listed yet: proof is awaited',
-    given: { open: [started()], look: saw({ podTime: slot + 302, run: exitedOk }), catalogue: catalogue([]) },
+    given: { open: [started()], podInspection: saw({ podTime: slot + 302, run: exitedOk }), catalogue: catalogue([]) },
     wantCommands: ['status daily running ProofUnknown (started)'],
     wantNext: 'again',
   },
   {
     name: 'exit 0 and still not listed after two minutes: WalgError',
-    given: { open: [started()], look: saw({ podTime: slot + 421, run: exitedOk }), catalogue: catalogue([]) },
+    given: { open: [started()], podInspection: saw({ podTime: slot + 421, run: exitedOk }), catalogue: catalogue([]) },
     wantCommands: ['status daily error WalgError (started)'],
     wantNext: 'again',
     wantMessage: /^WalgError: wal-g ended with exit code 0 but no stored backup carries this run's UID/,
@@ -202,7 +210,7 @@ const cases: readonly Case[] = [
     name: 'H24 listed, WAL not stored for two minutes: stored but NOT restorable',
     given: {
       open: [started()],
-      look: saw({ podTime: slot + 421, run: exitedOk }),
+      podInspection: saw({ podTime: slot + 421, run: exitedOk }),
       catalogue: catalogue([listed()], {
         ready: ['000000010000000000000021'],
         archiver: {
@@ -222,7 +230,7 @@ const cases: readonly Case[] = [
     name: 'H24 listed, WAL missing, but wal-g ended just now: wait',
     given: {
       open: [started()],
-      look: saw({ podTime: slot + 302, run: exitedOk }),
+      podInspection: saw({ podTime: slot + 302, run: exitedOk }),
       catalogue: catalogue([listed()], { ready: ['000000010000000000000021'] }),
     },
     wantCommands: ['status daily running ProofUnknown (started)'],
@@ -232,7 +240,7 @@ const cases: readonly Case[] = [
     name: 'H25 exit 1 although listed: error, finished but not proved',
     given: {
       open: [started()],
-      look: saw({
+      podInspection: saw({
         run: report({
           state: 'exited',
           exitCode: 1,
@@ -251,7 +259,7 @@ const cases: readonly Case[] = [
     name: 'exit 1, storage not asked: error with the first ERROR line',
     given: {
       open: [started()],
-      look: saw({
+      podInspection: saw({
         run: report({
           state: 'exited',
           exitCode: 1,
@@ -271,7 +279,7 @@ const cases: readonly Case[] = [
     name: 'H26 storage unreachable at proof: unknown, not failed',
     given: {
       open: [started()],
-      look: saw({ podTime: slot + 400, run: exitedOk }),
+      podInspection: saw({ podTime: slot + 400, run: exitedOk }),
       catalogue: catalogue([], { backups: undefined, error: 'ERROR: NoSuchBucket' } as never),
     },
     wantCommands: ['status daily running ProofUnknown (started)'],
@@ -283,7 +291,7 @@ const cases: readonly Case[] = [
     given: {
       now: slot + 4000,
       open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
-      look: saw({ podTime: slot + 4000, run: exitedOk }),
+      podInspection: saw({ podTime: slot + 4000, run: exitedOk }),
       catalogue: { ok: false, problem: { kind: 'timeout', message: 'no answer' } },
     },
     wantCommands: ['status daily error WalgError (started)'],
@@ -295,7 +303,7 @@ const cases: readonly Case[] = [
     given: {
       now: slot + 14_000,
       open: [started({ status: { unprovenSince: rfc3339(slot + 100) } })],
-      look: saw({ podTime: slot + 14_000, run: { ...exitedOk, endedAt: slot + 13_990 } }),
+      podInspection: saw({ podTime: slot + 14_000, run: { ...exitedOk, endedAt: slot + 13_990 } }),
       catalogue: { ok: false, problem: { kind: 'timeout', message: 'no answer' } },
     },
     wantCommands: ['status daily running ProofUnknown (started)'],
@@ -307,7 +315,7 @@ const cases: readonly Case[] = [
     given: {
       now: slot + 1100,
       open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
-      look: sawNothing('not-found', 'pods "postgres-0" not found'),
+      podInspection: sawNothing('not-found', 'pods "postgres-0" not found'),
       managers: [],
     },
     wantCommands: [],
@@ -318,7 +326,7 @@ const cases: readonly Case[] = [
     given: {
       now: slot + 4000,
       open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
-      look: sawNothing('not-found', 'pods "postgres-0" not found'),
+      podInspection: sawNothing('not-found', 'pods "postgres-0" not found'),
     },
     wantCommands: ['status daily error WalgError (started)'],
     wantNext: 'again',
@@ -329,7 +337,7 @@ const cases: readonly Case[] = [
     given: {
       now: slot + 3400,
       open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
-      look: saw({ podTime: slot + 3400, run: exitedOk }),
+      podInspection: saw({ podTime: slot + 3400, run: exitedOk }),
       catalogue: catalogue([listed()]),
     },
     wantCommands: ['status daily success (started)'],
@@ -339,7 +347,7 @@ const cases: readonly Case[] = [
     name: 'H27 details of the list unreadable: unknown, never "no entry"',
     given: {
       open: [started()],
-      look: saw({ podTime: slot + 9000, run: exitedOk }),
+      podInspection: saw({ podTime: slot + 9000, run: exitedOk }),
       catalogue: catalogue([listed()], { plain: true }),
     },
     wantCommands: ['status daily running ProofUnknown (started)'],
@@ -349,7 +357,7 @@ const cases: readonly Case[] = [
     name: 'a listed entry of another database is no proof',
     given: {
       open: [started()],
-      look: saw({ podTime: slot + 400, run: exitedOk }),
+      podInspection: saw({ podTime: slot + 400, run: exitedOk }),
       catalogue: catalogue([listed({ system_identifier: '7711259327716174706' })]),
     },
     wantCommands: ['status daily error WalgError (started)'],
@@ -358,7 +366,7 @@ const cases: readonly Case[] = [
   },
   {
     name: 'H18 postmaster restarted, run still alive: stopped, then InitializationError',
-    given: { open: [started()], look: saw({ identity: restarted, run: report({ startedAt: slot + 2 }) }) },
+    given: { open: [started()], podInspection: saw({ identity: restarted, run: report({ startedAt: slot + 2 }) }) },
     wantCommands: ['stop uid-daily', 'status daily error InitializationError (started)'],
     wantNext: 'again',
     wantMessage:
@@ -366,7 +374,11 @@ const cases: readonly Case[] = [
   },
   {
     name: 'H18 wal-g lost its session to a shutdown whose postmaster is still there: not concluded yet',
-    given: { open: [started()], managers: [], look: saw({ stopping: true, podTime: slot + 302, run: exitedBadly }) },
+    given: {
+      open: [started()],
+      managers: [],
+      podInspection: saw({ stopping: true, podTime: slot + 302, run: exitedBadly }),
+    },
     wantCommands: [],
     wantNext: 'wait',
   },
@@ -374,7 +386,7 @@ const cases: readonly Case[] = [
     name: 'H18 the postmaster is gone then: InitializationError',
     given: {
       open: [started()],
-      look: saw({ identity: { ...identity, postmaster: '' }, podTime: slot + 303, run: exitedBadly }),
+      podInspection: saw({ identity: { ...identity, postmaster: '' }, podTime: slot + 303, run: exitedBadly }),
     },
     wantCommands: ['status daily error InitializationError (started)'],
     wantNext: 'again',
@@ -382,7 +394,7 @@ const cases: readonly Case[] = [
   },
   {
     name: 'a shutdown that never comes to its end explains nothing after ten minutes',
-    given: { open: [started()], look: saw({ stopping: true, podTime: slot + 901, run: exitedBadly }) },
+    given: { open: [started()], podInspection: saw({ stopping: true, podTime: slot + 901, run: exitedBadly }) },
     wantCommands: ['status daily error WalgError (started)'],
     wantNext: 'again',
     wantMessage: /^WalgError: wal-g ended with exit code 1: /,
@@ -392,7 +404,7 @@ const cases: readonly Case[] = [
     given: {
       open: [started()],
       managers: [],
-      look: saw({ stopping: true, run: report({ startedAt: slot + 2 }) }),
+      podInspection: saw({ stopping: true, run: report({ startedAt: slot + 2 }) }),
     },
     wantCommands: [],
     wantNext: 'wait',
@@ -401,7 +413,7 @@ const cases: readonly Case[] = [
     name: 'H18 container replaced, nothing in the catalogue: InitializationError',
     given: {
       open: [started()],
-      look: saw({ identity: { ...identity, ticks: '999' }, run: report({ state: 'none' }) }),
+      podInspection: saw({ identity: { ...identity, ticks: '999' }, run: report({ state: 'none' }) }),
       catalogue: catalogue([]),
     },
     wantCommands: ['status daily error InitializationError (started)'],
@@ -412,7 +424,7 @@ const cases: readonly Case[] = [
     name: 'H17 container replaced after the end, files lost, catalogue has our uid: success',
     given: {
       open: [started()],
-      look: saw({
+      podInspection: saw({
         identity: { ...identity, ticks: '999' },
         run: report({ state: 'none', log: { head: '', tail: '', bytes: 0 } }),
       }),
@@ -424,7 +436,7 @@ const cases: readonly Case[] = [
   },
   {
     name: 'gone without exit file: WalgError',
-    given: { open: [started()], look: saw({ run: report({ state: 'died', startedAt: slot + 2 }) }) },
+    given: { open: [started()], podInspection: saw({ run: report({ state: 'died', startedAt: slot + 2 }) }) },
     wantCommands: ['status daily error WalgError (started)'],
     wantNext: 'again',
     wantMessage: /^WalgError: wal-g is gone without an exit code/,
@@ -433,7 +445,7 @@ const cases: readonly Case[] = [
     name: 'H23 pod-side deadline: WalgError names the setting and the last line',
     given: {
       open: [started()],
-      look: saw({
+      podInspection: saw({
         run: report({ state: 'exited', exitCode: 124, deadlineHit: true, startedAt: slot + 2, endedAt: slot + 43_203 }),
       }),
     },
@@ -445,7 +457,7 @@ const cases: readonly Case[] = [
     name: 'long past its deadline and still alive: stopped by us as well',
     given: {
       open: [started()],
-      look: saw({ podTime: slot + 43_200 + 121, run: report({ startedAt: slot + 2 }) }),
+      podInspection: saw({ podTime: slot + 43_200 + 121, run: report({ startedAt: slot + 2 }) }),
       managers: [],
     },
     wantCommands: ['stop uid-daily'],
@@ -453,7 +465,11 @@ const cases: readonly Case[] = [
   },
   {
     name: 'an exec that breaks while a container restarts is no verdict',
-    given: { open: [started()], look: sawNothing('transient', 'container not found ("postgres")'), managers: [] },
+    given: {
+      open: [started()],
+      podInspection: sawNothing('transient', 'container not found ("postgres")'),
+      managers: [],
+    },
     wantCommands: ['status daily running (started)'],
     wantNext: 'again',
   },
@@ -462,7 +478,7 @@ const cases: readonly Case[] = [
     given: {
       now: slot + 700,
       open: [started({ status: { unprovenSince: rfc3339(slot + 100) } })],
-      look: sawNothing('not-found', 'pods "postgres-0" not found'),
+      podInspection: sawNothing('not-found', 'pods "postgres-0" not found'),
     },
     wantCommands: ['status daily error InitializationError (started)'],
     wantNext: 'again',
@@ -472,7 +488,7 @@ const cases: readonly Case[] = [
     given: {
       now: slot + 400,
       open: [started({ status: { unprovenSince: rfc3339(slot + 100), message: 'pod postgres-0 does not answer: x' } })],
-      look: saw({ podTime: slot + 400, run: report({ startedAt: slot + 2 }) }),
+      podInspection: saw({ podTime: slot + 400, run: report({ startedAt: slot + 2 }) }),
       managers: [],
     },
     wantCommands: ['status daily running (started)'],
@@ -484,7 +500,7 @@ const cases: readonly Case[] = [
     given: {
       now: slot + 100 + 43_200 + 3600,
       open: [started({ status: { unprovenSince: rfc3339(slot + 100), executor: executor(slot + 10 * 31_536_000) } })],
-      look: sawNothing('timeout', 'no answer from the container in time'),
+      podInspection: sawNothing('timeout', 'no answer from the container in time'),
     },
     wantCommands: ['status daily error InitializationError (started)'],
     wantNext: 'again',
@@ -493,7 +509,7 @@ const cases: readonly Case[] = [
     name: 'H19 two of the same second: the running one stays although its UID is greater, the other is AlreadyRunning',
     given: {
       open: [backup({ name: 'aaa' }), started({ name: 'zzz' })],
-      look: saw({ run: report({ id: 'uid-zzz', startedAt: slot + 2 }) }),
+      podInspection: saw({ run: report({ id: 'uid-zzz', startedAt: slot + 2 }) }),
       managers: [],
     },
     wantCommands: ['status aaa error AlreadyRunning'],
@@ -503,7 +519,7 @@ const cases: readonly Case[] = [
   },
   {
     name: 'H20 the older one never got its event: it starts first',
-    given: { open: [backup({ name: 'young', created: slot + 9 }), backup({ name: 'old' })], look: saw() },
+    given: { open: [backup({ name: 'young', created: slot + 9 }), backup({ name: 'old' })], podInspection: saw() },
     wantCommands: ['timer backup old', 'status old running', 'start uid-old'],
     wantNext: 'again',
   },
@@ -511,7 +527,7 @@ const cases: readonly Case[] = [
     name: 'while the older one is only being launched the younger is left alone',
     given: {
       open: [launching({ name: 'old' }), backup({ name: 'young', created: slot + 9 })],
-      look: saw({ run: report({ id: 'uid-old', state: 'starting' }) }),
+      podInspection: saw({ run: report({ id: 'uid-old', state: 'starting' }) }),
       managers: [],
     },
     wantCommands: [],
@@ -540,7 +556,7 @@ const cases: readonly Case[] = [
   },
   {
     name: 'H21 lock held by a rotation: pending, not an error',
-    given: { open: [backup()], look: saw({ holder: { id: 'x-1', kind: 'rotation' } }) },
+    given: { open: [backup()], podInspection: saw({ holder: { id: 'x-1', kind: 'rotation' } }) },
     wantCommands: ['status daily pending WaitingForRotation'],
     wantNext: 'again',
     wantMessage: /^waiting for rotation$/,
@@ -549,7 +565,7 @@ const cases: readonly Case[] = [
     name: 'H57 running by the word of another version, its executor not understood: its own run is left alone',
     given: {
       open: [backup({ status: { state: 'running', executor: { pod: 'postgres-0' } } })],
-      look: saw({ holder: { id: 'uid-daily', kind: 'backup' } }),
+      podInspection: saw({ holder: { id: 'uid-daily', kind: 'backup' } }),
       managers: [],
     },
     wantCommands: [],
@@ -559,7 +575,7 @@ const cases: readonly Case[] = [
     name: 'H34 after a failover, a rotation still deletes from the old pod: the backup on the new one waits',
     given: {
       open: [backup()],
-      look: saw(),
+      podInspection: saw(),
       managers: [
         manager({
           conditions: {
@@ -575,7 +591,7 @@ const cases: readonly Case[] = [
   },
   {
     name: 'H22 lock held by a run without an unfinished PgBackup: it is stopped, then the start follows',
-    given: { open: [backup()], look: saw({ holder: { id: 'uid-deleted', kind: 'backup' } }), managers: [] },
+    given: { open: [backup()], podInspection: saw({ holder: { id: 'uid-deleted', kind: 'backup' } }), managers: [] },
     wantCommands: ['stop uid-deleted', 'status daily pending PodNotReady'],
     wantNext: 'again',
     wantMessage: /^waiting: a run whose PgBackup is finished or gone is being stopped \(uid-deleted\)$/,
@@ -587,7 +603,7 @@ const cases: readonly Case[] = [
       open: [
         backup({ status: { state: 'pending', reason: 'PodNotReady', message: 'x', pendingSince: rfc3339(slot + 60) } }),
       ],
-      look: saw({ podTime: slot + 660, holder: { id: 'uid-deleted', kind: 'backup' } }),
+      podInspection: saw({ podTime: slot + 660, holder: { id: 'uid-deleted', kind: 'backup' } }),
       managers: [],
     },
     wantCommands: ['stop uid-deleted', 'status daily error AlreadyRunning'],
@@ -596,15 +612,15 @@ const cases: readonly Case[] = [
   },
   {
     name: 'H22 deleted in mid-run, nothing else unfinished: stopped, and the event comes again until it is over',
-    given: { open: [], look: saw({ holder: { id: 'uid-deleted', kind: 'backup' } }), managers: [] },
+    given: { open: [], podInspection: saw({ holder: { id: 'uid-deleted', kind: 'backup' } }), managers: [] },
     wantCommands: ['stop uid-deleted'],
-    wantNext: 'pursue',
+    wantNext: 'waitOrRetry',
   },
   {
     name: 'H22 a forged delete of a live run does nothing to it',
     given: {
       open: [started()],
-      look: saw({ holder: { id: 'uid-daily', kind: 'backup' }, run: report({ startedAt: slot + 2 }) }),
+      podInspection: saw({ holder: { id: 'uid-daily', kind: 'backup' }, run: report({ startedAt: slot + 2 }) }),
       managers: [],
     },
     wantCommands: [],
@@ -616,15 +632,15 @@ const cases: readonly Case[] = [
       firstRound: true,
       ticked: true,
       open: [started()],
-      look: saw({ holder: { id: 'uid-daily', kind: 'backup' }, run: report({ startedAt: slot + 2 }) }),
+      podInspection: saw({ holder: { id: 'uid-daily', kind: 'backup' }, run: report({ startedAt: slot + 2 }) }),
       managers: [],
     },
     wantCommands: [],
-    wantNext: 'settled',
+    wantNext: 'done',
   },
   {
     name: 'lock held by something unknown: waits, never steals',
-    given: { open: [backup()], look: saw({ holder: 'unknown' }), managers: [] },
+    given: { open: [backup()], podInspection: saw({ holder: 'unknown' }), managers: [] },
     wantCommands: ['status daily pending PodNotReady'],
     wantNext: 'again',
   },
@@ -658,7 +674,7 @@ const cases: readonly Case[] = [
     name: 'exec refused: NoPodAccess at once, naming account and verb',
     given: {
       open: [backup()],
-      look: sawNothing(
+      podInspection: sawNothing(
         'forbidden',
         'pods "postgres-0" is forbidden: User "system:serviceaccount:aidboxops:backup" cannot get resource "pods/exec" in API group "" in the namespace "shop"',
       ),
@@ -672,7 +688,9 @@ const cases: readonly Case[] = [
     name: 'directory not creatable: NoPodAccess names user, directory and mend',
     given: {
       open: [backup()],
-      look: saw({ obstacle: { kind: 'DirectoryNotCreatable', detail: 'uid 1001 may not create or write /PgBackup' } }),
+      podInspection: saw({
+        obstacle: { kind: 'DirectoryNotCreatable', detail: 'uid 1001 may not create or write /PgBackup' },
+      }),
     },
     wantCommands: ['status daily error NoPodAccess'],
     wantNext: 'again',
@@ -693,13 +711,13 @@ const cases: readonly Case[] = [
   },
   {
     name: 'PostgreSQL down at the start: waits',
-    given: { open: [backup()], look: saw({ identity: { ...identity, postmaster: '' } }) },
+    given: { open: [backup()], podInspection: saw({ identity: { ...identity, postmaster: '' } }) },
     wantCommands: ['status daily pending PodNotReady'],
     wantNext: 'again',
   },
   {
     name: 'PostgreSQL shutting down at the start: waits',
-    given: { open: [backup()], look: saw({ stopping: true }) },
+    given: { open: [backup()], podInspection: saw({ stopping: true }) },
     wantCommands: ['status daily pending PodNotReady'],
     wantNext: 'again',
     wantMessage: /^waiting for pod postgres-0 to be ready \(PostgreSQL is shutting down\), until /,
@@ -708,7 +726,7 @@ const cases: readonly Case[] = [
     name: 'running and confirmed: managers are told first, then events, then `started` is recorded',
     given: {
       open: [started({ status: { announced: undefined } })],
-      look: saw({ run: report({ startedAt: slot + 2 }) }),
+      podInspection: saw({ run: report({ startedAt: slot + 2 }) }),
     },
     wantCommands: [
       'conditions',
@@ -782,7 +800,7 @@ const cases: readonly Case[] = [
     name: 'nothing unfinished, nothing untold: nothing',
     given: { managers: [] },
     wantCommands: [],
-    wantNext: 'settled',
+    wantNext: 'done',
   },
 ];
 
@@ -798,7 +816,7 @@ for (const { name, given, wantCommands, wantNext, wantMessage } of cases) {
 
 test("H33 the pod's clock ten minutes behind never makes a negative duration", () => {
   const run = report({ state: 'exited', exitCode: 1, startedAt: slot + 600, endedAt: slot + 10 });
-  const decision = decide(observe({ open: [started()], look: saw({ podTime: slot - 600, run }) }));
+  const decision = decide(observe({ open: [started()], podInspection: saw({ podTime: slot - 600, run }) }));
   const status = firstStatus(decision.commands);
   assert.equal(status.duration, '0s');
   assert.equal(status.finishTime, status.startTime);
@@ -807,7 +825,7 @@ test("H33 the pod's clock ten minutes behind never makes a negative duration", (
 test('H32 the directory that was pinned at the start is used, whatever the spec says now', () => {
   const moved = manager({ spec: { directory: '/elsewhere' } });
   const decision = decide(
-    observe({ managers: [moved], open: [started()], look: saw({ identity: restarted, run: report() }) }),
+    observe({ managers: [moved], open: [started()], podInspection: saw({ identity: restarted, run: report() }) }),
   );
   const stop = decision.commands.find((command) => command.type === 'stop');
   assert.equal(stop?.directory, '/PgBackup');
@@ -818,7 +836,7 @@ test('what is pinned at the launch comes from the pod and from the oldest manage
     manager({ name: 'young', created: slot - 10, spec: { timeoutSeconds: 60 } }),
     manager({ name: 'old', spec: { timeoutSeconds: 7200, directory: '/logs' } }),
   ];
-  const decision = decide(observe({ managers, open: [backup()], look: saw() }));
+  const decision = decide(observe({ managers, open: [backup()], podInspection: saw() }));
   const { executor: pinned } = firstStatus(decision.commands);
   assert.deepEqual(pinned, {
     ...executor(),
@@ -839,15 +857,15 @@ test('a launch after a lost start remembers since when starts are lost; any othe
     decide(
       observe({
         open: [launching()],
-        look: saw({ podTime: slot + 36, run: report({ state: 'none' }) }),
+        podInspection: saw({ podTime: slot + 36, run: report({ state: 'none' }) }),
         catalogue: catalogue([]),
       }),
     ).commands,
   );
-  const again = decide(observe({ now: slot + 90, open: [backup({ status: lost })], look: saw() }));
+  const again = decide(observe({ now: slot + 90, open: [backup({ status: lost })], podInspection: saw() }));
   assert.equal(firstStatus(again.commands).pendingSince, rfc3339(slot + 60));
   const other = decide(
-    observe({ now: slot + 90, open: [backup({ status: { ...pending, message: 'waiting' } })], look: saw() }),
+    observe({ now: slot + 90, open: [backup({ status: { ...pending, message: 'waiting' } })], podInspection: saw() }),
   );
   assert.equal(firstStatus(other.commands).pendingSince, undefined);
 });
@@ -855,7 +873,7 @@ test('a launch after a lost start remembers since when starts are lost; any othe
 test('a silence that is over leaves nothing behind in the status', () => {
   const before = started({ status: { unprovenSince: rfc3339(slot + 100), pendingSince: rfc3339(slot) } });
   const status = firstStatus(
-    decide(observe({ open: [before], look: saw({ run: report({ startedAt: slot + 2 }) }) })).commands,
+    decide(observe({ open: [before], podInspection: saw({ run: report({ startedAt: slot + 2 }) }) })).commands,
   );
   assert.deepEqual([status.unprovenSince, status.pendingSince, status.reason], [undefined, undefined, undefined]);
 });
@@ -865,7 +883,7 @@ test("finishTime is when wal-g ended by the pod's clock, not when it was noticed
     observe({
       now: slot + 900,
       open: [started()],
-      look: saw({ podTime: slot + 900, run: exitedOk }),
+      podInspection: saw({ podTime: slot + 900, run: exitedOk }),
       catalogue: catalogue([listed()]),
     }),
   );

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CatalogueEntry } from '../../../functions/domain/run/catalogue.ts';
-import { rotationOwed, successToServe } from '../../../functions/domain/resources/manager-state.ts';
+import { rotationIsDue, successToServe } from '../../../functions/domain/resources/manager-state.ts';
 import type { FinishedRotation, RotationCondition } from '../../../functions/domain/resources/pg-manager.ts';
 import {
   afterEnding,
@@ -197,16 +197,16 @@ for (const [name, rotation, want, serve] of [
   test(`owed: ${name}`, () => {
     const blank = aManager().condition('backup', { lastSuccess });
     const manager = (rotation === undefined ? blank : blank.condition('rotation', rotation)).build();
-    assert.equal(rotationOwed(manager), want);
+    assert.equal(rotationIsDue(manager), want);
     assert.equal(successToServe(manager), serve);
   });
 }
 
 test('without a success nothing is owed', () => {
   const manager = aManager().build();
-  assert.equal(rotationOwed(manager), false);
+  assert.equal(rotationIsDue(manager), false);
   assert.deepEqual(rotationOf(manager), {});
-  assert.equal(rotationOwed(aManager().condition('backup', { status: 'error' }).build()), false);
+  assert.equal(rotationIsDue(aManager().condition('backup', { status: 'error' }).build()), false);
 });
 
 function executorOf(): object {

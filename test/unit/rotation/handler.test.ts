@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { path } from '../../../functions/domain/resources/api-paths.ts';
-import { rotationOwed } from '../../../functions/domain/resources/manager-state.ts';
+import { rotationIsDue } from '../../../functions/domain/resources/manager-state.ts';
 import { PgManager, type RotationCondition } from '../../../functions/domain/resources/pg-manager.ts';
 import type { RunReport, StartRequest } from '../../../functions/domain/run/protocol.ts';
 import type { Kube } from '../../../functions/platform/kubernetes/client.ts';
@@ -185,7 +185,7 @@ function timersIn({ kube }: World): number {
 /** Time goes on: the timer ticks while it exists, the sweep looks every quarter of an hour. */
 async function untilQuiet(given: World, seconds = 7200): Promise<void> {
   const end = given.kube.now + seconds;
-  while (given.kube.now < end && (timersIn(given) > 0 || rotationOwed(managerIn(given)))) {
+  while (given.kube.now < end && (timersIn(given) > 0 || rotationIsDue(managerIn(given)))) {
     given.kube.now += 30;
     if (timersIn(given) > 0) await given.send(tick);
     else if (given.kube.now % 900 < 30) await given.send(hint);
@@ -351,7 +351,7 @@ test('H59 the manager is being deleted: nothing happens', async () => {
 
 test('H60 a success without any manager', async () => {
   const given = world(history);
-  assert.equal((await given.send(succeeded)).reason, 'PointsNowhere');
+  assert.equal((await given.send(succeeded)).reason, 'Ignored');
 });
 
 test('a second success while one is deleted: each is served under its own id', async () => {

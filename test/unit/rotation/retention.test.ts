@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { CatalogueEntry } from '../../../functions/domain/run/catalogue.ts';
-import { doomedBy, planCut, type Holdings, type Plan } from '../../../functions/rotation/retention.ts';
+import { deletedBefore, planRetention, type StoredBackups, type Plan } from '../../../functions/rotation/retention.ts';
 
 const day = 86_400;
 const begin = 1_640_000_000;
@@ -37,8 +37,8 @@ function entry(segment: number, shape: Shape = {}): CatalogueEntry {
 
 function holdings(
   entries: readonly CatalogueEntry[],
-  shape: Partial<Holdings> & { unproven?: string[] } = {},
-): Holdings {
+  shape: Partial<StoredBackups> & { unproven?: string[] } = {},
+): StoredBackups {
   const { unproven = [], ...rest } = shape;
   const proven = entries.filter(({ owner }) => owner !== undefined && !unproven.includes(owner.uid));
   return {
@@ -55,9 +55,9 @@ function holdings(
 
 function brief(plan: Plan): string {
   if (plan.verdict === 'refused') return `refused ${plan.reason}`;
-  const spared = plan.spared.length === 0 ? '' : ` sparing ${plan.spared.map(shortName).join(' ')}`;
-  if (plan.verdict === 'keep') return `keep${spared}`;
-  return `delete ${plan.doomed.map(shortName).join(' ')} before ${shortName(plan.cut)}${spared}`;
+  const permanent = plan.permanent.length === 0 ? '' : ` sparing ${plan.permanent.map(shortName).join(' ')}`;
+  if (plan.verdict === 'keep') return `keep${permanent}`;
+  return `delete ${plan.toDelete.map(shortName).join(' ')} before ${shortName(plan.cutoff)}${permanent}`;
 }
 
 /** `2`, `0B_D_9`: the digits that differ. */
@@ -65,7 +65,7 @@ function shortName(each: Pick<CatalogueEntry, 'name'>): string {
   return each.name.replace('base_', '').replaceAll(/0{7}10*/g, '');
 }
 
-const cases: readonly { name: string; given: Holdings; want: string; wantMessage?: RegExp }[] = [
+const cases: readonly { name: string; given: StoredBackups; want: string; wantMessage?: RegExp }[] = [
   {
     name: 'H36 hollow backups do not count: B and C stay, A goes',
     given: holdings(
@@ -225,7 +225,7 @@ const cases: readonly { name: string; given: Holdings; want: string; wantMessage
 
 for (const { name: title, given, want, wantMessage } of cases) {
   test(title, () => {
-    const plan = planCut(given);
+    const plan = planRetention(given);
     assert.equal(brief(plan), want);
     if (wantMessage === undefined) return;
     assert.ok(plan.verdict === 'refused');
@@ -235,7 +235,7 @@ for (const { name: title, given, want, wantMessage } of cases) {
 
 const elsewhere = { uid: 'z', namespace: 'shop2', statefulSet: 'pg' };
 
-const refusals: readonly (readonly [name: string, given: Holdings, want: string])[] = [
+const refusals: readonly (readonly [name: string, given: StoredBackups, want: string])[] = [
   [
     'three other databases are named, each once',
     holdings([
@@ -263,23 +263,23 @@ const refusals: readonly (readonly [name: string, given: Holdings, want: string]
 
 for (const [title, given, want] of refusals) {
   test(`refusal in whole: ${title}`, () => {
-    const plan = planCut(given);
+    const plan = planRetention(given);
     assert.equal(plan.verdict === 'refused' ? plan.message : plan.verdict, want);
   });
 }
 
 test('as new as the oldest that stays is not newer', () => {
   const same = [entry(1, { by: 'a', finishedAt: begin + 2 * day }), entry(2, { by: 'b' }), entry(3, { by: 'c' })];
-  assert.equal(brief(planCut(holdings(same))), 'delete 1 before 2');
+  assert.equal(brief(planRetention(holdings(same))), 'delete 1 before 2');
 });
 
 test('fewer than one is not kept: at least the newest stays', () => {
   const entries = [entry(1, { by: 'a' }), entry(2, { by: 'b' })];
-  assert.equal(brief(planCut(holdings(entries, { retain: 0 }))), 'delete 1 before 2');
+  assert.equal(brief(planRetention(holdings(entries, { retain: 0 }))), 'delete 1 before 2');
 });
 
 test('nothing stored: nothing to do', () => {
-  assert.equal(brief(planCut(holdings([]))), 'keep');
+  assert.equal(brief(planRetention(holdings([]))), 'keep');
 });
 
 /** `delete before FIND_FULL <cut>` as measured: back to the full of the cut, then all that sorts before it but permanent ones. */
@@ -338,25 +338,25 @@ const someHoldings = fc
 test('whatever is stored: wal-g would delete just what is planned, and what has to stay stays restorable', () => {
   fc.assert(
     fc.property(someHoldings, (given) => {
-      const plan = planCut(given);
+      const plan = planRetention(given);
       const newest = given.entries
         .filter((each) => each.owner !== undefined && given.proven.has(each.owner.uid))
         .filter((each) => restorable(given.entries, each))
         .toSorted((a, b) => b.finishedAt - a.finishedAt);
       if (newest.length < given.retain) assert.equal(plan.verdict, 'keep');
       if (plan.verdict !== 'delete') return;
-      const left = walgDeleteBefore(given.entries, plan.cut.name);
+      const left = walgDeleteBefore(given.entries, plan.cutoff.name);
       assert.deepEqual(
         left,
-        given.entries.filter((each) => !plan.doomed.includes(each)),
+        given.entries.filter((each) => !plan.toDelete.includes(each)),
       );
-      assert.deepEqual(doomedBy(given.entries, plan.cut.name), plan.doomed);
-      assert.deepEqual(doomedBy(left, plan.cut.name), []);
+      assert.deepEqual(deletedBefore(given.entries, plan.cutoff.name), plan.toDelete);
+      assert.deepEqual(deletedBefore(left, plan.cutoff.name), []);
       for (const each of newest.slice(0, given.retain)) assert.ok(left.includes(each), `${each.name} was deleted`);
       for (const each of left.filter((one) => restorable(given.entries, one))) {
         assert.ok(restorable(left, each), `${each.name} lost what it rests on`);
       }
-      if (!given.adopt) assert.ok(plan.doomed.every(({ owner }) => owner !== undefined));
+      if (!given.adopt) assert.ok(plan.toDelete.every(({ owner }) => owner !== undefined));
     }),
     { numRuns: 3000 },
   );
@@ -372,9 +372,9 @@ test('without deltas, exactly the newest n proven stay', () => {
         adopt: true,
         proven: new Map([...given.proven.keys()].map((uid) => [uid, undefined])),
       };
-      const plan = planCut(fulls);
+      const plan = planRetention(fulls);
       const isProven = (each: CatalogueEntry): boolean => each.owner !== undefined && given.proven.has(each.owner.uid);
-      const left = plan.verdict === 'delete' ? walgDeleteBefore(entries, plan.cut.name) : entries;
+      const left = plan.verdict === 'delete' ? walgDeleteBefore(entries, plan.cutoff.name) : entries;
       assert.equal(left.filter(isProven).length, Math.min(given.retain, entries.filter(isProven).length));
     }),
     { numRuns: 1000 },

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Command } from '../../../functions/domain/commands/command.ts';
 import type { ScheduleStatus } from '../../../functions/domain/resources/pg-manager.ts';
-import { decide, isSettled, type Observation } from '../../../functions/schedule/decide.ts';
+import { decide, needsNoWork, type Observation } from '../../../functions/schedule/decide.ts';
 import { aBackup, aManager, slot, type ManagerBuilder } from '../../support/builders.ts';
 
 const name = 'pg-manager-backup-at-2022-01-02t06-00-00z';
@@ -37,7 +37,7 @@ const missedOne = {
 
 function observe(manager: ManagerBuilder, shape: Partial<Observation> = {}): Observation {
   const read = manager.build();
-  return { now: slot, manager: read, ticked: false, rivals: [read], ownBackups: new Set(), ...shape };
+  return { now: slot, manager: read, ticked: false, sameSelector: [read], ownBackups: new Set(), ...shape };
 }
 
 function brief(command: Command): string {
@@ -68,7 +68,7 @@ interface Case {
   readonly name: string;
   readonly given: Observation;
   readonly wantCommands: readonly string[];
-  readonly wantNext: 'again' | 'settled' | 'wait';
+  readonly wantNext: 'again' | 'done' | 'wait';
   /** The schedule that is written. */
   readonly wantStatus?: ScheduleStatus;
 }
@@ -89,7 +89,7 @@ const cases: readonly Case[] = [
     name: 'settled: only the timer is looked after',
     given: observe(aManager().schedule(settled), { now: slot - 60 }),
     wantCommands: ['timer 56 59 5 * * *'],
-    wantNext: 'settled',
+    wantNext: 'done',
   },
   {
     name: 'a due slot: the PgBackup first, then the cursor',
@@ -146,7 +146,7 @@ const cases: readonly Case[] = [
   },
   {
     name: 'H42 an older manager has the same selector: only its slots run',
-    given: observe(aManager().schedule(settled), { rivals: [aManager().build(), older] }),
+    given: observe(aManager().schedule(settled), { sameSelector: [aManager().build(), older] }),
     wantCommands: ['status'],
     wantNext: 'again',
     wantStatus: {
@@ -159,7 +159,7 @@ const cases: readonly Case[] = [
   {
     name: 'an older manager that is being deleted is no rival',
     given: observe(aManager().schedule(settled), {
-      rivals: [
+      sameSelector: [
         aManager().build(),
         aManager('older')
           .created(slot - 2 * 86_400)
@@ -195,7 +195,7 @@ const cases: readonly Case[] = [
       { now: slot + 21_601 },
     ),
     wantCommands: ['timer 56 59 5 * * *'],
-    wantNext: 'settled',
+    wantNext: 'done',
   },
   {
     name: 'H8 a cursor in the future is set back, loudly',
@@ -222,13 +222,13 @@ const cases: readonly Case[] = [
     name: 'its own tick shows that the timer is there',
     given: observe(aManager().schedule(ran), { ticked: true }),
     wantCommands: [],
-    wantNext: 'settled',
+    wantNext: 'done',
   },
   {
     name: 'H9 after an early tick the slot itself brings nothing',
     given: observe(aManager().schedule(ran)),
     wantCommands: ['timer 56 59 5 * * *'],
-    wantNext: 'settled',
+    wantNext: 'done',
   },
   {
     name: 'suspended: said so, with the last backup',
@@ -260,7 +260,7 @@ const cases: readonly Case[] = [
       { now: slot - 60 },
     ),
     wantCommands: ['no timer aidboxops-slot-uid-pg-manager'],
-    wantNext: 'settled',
+    wantNext: 'done',
   },
   {
     name: 'two slots too late: told as one settling',
@@ -337,7 +337,7 @@ const cases: readonly Case[] = [
       }),
     ),
     wantCommands: ['timer 56 59 5 * * *'],
-    wantNext: 'settled',
+    wantNext: 'done',
   },
   {
     name: 'a slot that suspension made miss is told',
@@ -418,7 +418,7 @@ for (const { name: title, given, wantCommands, wantNext, wantStatus } of cases) 
 
 for (const [title, manager, want] of [
   ['never seen', aManager(), false],
-  ['settled', aManager().schedule(settled), true],
+  ['done', aManager().schedule(settled), true],
   ['settled up to a slot', aManager().schedule(ran), true],
   ['settled after its last slot', aManager().schedule({ ...ran, since: '2022-01-02T12:00:00Z' }), true],
   ['another time is wished', aManager().at('07:00:00').schedule(ran), false],
@@ -427,7 +427,7 @@ for (const [title, manager, want] of [
   ['the message is behind', aManager().schedule({ ...ran, message: 'another' }), false],
 ] as const) {
   test(`what an event shows is ${want ? '' : 'not '}settled: ${title}`, () =>
-    assert.equal(isSettled(manager.build()), want));
+    assert.equal(needsNoWork(manager.build()), want));
 }
 
 test('a missed slot is told with all that is known of it', () => {

@@ -1,12 +1,12 @@
 /** Which object an event names. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { namedObject, type NamedObject } from '../../../functions/schedule/event-subject.ts';
+import { eventSubjectOf, type EventSubject } from '../../../functions/schedule/event-subject.ts';
 
-const manager: NamedObject = { kind: 'PgManager', namespace: 'shop', name: 'a' };
-const backup: NamedObject = { kind: 'PgBackup', namespace: 'shop', name: 'a' };
+const manager: EventSubject = { kind: 'PgManager', namespace: 'shop', name: 'a' };
+const backup: EventSubject = { kind: 'PgBackup', namespace: 'shop', name: 'a' };
 
-const cases: readonly (readonly [name: string, event: Record<string, string>, want: NamedObject | undefined])[] = [
+const cases: readonly (readonly [name: string, event: Record<string, string>, want: EventSubject | undefined])[] = [
   ['the slot timer', { pgpurpose: 'slot', pgnamespace: 'shop', pgname: 'a' }, manager],
   ['the rotation timer', { pgpurpose: 'rotation', pgnamespace: 'shop', pgname: 'a' }, manager],
   ['the observe timer', { pgpurpose: 'backup', pgnamespace: 'shop', pgname: 'a' }, backup],
@@ -45,5 +45,5 @@ const cases: readonly (readonly [name: string, event: Record<string, string>, wa
 
 for (const [name, event, want] of cases) {
   test(`${name} names ${want === undefined ? 'nothing' : `a ${want.kind}`}`, () =>
-    assert.deepEqual(namedObject(event), want));
+    assert.deepEqual(eventSubjectOf(event), want));
 }

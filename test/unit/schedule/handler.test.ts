@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Express } from 'express';
-import { failure } from '../../../functions/domain/request-error.ts';
+import { requestError } from '../../../functions/domain/request-error.ts';
 import { PgManager, type ScheduleStatus } from '../../../functions/domain/resources/pg-manager.ts';
 import { rfc3339 } from '../../../functions/domain/time.ts';
 import { createApp } from '../../../functions/platform/serve/server.ts';
@@ -128,7 +128,7 @@ test('H2 activations that settle the same slot at once make one PgBackup and one
 
 test('H1 a crash before the cursor moved, then an outage longer than the deadline: it ran, nothing is missed', async () => {
   const at = world(slot, [aManager().schedule(settled).object()]);
-  at.kube.refuse = (verb) => (verb === 'apply' ? failure.of(0, 'NoAnswer', 'connection reset') : undefined);
+  at.kube.refuse = (verb) => (verb === 'apply' ? requestError.of(0, 'NoAnswer', 'connection reset') : undefined);
   assert.equal(await send(at.app, slotTick), 503);
   assert.deepEqual(names(at.kube.all(backups)), [name]);
   at.kube.refuse = () => undefined;
@@ -163,7 +163,7 @@ test('H4 a manager deleted and made again right after its slot began: no second 
 
 test('H11 a PgBackup that is deleted before the cursor moved is made again', async () => {
   const at = world(slot, [aManager().schedule(settled).object()]);
-  at.kube.refuse = (verb) => (verb === 'apply' ? failure.of(500, 'InternalError', 'etcd is away') : undefined);
+  at.kube.refuse = (verb) => (verb === 'apply' ? requestError.of(500, 'InternalError', 'etcd is away') : undefined);
   await send(at.app, slotTick);
   at.kube.refuse = () => undefined;
   await at.kube.remove(`${backups}/${name}`);
@@ -244,7 +244,7 @@ test('others that keep writing the manager lead to another try, not to a loop', 
   const at = world(slot, [aManager().schedule(settled).object()]);
   at.kube.refuse = (verb, path) =>
     verb === 'apply' && path.startsWith(managers)
-      ? failure.of(409, 'Conflict', 'the object has been modified')
+      ? requestError.of(409, 'Conflict', 'the object has been modified')
       : undefined;
   assert.equal(await send(at.app, slotTick), 503);
   assert.equal(at.kube.writes.length, 1, 'the PgBackup; its name is found taken by ourselves after that');
@@ -254,7 +254,11 @@ test('H35 a namespace that is being deleted is no reason to come again', async (
   const at = world(slot, [aManager().schedule(settled).object()]);
   at.kube.refuse = (verb) =>
     verb === 'create'
-      ? failure.of(403, 'Forbidden', 'unable to create new content in namespace shop because it is being terminated')
+      ? requestError.of(
+          403,
+          'Forbidden',
+          'unable to create new content in namespace shop because it is being terminated',
+        )
       : undefined;
   assert.equal(await send(at.app, slotTick), 204);
 });
@@ -382,7 +386,7 @@ test('H55 an expired list token begins the list again, once', async () => {
   assert.deepEqual(posted(at, 'pg.aidbox.sweep.page.v1'), ['tick-1/2', 'tick-1+/1']);
   const again = at.effects.sink.posted[1]!.data as { continue: string };
   assert.equal(again.continue, '');
-  at.kube.refuse = (verb) => (verb === 'list' ? failure.of(410, 'Expired', 'too old') : undefined);
+  at.kube.refuse = (verb) => (verb === 'list' ? requestError.of(410, 'Expired', 'too old') : undefined);
   assert.equal(await send(at.app, { type: second.type, data: again }), 204);
   assert.equal(at.effects.sink.posted.length, 2, 'twice expired: left to the next sweep');
 });

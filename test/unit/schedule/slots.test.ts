@@ -3,7 +3,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { DateTime } from 'luxon';
-import { earlyTolerance, nextSlot, settle, type Cursor, type Wish } from '../../../functions/schedule/slots.ts';
+import {
+  earlyTolerance,
+  nextSlot,
+  resolveSlots,
+  type Cursor,
+  type DesiredSchedule,
+} from '../../../functions/schedule/slots.ts';
 import { parseTime, rfc3339 } from '../../../functions/domain/time.ts';
 
 /** A moment of January 2022: `02 06:00:00`. */
@@ -158,7 +164,7 @@ for (const { name, created, deadline = 21_600, activations } of traces) {
   test(name, () => {
     let cursor: Cursor = { at: '06:00:00', suspended: false, since: on(created) };
     for (const { now, at: hour = '06:00:00', suspended = false, wantRun, wantMissed = [] } of activations) {
-      const settlement = settle({ at: hour, suspended, startingDeadline: deadline }, cursor, on(now));
+      const settlement = resolveSlots({ at: hour, suspended, startingDeadline: deadline }, cursor, on(now));
       assert.deepEqual(
         { run: settlement.run, missed: settlement.missed },
         { run: wantRun === undefined ? undefined : on(wantRun), missed: wantMissed.map(on) },
@@ -170,11 +176,11 @@ for (const { name, created, deadline = 21_600, activations } of traces) {
   });
 }
 
-const wish: Wish = { at: '06:00:00', suspended: false, startingDeadline: 21_600 };
+const wish: DesiredSchedule = { at: '06:00:00', suspended: false, startingDeadline: 21_600 };
 
 test('H8 a cursor more than 60 s ahead is set back to now, loudly', () => {
   const now = on('02 12:00:00');
-  const { cursor, cursorWasAhead, run, missed } = settle(
+  const { cursor, cursorWasAhead, run, missed } = resolveSlots(
     wish,
     { at: '06:00:00', suspended: false, since: on('01 00:00:00'), lastSlot: now + 30 * 86_400 },
     now,
@@ -193,21 +199,26 @@ test('H8 a cursor more than 60 s ahead is set back to now, loudly', () => {
 test('H8 a cursor up to 60 s ahead is that of an early timer', () => {
   const now = on('02 05:59:56');
   const stored = { at: '06:00:00', suspended: false, since: on('01 00:00:00'), lastSlot: on('02 06:00:00') };
-  assert.deepEqual(settle(wish, stored, now), { run: undefined, missed: [], cursor: stored, cursorWasAhead: false });
-  assert.equal(settle(wish, stored, on('02 05:59:00')).cursorWasAhead, false);
-  assert.equal(settle(wish, stored, on('02 05:58:59')).cursorWasAhead, true);
+  assert.deepEqual(resolveSlots(wish, stored, now), {
+    run: undefined,
+    missed: [],
+    cursor: stored,
+    cursorWasAhead: false,
+  });
+  assert.equal(resolveSlots(wish, stored, on('02 05:59:00')).cursorWasAhead, false);
+  assert.equal(resolveSlots(wish, stored, on('02 05:58:59')).cursorWasAhead, true);
 });
 
 test('H10 an outage of 30 days', () => {
   const stored = { at: '06:00:00', suspended: false, since: at('2021-12-01T00:00:00Z') };
-  const { run, missed } = settle(wish, stored, at('2021-12-31T08:00:00Z'));
+  const { run, missed } = resolveSlots(wish, stored, at('2021-12-31T08:00:00Z'));
   assert.equal(run, at('2021-12-31T06:00:00Z'));
   assert.equal(missed.length, 30);
 });
 
 test('leap day and new year have their slots', () => {
   const stored = { at: '23:59:59', suspended: false, since: at('2024-02-27T23:59:59Z') };
-  const { missed } = settle({ ...wish, at: '23:59:59', startingDeadline: 1 }, stored, at('2024-03-02T12:00:00Z'));
+  const { missed } = resolveSlots({ ...wish, at: '23:59:59', startingDeadline: 1 }, stored, at('2024-03-02T12:00:00Z'));
   assert.deepEqual(missed.map(rfc3339), ['2024-02-28T23:59:59Z', '2024-02-29T23:59:59Z', '2024-03-01T23:59:59Z']);
 });
 
@@ -220,7 +231,7 @@ test('the next slot is the first one neither settled nor due', () => {
 
 interface Step {
   readonly now: number;
-  readonly wish: Wish;
+  readonly wish: DesiredSchedule;
 }
 
 interface Fate {
@@ -249,7 +260,10 @@ const histories = fc
   )
   .map((raw) => {
     const created = at('2024-02-20T05:59:55Z');
-    let [now, last]: [number, Wish] = [created, { at: '06:00:00', suspended: false, startingDeadline: 21_600 }];
+    let [now, last]: [number, DesiredSchedule] = [
+      created,
+      { at: '06:00:00', suspended: false, startingDeadline: 21_600 },
+    ];
     const steps = raw.map(({ pause, change }): Step => {
       now += pause;
       last = change ?? last;
@@ -297,7 +311,7 @@ test('any history of activations: each slot has one fate, and it is the one that
       let cursor: Cursor = { at: steps[0]!.wish.at, suspended: steps[0]!.wish.suspended, since: created };
       for (const { now, wish: wanted } of steps) {
         const before = Math.max(cursor.since, cursor.lastSlot ?? 0);
-        const { run, missed, cursor: after, cursorWasAhead } = settle(wanted, cursor, now);
+        const { run, missed, cursor: after, cursorWasAhead } = resolveSlots(wanted, cursor, now);
         assert.equal(cursorWasAhead, false);
         fates.push(...missed.map((slot) => ({ slot, fate: 'missed' as const })));
         if (run !== undefined) fates.push({ slot: run, fate: 'run' });
@@ -320,10 +334,10 @@ test('settling twice in the same second settles nothing more', () => {
     fc.property(histories, ({ created, steps }) => {
       let cursor: Cursor = { at: '06:00:00', suspended: false, since: created };
       for (const { now, wish: wanted } of steps) {
-        const first = settle(wanted, cursor, now);
+        const first = resolveSlots(wanted, cursor, now);
         // The values that were taken over may have a slot of their own within the tolerance.
-        const second = settle(wanted, first.cursor, now);
-        const third = settle(wanted, second.cursor, now);
+        const second = resolveSlots(wanted, first.cursor, now);
+        const third = resolveSlots(wanted, second.cursor, now);
         assert.deepEqual([third.run, third.missed, third.cursor], [undefined, [], second.cursor]);
         cursor = third.cursor;
       }
@@ -347,7 +361,7 @@ test('several API servers whose clocks differ: no slot twice, none lost, the cur
         time += pause;
         const now = time + skew;
         latest = Math.max(latest, now);
-        const { run, missed, cursor: after, cursorWasAhead } = settle(wish, cursor, now);
+        const { run, missed, cursor: after, cursorWasAhead } = resolveSlots(wish, cursor, now);
         assert.equal(cursorWasAhead, false);
         fates.push(...missed, ...(run === undefined ? [] : [run]));
         assert.ok((after.lastSlot ?? 0) >= (cursor.lastSlot ?? 0));

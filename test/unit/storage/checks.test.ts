@@ -129,7 +129,7 @@ const cases: readonly { readonly name: string; readonly given: Finding; readonly
   },
   {
     name: 'ready, but no place to ask',
-    given: { subject, location: { found: 'ready', places: [] } },
+    given: { subject, location: { found: 'ready', containers: [] } },
     want: { kind: 'unknown', fact: 'no pod was asked' },
   },
 ];

@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import type { Command } from '../../../functions/domain/commands/command.ts';
 import type { StorageCondition } from '../../../functions/domain/resources/pg-manager.ts';
 import { rfc3339 } from '../../../functions/domain/time.ts';
-import { owedChanges } from '../../../functions/storage/changes.ts';
-import { decide, orphanHint } from '../../../functions/storage/decide.ts';
+import { pendingChanges } from '../../../functions/storage/changes.ts';
+import { decide, orphanRequest } from '../../../functions/storage/decide.ts';
 import type { Verdict } from '../../../functions/storage/checks.ts';
 import { aManager, slot } from '../../support/builders.ts';
 import { found } from '../../support/situation-storage.ts';
@@ -174,7 +174,7 @@ for (const { name, stored, verdict, want } of cases) {
   test(name, () => {
     const decision = decide({ now: slot, manager: managerWith(stored), verdict });
     assert.deepEqual(written(decision.commands), want);
-    assert.equal(decision.next, want === undefined ? 'settled' : 'again');
+    assert.equal(decision.next, want === undefined ? 'done' : 'again');
   });
 }
 
@@ -343,7 +343,7 @@ test('H61 whatever is seen and whenever the sink is up, each outage and each rec
         stored = looked(stored, verdict, at);
         const { state = 'unknown' } = stored ?? {};
         if (state !== 'unknown' && changes.at(-1)?.split('/')[0] !== state) changes.push(`${state}/${rfc3339(at)}`);
-        if (!sinkUp && owedChanges(stored ?? {}).length < 6) continue;
+        if (!sinkUp && pendingChanges(stored ?? {}).length < 6) continue;
         const [now, after] = told(stored, at);
         heard.push(...now);
         stored = after;
@@ -363,7 +363,7 @@ test('an announcement that never gets through stays within its field', () => {
 });
 
 test('H22 an orphan is pointed to by its own id, which no PgBackup has as its name', () => {
-  const [command] = orphanHint({ ...found(), orphan: { id: 'uid-gone', kind: 'backup' } }, 'tick-1');
+  const [command] = orphanRequest({ ...found(), orphan: { id: 'uid-gone', kind: 'backup' } }, 'tick-1');
   assert.ok(command?.type === 'post');
   assert.deepEqual(command.events, [
     {
@@ -375,5 +375,5 @@ test('H22 an orphan is pointed to by its own id, which no PgBackup has as its na
       data: { namespace: 'shop', name: 'uid-gone', purpose: 'backup', statefulSet: 'postgres' },
     },
   ]);
-  assert.deepEqual(orphanHint(found(), 'tick-1'), []);
+  assert.deepEqual(orphanRequest(found(), 'tick-1'), []);
 });

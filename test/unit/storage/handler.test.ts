@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Express } from 'express';
 import { PgManager, type StorageCondition } from '../../../functions/domain/resources/pg-manager.ts';
 import type { Inspection, ProbeAnswer } from '../../../functions/domain/run/protocol.ts';
-import { failure } from '../../../functions/domain/request-error.ts';
+import { requestError } from '../../../functions/domain/request-error.ts';
 import { createBackupHandler } from '../../../functions/backup/handler.ts';
 import { createApp, type ReceivedEvent } from '../../../functions/platform/serve/server.ts';
 import type { Runner, RunnerResult } from '../../../functions/platform/run/runner.ts';
@@ -257,7 +257,7 @@ test('what cannot be looked at within the activation is left to the next probe',
 test('one database that cannot be looked at does not stop its page', async () => {
   const at = world([aManager('a').in('bad').object(), aManager('b').object(), ...database()]);
   at.kube.refuse = (_verb, path) =>
-    path.includes('/bad/statefulsets') ? failure.of(500, 'InternalError', 'etcd is away') : undefined;
+    path.includes('/bad/statefulsets') ? requestError.of(500, 'InternalError', 'etcd is away') : undefined;
   assert.equal(await send(at.app, tick), 204);
   assert.equal(storageOf(at, 'b')?.state, 'available');
   assert.equal(storageOf(at, 'a', 'bad'), undefined);
@@ -381,7 +381,7 @@ test('a rotation that a manager is running is not reported', async () => {
 
 test('H55 an expired list token begins the probe again, once', async () => {
   const at = world([aManager().object()]);
-  at.kube.refuse = (verb) => (verb === 'list' ? failure.of(410, 'Expired', 'too old') : undefined);
+  at.kube.refuse = (verb) => (verb === 'list' ? requestError.of(410, 'Expired', 'too old') : undefined);
   const page = { tick: 'tick-1', page: 3, kind: 'PgManager', continue: 'x', started: now };
   assert.equal(await send(at.app, { type: 'pg.aidbox.probe.page.v1', data: page }), 204);
   assert.deepEqual(
@@ -428,7 +428,7 @@ test('H35 a namespace that is being deleted is no reason to come again', async (
   const at = world([manager, ...database()]);
   at.kube.refuse = (verb) =>
     verb === 'create'
-      ? failure.of(
+      ? requestError.of(
           403,
           'Forbidden',
           'forbidden: unable to create new content in namespace shop because it is being terminated',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { failure } from '../../../../functions/domain/request-error.ts';
+import { requestError } from '../../../../functions/domain/request-error.ts';
 import { startCluster, type Manifest, type TestCluster } from '../support/cluster.ts';
 import { broker, brokerRef, namespace, pingSource, service, trigger } from '../support/manifests.ts';
 
@@ -79,7 +79,7 @@ const refused: readonly { name: string; manifest: Manifest; want: RegExp }[] = [
 for (const { name, manifest, want } of refused) {
   test(`refused: ${name}`, async () => {
     await assert.rejects(cluster.apply(manifest), (error) => {
-      assert.ok(failure.isInvalid(error), String(error));
+      assert.ok(requestError.isInvalid(error), String(error));
       assert.match((error as Error).message, want);
       return true;
     });

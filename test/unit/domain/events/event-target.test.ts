@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { objectHint, pageHint } from '../../../../functions/domain/events/event-target.ts';
+import { eventTargetOf, pageTokenOf } from '../../../../functions/domain/events/event-target.ts';
 import { aBackup, aManager, slot } from '../../../support/builders.ts';
 
 function event(data: unknown): { type: string; id: string; data: unknown } {
@@ -10,26 +10,26 @@ function event(data: unknown): { type: string; id: string; data: unknown } {
 }
 
 test('an object that the event carries', () => {
-  assert.deepEqual(objectHint(event(aManager().object())), {
+  assert.deepEqual(eventTargetOf(event(aManager().object())), {
     namespace: 'shop',
     name: 'pg-manager',
     statefulSet: 'postgres',
     state: undefined,
   });
-  assert.deepEqual(objectHint(event(aBackup().of('other').object()))?.statefulSet, 'other');
-  assert.deepEqual(objectHint(event(aBackup().succeeded(slot).object()))?.state, 'success');
-  assert.deepEqual(objectHint(event({ ...aBackup().object(), status: 'forged' }))?.name, 'manual-1');
+  assert.deepEqual(eventTargetOf(event(aBackup().of('other').object()))?.statefulSet, 'other');
+  assert.deepEqual(eventTargetOf(event(aBackup().succeeded(slot).object()))?.state, 'success');
+  assert.deepEqual(eventTargetOf(event({ ...aBackup().object(), status: 'forged' }))?.name, 'manual-1');
 });
 
 test('a pointer, with the StatefulSet or without', () => {
-  assert.deepEqual(objectHint(event({ namespace: 'shop', name: 'a' })), { namespace: 'shop', name: 'a' });
-  assert.deepEqual(objectHint(event({ namespace: 'shop', name: 'a', statefulSet: 'b', purpose: 'backup' })), {
+  assert.deepEqual(eventTargetOf(event({ namespace: 'shop', name: 'a' })), { namespace: 'shop', name: 'a' });
+  assert.deepEqual(eventTargetOf(event({ namespace: 'shop', name: 'a', statefulSet: 'b', purpose: 'backup' })), {
     namespace: 'shop',
     name: 'a',
     statefulSet: 'b',
   });
   const longest = { namespace: 'shop', name: 'a'.repeat(253) };
-  assert.deepEqual(objectHint(event(longest)), longest);
+  assert.deepEqual(eventTargetOf(event(longest)), longest);
 });
 
 for (const [name, data] of [
@@ -48,16 +48,16 @@ for (const [name, data] of [
   ['another kind', { kind: 'Secret', metadata: { name: 'a', namespace: 'shop' }, spec: {} }],
   ['an object without selector', { kind: 'PgManager', metadata: { name: 'a', namespace: 'shop' } }],
 ] as const) {
-  test(`H64 ${name} points nowhere`, () => assert.equal(objectHint(event(data)), undefined));
+  test(`H64 ${name} points nowhere`, () => assert.equal(eventTargetOf(event(data)), undefined));
 }
 
 const page = { tick: 't-1', page: 2, kind: 'PgManager', continue: '', started: '2022-01-02T06:00:00Z' };
 
 test('a page', () => {
-  assert.deepEqual(pageHint(event(page)), page);
+  assert.deepEqual(pageTokenOf(event(page)), page);
   const last = { ...page, kind: 'PgBackup', page: 100_000, tick: 'x'.repeat(300), continue: 'x'.repeat(16_384) };
-  assert.deepEqual(pageHint(event(last)), last);
-  assert.deepEqual(pageHint(event({ ...page, later: 'release' })), page, 'what a later release adds is left out');
+  assert.deepEqual(pageTokenOf(event(last)), last);
+  assert.deepEqual(pageTokenOf(event({ ...page, later: 'release' })), page, 'what a later release adds is left out');
 });
 
 for (const [name, change] of [
@@ -70,15 +70,15 @@ for (const [name, change] of [
   ['a huge start', { started: 'x'.repeat(65) }],
   ['no start', { started: undefined }],
 ] as const) {
-  test(`H64 a page with ${name} is none`, () => assert.equal(pageHint(event({ ...page, ...change })), undefined));
+  test(`H64 a page with ${name} is none`, () => assert.equal(pageTokenOf(event({ ...page, ...change })), undefined));
 }
 
 test('H64 no data whatever makes it throw, and what it points to could be a name', () => {
   fc.assert(
     fc.property(fc.anything(), (data) => {
-      const hint = objectHint(event(data));
+      const hint = eventTargetOf(event(data));
       if (hint !== undefined) assert.match(hint.name, /^[a-z0-9][-a-z0-9.]*$/);
-      pageHint(event(data));
+      pageTokenOf(event(data));
     }),
   );
 });

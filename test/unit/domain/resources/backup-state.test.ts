@@ -1,7 +1,12 @@
 /** How far a PgBackup has come. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isFinished, isLaunching, isRunning, isTold } from '../../../../functions/domain/resources/backup-state.ts';
+import {
+  isFinished,
+  isLaunching,
+  isRunning,
+  isAnnounced,
+} from '../../../../functions/domain/resources/backup-state.ts';
 import { backup, executor } from '../../../support/situation-backup.ts';
 
 const pinned = { executor: executor() };
@@ -21,7 +26,7 @@ for (const [name, status, want] of [
   ['told of an end that it has not reached', { state: 'running', announced: 'success' }, []],
 ] as const) {
   test(`${name}: ${want.length === 0 ? 'none of these' : want.join(', ')}`, () => {
-    const questions = { finished: isFinished, told: isTold, running: isRunning, launching: isLaunching };
+    const questions = { finished: isFinished, told: isAnnounced, running: isRunning, launching: isLaunching };
     const subject = backup({ status });
     assert.deepEqual(
       Object.entries(questions).flatMap(([question, ask]) => (ask(subject) ? [question] : [])),

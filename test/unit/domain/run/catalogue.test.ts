@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { lsnText, prove, readCatalogue, segmentRange } from '../../../../functions/domain/run/catalogue.ts';
+import { lsnText, prove, parseCatalogue, segmentRange } from '../../../../functions/domain/run/catalogue.ts';
 import { parseLossless } from '../../../../functions/domain/run/lossless-json.ts';
 import type { CatalogueAnswer } from '../../../../functions/domain/run/protocol.ts';
 
@@ -181,16 +181,16 @@ test('what the oldest lists leave out: no times, no sizes, nobody', () => {
     compressedSize: undefined,
     owner: undefined,
   };
-  assert.deepEqual(readCatalogue(answer({ backups: JSON.stringify([bare]) })), { known: true, entries: [entry] });
+  assert.deepEqual(parseCatalogue(answer({ backups: JSON.stringify([bare]) })), { known: true, entries: [entry] });
   const timed = { ...bare, time: '2022-01-02T06:00:00Z' };
-  assert.deepEqual(readCatalogue(answer({ backups: JSON.stringify([timed]) })), {
+  assert.deepEqual(parseCatalogue(answer({ backups: JSON.stringify([timed]) })), {
     known: true,
     entries: [{ ...entry, finishedAt: 1_641_103_200, startedAt: 1_641_103_200 }],
   });
 });
 
 test('1.1 prints nothing for an empty storage; the caller gives that as an empty list', () => {
-  assert.deepEqual(readCatalogue(answer({ backups: '[]' })), { known: true, entries: [] });
+  assert.deepEqual(parseCatalogue(answer({ backups: '[]' })), { known: true, entries: [] });
 });
 
 const mebibyte = 1024 * 1024;
@@ -261,7 +261,7 @@ test('every unsigned 64-bit integer passes through JSON unharmed', () => {
 test('whatever a storage gives, reading it never throws', () => {
   fc.assert(
     fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
-      const catalogue = readCatalogue(answer({ backups: text }));
+      const catalogue = parseCatalogue(answer({ backups: text }));
       assert.equal(typeof catalogue.known, 'boolean');
       assert.notEqual(prove(answer({ backups: text, wal: text }), claim).verdict, 'proved');
     }),
@@ -329,7 +329,7 @@ test('whatever is stored, the lists of 1.1 and 3.0 say the same, to the last dig
         owner: each.owner ?? undefined,
       }));
       for (const version of ['1.1', '3.0'] as const) {
-        const read = readCatalogue(answer({ backups: printed(backups, version) }));
+        const read = parseCatalogue(answer({ backups: printed(backups, version) }));
         assert.deepEqual(read, { known: true, entries: want });
       }
     }),
@@ -342,7 +342,7 @@ test('a list that is cut anywhere is unknown, never shorter', () => {
     fc.property(cuts, ([backups, part]) => {
       const whole = printed(backups, '1.1');
       const cut = whole.slice(0, Math.floor((whole.length - 1) * part));
-      assert.equal(readCatalogue(answer({ backups: cut })).known, false);
+      assert.equal(parseCatalogue(answer({ backups: cut })).known, false);
     }),
   );
 });

@@ -3,17 +3,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pinExecutor, startMayStillArrive } from '../../../../functions/domain/run/launch.ts';
 
-const place = { pod: 'postgres-0', podUID: 'p', containerID: 'c' };
+const container = { pod: 'postgres-0', podUID: 'p', containerID: 'c' };
 const identity = { host: 'postgres-0', ticks: '1', boot: 'b', postmaster: '1640855462' };
 const podTime = 1_641_103_200;
 const executor = pinExecutor(
-  { place, inspection: { identity, podTime } },
+  { container: container, inspection: { identity, podTime } },
   { directory: '/PgBackup', timeoutSeconds: 43_200 },
 );
 
-test("place, incarnation and deadlines by the pod's clock", () => {
+test("container, incarnation and deadlines by the pod's clock", () => {
   assert.deepEqual(executor, {
-    ...place,
+    ...container,
     ...identity,
     postmasterStartTime: '2021-12-30T09:11:02Z',
     directory: '/PgBackup',

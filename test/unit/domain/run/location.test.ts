@@ -47,7 +47,7 @@ function never(text: string): Location {
   return { found: 'never', problem: { kind: 'NoPodAccess', text } };
 }
 
-const place = { pod: 'postgres-0', podUID: 'uid-postgres-0', containerID: 'containerd://1' };
+const container = { pod: 'postgres-0', podUID: 'uid-postgres-0', containerID: 'containerd://1' };
 const unschedulable = { type: 'PodScheduled', status: 'False', message: 'Insufficient memory' };
 const noSet =
   'The selector is immutable: delete this PgManager and create one with the right name; stored backups stay.';
@@ -98,14 +98,14 @@ const cases: readonly Case[] = [
     name: 'a pod of the old template beside one that has the container',
     statefulSet: set(),
     pods: [pod({ name: 'postgres-1', containers: ['postgresql'], status: {} }), pod()],
-    want: { found: 'ready', places: [place] },
+    want: { found: 'ready', containers: [container] },
   },
-  { name: 'ready', statefulSet: set(), pods: [pod()], want: { found: 'ready', places: [place] } },
+  { name: 'ready', statefulSet: set(), pods: [pod()], want: { found: 'ready', containers: [container] } },
   {
     name: 'several, one of them not ready',
     statefulSet: set({ replicas: 3 }),
     pods: [pod(), pod({ name: 'postgres-1', ...waiting({}) }), pod({ name: 'postgres-2' })],
-    want: { found: 'ready', places: [place, { ...place, pod: 'postgres-2', podUID: 'uid-postgres-2' }] },
+    want: { found: 'ready', containers: [container, { ...container, pod: 'postgres-2', podUID: 'uid-postgres-2' }] },
   },
   {
     name: 'ready and being deleted',

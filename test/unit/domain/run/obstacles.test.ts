@@ -1,7 +1,7 @@
 /** What keeps us from working in a pod, in the words that a person reads. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { databaseDown, forbiddenText, obstacleProblem } from '../../../../functions/domain/run/obstacles.ts';
+import { databaseDown, forbiddenText, obstacleFailure } from '../../../../functions/domain/run/obstacles.ts';
 import type { Identity, PodObstacle } from '../../../../functions/domain/run/protocol.ts';
 
 for (const [name, message, want] of [
@@ -50,7 +50,7 @@ const cases: readonly (readonly [PodObstacle['kind'], detail: string, kind: stri
 
 for (const [kind, detail, wantKind, wantText] of cases) {
   test(`${kind}: ${detail}`, () =>
-    assert.deepEqual(obstacleProblem('postgres-0', { kind, detail }, '/PgBackup'), { kind: wantKind, text: wantText }));
+    assert.deepEqual(obstacleFailure('postgres-0', { kind, detail }, '/PgBackup'), { kind: wantKind, text: wantText }));
 }
 
 const identity: Identity = { host: 'postgres-0', ticks: '1', boot: 'b', postmaster: '1640855462' };

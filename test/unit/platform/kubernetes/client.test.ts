@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { after, beforeEach, test } from 'node:test';
 import { KubeConfig } from '@kubernetes/client-node';
-import { failure } from '../../../../functions/domain/request-error.ts';
+import { requestError } from '../../../../functions/domain/request-error.ts';
 import { rfc3339 } from '../../../../functions/domain/time.ts';
 import { createKube, serverNow, type Kube } from '../../../../functions/platform/kubernetes/client.ts';
 import { listAll } from '../../../../functions/platform/kubernetes/list.ts';
@@ -131,7 +131,7 @@ test('create tells a taken name from a conflict', async () => {
   reply = () => status(409, 'AlreadyExists');
   assert.equal(await kube.create('/x', { a: 1 }), 'exists');
   reply = () => status(409, 'Conflict');
-  await assert.rejects(kube.create('/x', { a: 1 }), failure.isConflict);
+  await assert.rejects(kube.create('/x', { a: 1 }), requestError.isConflict);
 });
 
 test('remove names the incarnation; a namesake or nothing there means gone', async () => {

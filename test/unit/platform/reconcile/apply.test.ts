@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Command, PodRef } from '../../../../functions/domain/commands/command.ts';
 import type { OwnEvent } from '../../../../functions/domain/events/cloud-event.ts';
-import { failure } from '../../../../functions/domain/request-error.ts';
+import { requestError } from '../../../../functions/domain/request-error.ts';
 import type { StartRequest } from '../../../../functions/domain/run/protocol.ts';
 import type { Timer } from '../../../../functions/domain/events/timer.ts';
 import { apply, type Applied, type Effects } from '../../../../functions/platform/reconcile/apply.ts';
@@ -119,7 +119,7 @@ test('H30 running after success is refused by the API server and counts as a con
 test('an API server that cannot be used throws', async () => {
   const effects = effectsWith([aManager().object()]);
   const command = applyStatus(effects, { schedule: {} });
-  effects.kube.refuse = () => failure.of(0, 'NoAnswer', 'connection refused');
+  effects.kube.refuse = () => requestError.of(0, 'NoAnswer', 'connection refused');
   await assert.rejects(apply(effects, [command]), /connection refused/);
 });
 
@@ -225,8 +225,8 @@ test('commands in the pod are sent as they are; no answer is left to the next lo
   const effects = effectsWith([], { start: note, stop: note, prune: note });
   const identity = { host: 'postgres-0', ticks: '1', boot: 'b', postmaster: '1' };
   const dir = '/PgBackup';
-  const place = { id: 'uid-1', dir, identity, notAfter: slot + 30, timeoutSeconds: 60 };
-  const request: StartRequest = { ...place, kind: 'backup', name: 'manual-1', userData: '{}' };
+  const address = { id: 'uid-1', dir, identity, notAfter: slot + 30, timeoutSeconds: 60 };
+  const request: StartRequest = { ...address, kind: 'backup', name: 'manual-1', userData: '{}' };
   const commands: Command[] = [
     { type: 'start', pod, request },
     { type: 'stop', pod, kind: 'backup', id: 'uid-1', directory: dir },

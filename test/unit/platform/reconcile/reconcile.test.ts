@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Decision } from '../../../../functions/domain/commands/command.ts';
-import { failure } from '../../../../functions/domain/request-error.ts';
+import { requestError } from '../../../../functions/domain/request-error.ts';
 import type { Applied } from '../../../../functions/platform/reconcile/apply.ts';
-import { reconcile, type Outcome } from '../../../../functions/platform/reconcile/reconcile.ts';
+import { runRounds, type Outcome } from '../../../../functions/platform/reconcile/reconcile.ts';
 import { createFakeClock } from '../../../support/effects.ts';
 
 const writes = { written: [], removed: [] };
@@ -31,10 +31,10 @@ interface Case {
 }
 
 const cases: readonly Case[] = [
-  { name: 'settled at once', rounds: [{ next: 'settled' }], wantOutcome: 'done', wantReason: 'Tested', wantRounds: 1 },
+  { name: 'settled at once', rounds: [{ next: 'done' }], wantOutcome: 'done', wantReason: 'Tested', wantRounds: 1 },
   {
     name: 'again until settled',
-    rounds: [{ next: 'again' }, { next: 'again' }, { next: 'settled' }],
+    rounds: [{ next: 'again' }, { next: 'again' }, { next: 'done' }],
     wantOutcome: 'done',
     wantReason: 'Tested',
     wantRounds: 3,
@@ -50,7 +50,7 @@ const cases: readonly Case[] = [
   },
   {
     name: 'what ends while it is polled ends within the activation',
-    rounds: [{ next: 'wait' }, { next: 'wait' }, { next: 'settled' }],
+    rounds: [{ next: 'wait' }, { next: 'wait' }, { next: 'done' }],
     wantOutcome: 'done',
     wantReason: 'Tested',
     wantRounds: 3,
@@ -62,7 +62,7 @@ const cases: readonly Case[] = [
       { next: 'again', applied: conflict },
       { next: 'again', applied: conflict },
       { next: 'again', applied: conflict },
-      { next: 'settled' },
+      { next: 'done' },
     ],
     wantOutcome: 'done',
     wantReason: 'Tested',
@@ -70,7 +70,7 @@ const cases: readonly Case[] = [
   },
   {
     name: 'a fourth conflict in a row is left to another try',
-    rounds: [{ next: 'settled', applied: conflict }],
+    rounds: [{ next: 'done', applied: conflict }],
     wantOutcome: 'retry',
     wantReason: 'Conflict',
     wantRounds: 4,
@@ -83,7 +83,7 @@ const cases: readonly Case[] = [
       { next: 'again' },
       { next: 'again', applied: conflict },
       { next: 'again', applied: conflict },
-      { next: 'settled' },
+      { next: 'done' },
     ],
     wantOutcome: 'done',
     wantReason: 'Tested',
@@ -98,7 +98,7 @@ const cases: readonly Case[] = [
   },
   {
     name: 'an event that was refused before comes again although the rest is settled',
-    rounds: [{ next: 'wait', applied: undelivered }, { next: 'settled' }],
+    rounds: [{ next: 'wait', applied: undelivered }, { next: 'done' }],
     wantOutcome: 'retry',
     wantReason: 'Undelivered',
     wantRounds: 2,
@@ -124,8 +124,8 @@ for (const { name, rounds, wantOutcome, wantReason, wantRounds, wantElapsed } of
   test(name, async () => {
     const clock = createFakeClock();
     let count = 0;
-    const current = (): Round => rounds[Math.min(count, rounds.length) - 1] ?? { next: 'settled' };
-    const { outcome, reason } = await reconcile<number>(
+    const current = (): Round => rounds[Math.min(count, rounds.length) - 1] ?? { next: 'done' };
+    const { outcome, reason } = await runRounds<number>(
       {
         gather: () => {
           count += 1;
@@ -144,7 +144,7 @@ for (const { name, rounds, wantOutcome, wantReason, wantRounds, wantElapsed } of
 
 test('nothing there is done', async () => {
   const never = (): never => assert.fail('nothing is decided');
-  const outcome = await reconcile<number>(
+  const outcome = await runRounds<number>(
     { gather: () => Promise.resolve(undefined), decide: never, apply: never },
     createFakeClock(),
   );
@@ -153,8 +153,8 @@ test('nothing there is done', async () => {
 
 test('a failure goes to the caller', async () => {
   const never = (): never => assert.fail('nothing is decided');
-  const lost = reconcile<number>(
-    { gather: () => Promise.reject(failure.of(0, 'NoAnswer', 'gone')), decide: never, apply: never },
+  const lost = runRounds<number>(
+    { gather: () => Promise.reject(requestError.of(0, 'NoAnswer', 'gone')), decide: never, apply: never },
     createFakeClock(),
   );
   await assert.rejects(lost, /gone/);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Inspection } from '../../../../functions/domain/run/protocol.ts';
 import { listHistory } from '../../../../functions/platform/kubernetes/read.ts';
-import { lookIntoPrimary } from '../../../../functions/platform/run/database-pods.ts';
+import { inspectPrimary } from '../../../../functions/platform/run/database-pods.ts';
 import type { RunnerResult } from '../../../../functions/platform/run/runner.ts';
 import { aBackup, slot } from '../../../support/builders.ts';
 import { createFakeEffects } from '../../../support/effects.ts';
@@ -32,8 +32,8 @@ for (const [which, answers, want] of choices) {
       Promise.resolve(answers[Number(pod)]!);
     const places = answers.map((_, at) => ({ pod: String(at), podUID: 'u', containerID: 'c' }));
     const subject = { namespace: 'shop', statefulSet: 'postgres' };
-    const look = await lookIntoPrimary(createFakeEffects(kube, { inspect }), subject, places, {});
-    assert.deepEqual(look, { place: places[want], answer: answers[want] });
+    const look = await inspectPrimary(createFakeEffects(kube, { inspect }), subject, places, {});
+    assert.deepEqual(look, { container: places[want], answer: answers[want] });
   });
 }
 

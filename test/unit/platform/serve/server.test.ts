@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Express } from 'express';
 import request from 'supertest';
-import { failure } from '../../../../functions/domain/request-error.ts';
+import { requestError } from '../../../../functions/domain/request-error.ts';
 import { createApp, type EventHandler, type ReceivedEvent } from '../../../../functions/platform/serve/server.ts';
 import { createFakeClock, createFakeLog, type Line } from '../../../support/effects.ts';
 
@@ -117,13 +117,13 @@ const refusals: readonly {
   },
   {
     name: 'no answer of the API server',
-    handler: () => Promise.reject(failure.of(0, 'NoAnswer', 'connection refused')),
+    handler: () => Promise.reject(requestError.of(0, 'NoAnswer', 'connection refused')),
     want: 503,
     reason: 'NoAnswer',
   },
   {
     name: 'a 404 of the API server, which is not ours',
-    handler: () => Promise.reject(failure.of(404, '', 'no such resource type')),
+    handler: () => Promise.reject(requestError.of(404, '', 'no such resource type')),
     want: 503,
     reason: 'Http404',
   },
@@ -136,13 +136,13 @@ const refusals: readonly {
   {
     name: 'H35 a namespace that is being deleted',
     handler: () =>
-      Promise.reject(failure.of(403, 'Forbidden', 'unable to create new content because it is being terminated')),
+      Promise.reject(requestError.of(403, 'Forbidden', 'unable to create new content because it is being terminated')),
     want: 204,
     reason: 'NamespaceTerminating',
   },
   {
     name: 'a lack of rights, which somebody may mend',
-    handler: () => Promise.reject(failure.of(403, 'Forbidden', 'cannot list resource "pgmanagers"')),
+    handler: () => Promise.reject(requestError.of(403, 'Forbidden', 'cannot list resource "pgmanagers"')),
     want: 503,
     reason: 'Forbidden',
   },
