@@ -1,6 +1,6 @@
 /** What each CloudEvent says. What it takes over from a status is read from the CRD. */
 import type { eventType } from '../../functions/domain/events/cloud-event.ts';
-import type { ErrorKind } from '../../functions/domain/failure-kinds.ts';
+import type { FailureKind } from '../../functions/domain/failure-kinds.ts';
 import { fieldAt, pgBackup, pgManager } from './crds.ts';
 import {
   count,
@@ -23,7 +23,7 @@ interface Event {
   readonly example: object;
 }
 
-const failureKinds: Record<ErrorKind, true> = {
+const failureKinds: Record<FailureKind, true> = {
   NoPodAccess: true,
   AlreadyRunning: true,
   WalgError: true,
@@ -199,7 +199,7 @@ export const events: Readonly<Record<keyof typeof eventType, Event>> = {
     data: storageData('unavailable'),
     example: storageExample('unavailable', 'unavailable since 02:14Z: write check: "NoSuchBucket"'),
   },
-  look: {
+  reconcileRequested: {
     title:
       'Asks another function to reconcile the backups of one database; the extension attribute pgpurpose repeats the purpose',
     data: {
