@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { CatalogueAnswer, ProbeAnswer } from '../../functions/domain/run/protocol.ts';
 import { createPod, type Pod, shells, target } from './pod.ts';
+import { log, replay } from './replay.ts';
 
 const version = 'wal-g version v3.0.8\tf81943e6\t2026.01.20_10:00:00\tPostgreSQL';
 const storageUsage = `(DANGEROUS) Storage tools allows to interact with the configured storage.
@@ -16,19 +17,13 @@ Available Commands:
 const entry = `{"backup_name":"base_000000010000000000000006","time":"2026-11-23T07:05:34Z","wal_file_name":"000000010000000000000006","storage_name":"default","start_lsn":100663336,"system_identifier":7711259327716174705,"user_data":{"run":"u"}}`;
 const plainEntry = `{"backup_name":"base_000000010000000000000006","time":"2026-11-23T07:05:34Z","wal_file_name":"000000010000000000000006","storage_name":"default"}`;
 const timeline = `[{"id":1,"parent_id":0,"start_segment":"000000010000000000000004","end_segment":"000000010000000000000007","missing_segments":[],"status":"OK"}]`;
-const log = (text: string): string => `echo '${text.replaceAll("'", `'\\''`)}' >&2`;
 const missing = log(
   `ERROR: 2026/11/23 07:00:00.1 failed to init folder for storage "default": FS storage root directory doesn't exist or is inaccessible`,
 );
 
-/** A wal-g that answers by its first three arguments. */
+/** A wal-g 3.0.8 that answers so. */
 function walg(answers: Readonly<Record<string, string>>): string {
-  const cases = Object.entries({
-    '--version*': `echo '${version}'`,
-    'st --help*': `echo '${storageUsage}'`,
-    ...answers,
-  });
-  return `case "$*" in\n${cases.map(([pattern, script]) => `${pattern.replaceAll(' ', '\\ ')})\n${script}\n;;`).join('\n')}\nesac\n`;
+  return replay({ '--version*': `echo '${version}'`, 'st --help*': `echo '${storageUsage}'`, ...answers });
 }
 
 describe('wal-g 3.0.8', { concurrency: true }, () => {
