@@ -266,9 +266,9 @@ export function kill(pid: number | undefined, signal: NodeJS.Signals): void {
   }
 }
 
-/** Looks every 25 ms until `reached`, for a minute at most. */
-export async function until(what: string, reached: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + 60_000;
+/** Looks every 25 ms until `reached`, for a minute unless told otherwise. */
+export async function until(what: string, reached: () => Promise<boolean>, seconds = 60): Promise<void> {
+  const end = performance.now() + seconds * 1_000;
   while (!(await reached())) {
     if (performance.now() > end) throw new Error(`never reached: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 25));
