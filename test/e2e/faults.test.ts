@@ -13,6 +13,7 @@ import type { Fault } from '../../local/knative/index.ts';
 import { withRestored } from '../support/restored.ts';
 import { eventually } from '../support/eventually.ts';
 import { openShop, processesOfRun, runAsOwner, type Shop } from '../support/shop.ts';
+import { probeCalls, walgBinary } from '../support/walg.ts';
 
 let shop: Shop;
 let database: Database;
@@ -302,7 +303,7 @@ interface AuditLine {
   readonly requestURI: string;
 }
 
-test('every call of wal-g was made as the owner of the data directory', () => {
+test('every call of wal-g was made as the owner of the data directory', async () => {
   const calls = readFileSync(callLog(), 'utf8').trimEnd().split('\n');
   const owner = String(statSync(database.dataDir).uid);
   assert.deepEqual(
@@ -314,8 +315,7 @@ test('every call of wal-g was made as the owner of the data directory', () => {
     'wal-push ',
     'backup-list --detail --json',
     'wal-show ',
-    'st ls',
-    'st put ',
+    ...probeCalls(await walgBinary()),
     'delete ',
   ];
   for (const kind of kinds) {

@@ -1,4 +1,5 @@
-/** Finds the wal-g that tests and the local environment use. */
+/** Finds the wal-g that tests use, and tells in what it differs where a test must know. */
+import { execFileSync } from 'node:child_process';
 import { access, constants, readdir } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -11,6 +12,14 @@ export async function walgBinary(): Promise<string> {
     if (await isExecutable(file)) return file;
   }
   throw new Error(`no wal-g: set WALG_BINARY, or put one on the PATH or into ${cacheFolder()}`);
+}
+
+/** Lists how the calls of a probe begin with this wal-g. The usage of `st` tells, as it tells the runner. */
+export function probeCalls(walg: string): readonly string[] {
+  // It reads the home directory and the user before it prints anything.
+  const env = { ...process.env, HOME: '/', USER: 'root' };
+  const usage = execFileSync(walg, ['st', '--help'], { encoding: 'utf8', env });
+  return usage.includes(' check ') ? ['st check read', 'st check write'] : ['st ls', 'st put ', 'st rm '];
 }
 
 function cacheFolder(): string {
