@@ -65,7 +65,7 @@ export const stories: Readonly<Record<StoryName, Story>> = {
   },
   /** The probe looks at storage that is there. */
   storage: {
-    slow: ['st-put'],
+    slow: ['write-check'],
     prepare: (stage) => managerAtWork(stage),
     begin: (stage) => tick(stage, 'probe'),
     async afterwards(stage) {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { Environment } from '../../local/environment-types.ts';
 import type { Call } from './seen.ts';
 
-/** Sub-commands that a case may slow down. */
-export type Slow = 'delete' | 'st-put';
+/** Steps that a case may slow down. `write-check` is what a probe writes with: `st put` of 1.1, `st check write` of 3.0. */
+export type Slow = 'delete' | 'write-check';
 
 /** `<pid> <ticks> <sub-command> <run> <pid of another that is alive or none>` for each call of these. */
 const script = (real: string): string => `#!/bin/sh
@@ -16,7 +16,9 @@ other=none
   [ "$kind" = st ] || [ $pid = $$ ] || [ "$(ticks $pid)" != "$began" ] || other=$pid
 done <"$CHAOS_CALLS"
 echo "$$ $(ticks $$) $1 \${AIDBOXOPS_RUN:-none} $other" >>"$CHAOS_CALLS"
-case " $CHAOS_SLOW " in *" $1 "* | *" $1-$2 "*) sleep 1 ;; esac
+step=$1
+case "$2 $3 " in "put "* | "check write "*) step=write-check ;; esac
+case " $CHAOS_SLOW " in *" $step "*) sleep 1 ;; esac
 exec ${real} "$@"
 `;
 
