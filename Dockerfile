@@ -21,7 +21,9 @@ USER 65532:65532
 # object, and writes what V8 has compiled when it ends. A running pod only reads it: its root file system may be read-only.
 RUN set -eu; \
     export PORT=8080 MAKE_CODE_CACHE=1; \
-    for name in schedule backup rotation storage; do \
+    for bundle in *.cjs; do \
+      name="${bundle%.cjs}"; \
+      [ "$name" != boot ] || continue; \
       node boot.cjs "$name" & \
       node -e 'const deadline = Date.now() + 20000; \
         const url = `http://127.0.0.1:${process.env.PORT}/`; \

@@ -1,6 +1,7 @@
 /** From the start of a process to its first answers, and what it weighs: paired and interleaved, every variant in every round. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { rfc3339 } from '../../functions/domain/time.ts';
+import { functionNames } from '../../tools/build.ts';
 import { aManager } from '../support/builders.ts';
 import { startFakeApi, type FakeApi } from './fake-api.ts';
 import { cpuOf, memoryOf, startProgram, type Program } from './program.ts';
@@ -10,7 +11,7 @@ import { compare } from './rounds.ts';
 import { startSink } from './sink.ts';
 import { median, pairedRatio, quantile, rounded } from './statistics.ts';
 import type { Row, Table, Target } from '../support/table.ts';
-import { bare, buildVariants, bundled, functionNames, naive, shipped } from './variants.ts';
+import { bare, buildVariants, bundled, naive, shipped } from './variants.ts';
 
 interface Sample {
   readonly ready: number;
@@ -55,7 +56,7 @@ async function compareStarts(
   await api.close();
   const rows = [...samples].map(([name, some]) => rowOf(name, some, samples));
   const method = `Medians of ${rounds} rounds, all variants in each, in random order; ratios are medians of pairs. Milliseconds from the start of the process; MB when idle.`;
-  return { title, method, rows, targets: functionNames.flatMap((name) => targetsOf(name, samples, wanted)) };
+  return { title, method, rows, targets: functionNames().flatMap((name) => targetsOf(name, samples, wanted)) };
 }
 
 /** No slot is due, none was missed. */
@@ -69,7 +70,7 @@ function managerOfToday(): object {
 }
 
 function variantsOf({ kubeConfig }: FakeApi): Map<string, Program> {
-  const named = functionNames.flatMap((name): [string, Program][] => [
+  const named = functionNames().flatMap((name): [string, Program][] => [
     [`${name}, as shipped`, shipped(name, kubeConfig)],
     [`${name}, without cache`, bundled(name, kubeConfig)],
     [`${name}, naive`, naive(name, kubeConfig)],

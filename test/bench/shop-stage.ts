@@ -4,11 +4,10 @@ import { path } from '../../functions/domain/resources/api-paths.ts';
 import { dailySchedule, slotLead, timerName } from '../../functions/domain/events/timer.ts';
 import { eventually } from '../support/eventually.ts';
 import { openShop, timeOfDay, type Shop } from '../support/shop.ts';
-import { buildFunctions } from '../../tools/build.ts';
+import { buildFunctions, functionNames } from '../../tools/build.ts';
 
 /** Knative's shortest window. */
 const window = '6s';
-const functionNames = ['schedule', 'backup', 'rotation', 'storage'] as const;
 /** From a change to its slot: the function that the change wakes has to be at zero again before the timer fires. */
 const secondsAhead = 18;
 /** Seconds that a busy machine may take for what comes by itself. */
@@ -21,7 +20,7 @@ export async function openStage(name: string): Promise<Shop> {
   await buildFunctions();
   const shop = await openShop(name);
   const template = { metadata: { annotations: { 'autoscaling.knative.dev/window': window } } };
-  for (const each of functionNames) await patch(shop, 'ksvc', each, { spec: { template } });
+  for (const each of functionNames()) await patch(shop, 'ksvc', each, { spec: { template } });
   for (const each of ['sweep', 'probe']) await patch(shop, 'pingsource', each, { spec: { schedule: never } });
   await untilAtZero(shop);
   return shop;

@@ -2,16 +2,13 @@
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
-import { buildFunctions } from '../../tools/build.ts';
+import { buildFunctions, functionNames } from '../../tools/build.ts';
 import { kubeConfigOf } from './fake-api.ts';
 import { startProgram, type Program } from './program.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 /** Below the repository, so that packages are found. */
 const directory = join(root, '.local', 'bench');
-
-export const functionNames = ['schedule', 'backup', 'rotation', 'storage'] as const;
-export type FunctionName = (typeof functionNames)[number];
 
 /** Builds everything once, code caches included. */
 export async function buildVariants(): Promise<void> {
@@ -20,10 +17,10 @@ export async function buildVariants(): Promise<void> {
   mkdirSync(join(directory, 'cache'), { recursive: true });
   await buildFunctions();
   // Beside their code cache, as in the image.
-  for (const name of ['boot', ...functionNames])
+  for (const name of ['boot', ...functionNames()])
     copyFileSync(join(root, 'dist', `${name}.cjs`), join(directory, `${name}.cjs`));
-  await Promise.all(functionNames.map(buildNaively));
-  for (const name of functionNames) await makeCodeCache(name);
+  await Promise.all(functionNames().map(buildNaively));
+  for (const name of functionNames()) await makeCodeCache(name);
   writeFileSync(
     join(directory, 'bare.cjs'),
     `require('node:http').createServer((_, response) => response.end()).listen(Number(process.env.PORT));`,
@@ -34,22 +31,22 @@ export function bare(): Program {
   return { argv: [process.execPath, join(directory, 'bare.cjs')] };
 }
 
-export function naive(name: FunctionName, kubeConfig: string): Program {
+export function naive(name: string, kubeConfig: string): Program {
   return { argv: [process.execPath, join(directory, `${name}.mjs`)], env: environment(kubeConfig) };
 }
 
 /** As in the image, but for its code cache. */
-export function bundled(name: FunctionName, kubeConfig: string): Program {
+export function bundled(name: string, kubeConfig: string): Program {
   return { argv: [process.execPath, join(directory, `${name}.cjs`)], env: environment(kubeConfig) };
 }
 
 /** As in the image. */
-export function shipped(name: FunctionName, kubeConfig: string): Program {
+export function shipped(name: string, kubeConfig: string): Program {
   return { argv: [process.execPath, join(directory, 'boot.cjs'), name], env: environment(kubeConfig) };
 }
 
 /** As the build of the image does. */
-async function makeCodeCache(name: FunctionName): Promise<void> {
+async function makeCodeCache(name: string): Promise<void> {
   const { argv, env } = shipped(name, kubeConfigOf({ server: 'https://127.0.0.1:1' }));
   const program = await startProgram({ argv, env: { ...env, MAKE_CODE_CACHE: '1' } });
   const status = await program.send({ id: '1', type: 'build' });
@@ -65,7 +62,7 @@ function environment(kubeConfig: string): Record<string, string> {
 }
 
 /** Every package from `node_modules`, the Kubernetes client by its index. */
-async function buildNaively(name: FunctionName): Promise<void> {
+async function buildNaively(name: string): Promise<void> {
   await build({
     absWorkingDir: root,
     entryPoints: [join('functions', name, 'main.ts')],

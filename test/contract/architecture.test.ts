@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { functionNames } from '../../tools/build.ts';
 import { circular, importsOf, roomOf, upward, type Import } from '../support/imports.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -10,13 +11,13 @@ const imports = importsOf(root, '{functions,local,tools}/**/*.ts');
 
 const pure = ['luxon', 'zod', 'node:util'];
 const owned = ['@kubernetes/client-node', 'express', 'cloudevents', 'ws'];
+const feature = new RegExp(`^functions/(${functionNames().join('|')})/`);
 /** All files of a function but those that read or start something. */
-const decision =
-  /^functions\/(?:schedule|backup|rotation|storage)\/(?!main|handler|gather|sweep|dead-letters|probe-page)/;
+const decision = new RegExp(`${feature.source}(?!main|handler|gather|sweep|dead-letters|probe-page)`);
 const mostFiles = 12;
 
 function featureOf(file: string): string | undefined {
-  return /^functions\/(schedule|backup|rotation|storage)\//.exec(file)?.[1];
+  return feature.exec(file)?.[1];
 }
 
 interface Rule {
@@ -126,7 +127,7 @@ for (const folder of ['functions/domain/', 'functions/platform/']) {
 }
 
 test('no decision and nothing in the domain reads a clock or a random number', () => {
-  const sources = globSync(['functions/domain/**/*.ts', 'functions/{schedule,backup,rotation,storage}/*.ts'], {
+  const sources = globSync(['functions/domain/**/*.ts', `functions/{${functionNames().join()}}/*.ts`], {
     cwd: root,
   });
   const reading = sources.filter((file) =>

@@ -7,12 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
-import { buildFunctions } from '../../tools/build.ts';
+import { buildFunctions, functionNames } from '../../tools/build.ts';
 import { freePort } from '../../local/machine/ports.ts';
 import { eventually } from '../support/eventually.ts';
 
 const dist = join(import.meta.dirname, '../../dist');
-const names = ['backup', 'rotation', 'schedule', 'storage'];
+const names = functionNames();
 const limit = 700_000;
 
 /** Parts of packages that cost start time and that no function calls; only our throwing stubs may stand in their place. */

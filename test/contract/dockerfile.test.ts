@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
+import { functionNames } from '../../tools/build.ts';
 import { copiedFromBuild, lastStage } from '../../tools/cluster/images/dockerfile.ts';
 
 const dockerfile = readFileSync(join(resolve(import.meta.dirname, '../..'), 'Dockerfile'), 'utf8');
@@ -15,6 +16,12 @@ test('the last stage of our Dockerfile is understood', () => {
     stage.find(({ text }) => text.includes('healthz'))?.text ?? '',
     /boot\.cjs "\$name".* test -s "cache\/\$name"; +done/,
   );
+});
+
+test('the Dockerfile names no function, so that a new one gets its code cache too', () => {
+  const run = lastStage(dockerfile).find(({ text }) => text.includes('healthz'))?.text ?? '';
+  assert.match(run, /for bundle in \*\.cjs; do +name="\$\{bundle%\.cjs\}"; +\[ "\$name" != boot \] \|\| continue;/);
+  for (const name of functionNames()) assert.doesNotMatch(run, new RegExp(`\\b${name}\\b`));
 });
 
 for (const text of ['dist/a.cjs ./', '--from=build /src/a /other/', '--from=build /etc/passwd ./', '--from=build ./']) {

@@ -11,6 +11,7 @@ import { globSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runCommand } from '../../local/machine/command-line.ts';
+import { functionNames } from '../build.ts';
 import { bundleTests } from './bundle.ts';
 import { instrument, type Mutant } from './instrument.ts';
 import { planFor } from './plan.ts';
@@ -23,10 +24,11 @@ const root = join(import.meta.dirname, '../..');
 /** Per cent. */
 const wanted = 90;
 
-const pureCode = ['functions/{domain,schedule,backup,rotation,storage}/**/*.ts'];
+const pureFolders = `{${['domain', ...functionNames()].join()}}`;
+const pureCode = `functions/${pureFolders}/**/*.ts`;
 /** Files of a function that read, write or serve. */
 const effects = ['functions/*/{main,handler,gather,sweep,dead-letters,probe-page}.ts'];
-const pureTests = ['test/unit/{domain,schedule,backup,rotation,storage}/**/*.test.ts'];
+const pureTests = `test/unit/${pureFolders}/**/*.test.ts`;
 /** They drive a handler over HTTP. */
 const otherTests = ['test/unit/*/handler.test.ts'];
 
