@@ -57,12 +57,19 @@ function widthOf({ columns = 0 }: Screen): number {
   return columns > 0 ? columns : 80;
 }
 
+/** The duration stays whole: a detail that is too long for both loses its end. */
+function fitted(detail: string, duration: string, room: number): string {
+  const text = `${detail} ${duration}`.trim();
+  if (text.length <= room) return text;
+  return `${detail.slice(0, Math.max(0, room - duration.length - 2))}… ${duration}`;
+}
+
 function terminalPart(screen: Screen, name: string): Part {
   const begun = performance.now();
   let detail = '';
   const show = (): void => {
-    const text = line('…', name, `${detail} ${durationText(performance.now() - begun)}`.trim());
-    screen.write(`\r\x1b[K${text.slice(0, widthOf(screen) - 1)}`);
+    const room = widthOf(screen) - 1 - Math.max(name.length, nameWidth) - '  … '.length - 1;
+    screen.write(`\r\x1b[K${line('…', name, fitted(detail, durationText(performance.now() - begun), room))}`);
   };
   const timer = setInterval(show, 200);
   timer.unref();

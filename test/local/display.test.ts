@@ -1,6 +1,6 @@
 /** What a person reads while the environment is set up and works. */
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, mock } from 'node:test';
 import { createDisplay } from '../../local/demo/display.ts';
 import { backupLine, failureOf, managerLine, missingOf, type Backup, type Manager } from '../../local/demo/progress.ts';
 import type { Observation } from '../../local/knative/index.ts';
@@ -20,13 +20,28 @@ describe('progress of the set-up', () => {
     ]);
   });
 
-  it('rewrites the line of the current part on a terminal, cut to its width', () => {
+  it('rewrites the line of the current part on a terminal', () => {
     const written: string[] = [];
     const progress = createProgress({ isTTY: true, columns: 30, write: (text) => written.push(text) });
     progress.part('kube-apiserver').done('built v1.34.4');
     const [first, last] = written;
     assert.equal(first, '\r\x1b[K  … kube-apiserver   0.0 s');
     assert.equal(last, '\r\x1b[K  ✓ kube-apiserver   built v1.34.4 (0.0 s)\n');
+  });
+
+  it('keeps the time whole when the detail is too long for the terminal', () => {
+    const written: string[] = [];
+    const progress = createProgress({ isTTY: true, columns: 40, write: (text) => written.push(text) });
+    mock.timers.enable({ apis: ['setInterval'] });
+    try {
+      const part = progress.part('wal-g');
+      part.update('300 of up to 1024 packages, usually 1 to 4 min');
+      mock.timers.tick(200);
+    } finally {
+      mock.timers.reset();
+    }
+    assert.equal(written.at(-1), '\r\x1b[K  … wal-g            300 of up t… 0.0 s');
+    assert.equal(written.at(-1)?.replace('\r\x1b[K', '').length, 39);
   });
 
   it('shows durations as people say them', () => {
