@@ -1,5 +1,6 @@
 /** The kubelet stand-in: one node, whose pods are processes of this machine. */
 import { cpus, totalmem } from 'node:os';
+import { kubernetesVersion } from '../../assets/versions.ts';
 import { runPods, type NodeParts, type Pods } from './pods.ts';
 import { serveKubelet } from './server.ts';
 
@@ -73,7 +74,7 @@ async function registerNode(kube: NodeParts['kube'], port: number): Promise<void
           containerRuntimeVersion: 'processes://1',
           kernelVersion: '',
           kubeProxyVersion: '',
-          kubeletVersion: 'v1.34.4',
+          kubeletVersion: kubernetesVersion,
           machineID: '',
           operatingSystem: 'linux',
           osImage: '',
