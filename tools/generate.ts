@@ -1,20 +1,28 @@
-/** `npm run generate`: writes what is generated from the CRDs and from runner.sh. With `--check` it only compares. */
+/** `npm run generate`: writes what is generated from the CRDs and from runner.sh. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { runCommand } from '../local/machine/command-line.ts';
 import { generateAll } from './generate/all.ts';
 import { repository, type GeneratedFile } from './generate/output.ts';
 
-const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
-const stale = (await generateAll()).filter(isStale);
-for (const file of stale) {
-  if (!values.check) write(file);
-  console.log(values.check ? `${file.path} is stale` : `wrote ${file.path}`);
-}
-if (values.check && stale.length > 0) {
-  console.error('Run npm run generate and commit what it writes.');
-  process.exitCode = 1;
-}
+await runCommand(
+  {
+    name: 'npm run generate',
+    about: [
+      'Writes types, event schemas and reference pages from crds/, and the module that holds runner.sh.',
+      'The files are checked in; a unit test fails when one is stale.',
+    ].join('\n'),
+    options: { check: { type: 'boolean', help: 'write nothing, and fail when a file is stale' } },
+  },
+  async ({ values }) => {
+    const stale = (await generateAll()).filter(isStale);
+    for (const file of stale) {
+      if (!values.check) write(file);
+      process.stdout.write(values.check ? `${file.path} is stale: run npm run generate\n` : `wrote ${file.path}\n`);
+    }
+    return values.check && stale.length > 0 ? 1 : 0;
+  },
+);
 
 function isStale({ path, content }: GeneratedFile): boolean {
   try {

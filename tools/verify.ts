@@ -6,8 +6,8 @@ import { createProgress, type Progress } from '../local/machine/progress.ts';
 import { quickChecks, runChecks, type Check } from './checks.ts';
 import { root } from './program.ts';
 
-/** These write files, so that they come before everything that reads them. */
-const generators: readonly Check[] = [];
+/** Writes files, so that it comes before everything that reads them. */
+const generate: Check = { name: 'generate', program: process.execPath, args: [join(root, 'tools', 'generate.ts')] };
 
 const unit: Check = {
   name: 'unit',
@@ -26,7 +26,7 @@ await runCommand(
   async () => {
     const progress = createProgress();
     const before = treeState();
-    const failed = generators.length === 0 ? [] : await runChecks(progress, generators);
+    const failed = await runChecks(progress, [generate]);
     if (failed.length > 0) return 1;
     const isFresh = checkTree(progress, before);
     const others = await runChecks(progress, [...quickChecks, unit]);
