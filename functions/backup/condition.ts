@@ -67,8 +67,14 @@ function pastFrom(finished: readonly PgBackup[]): Past {
 }
 
 function logEntry(backup: PgBackup): FinishedRun {
-  const { finishTime = '', reason, startTime, state = '' } = backup.status;
-  return defined({ finishTime, name: backup.metadata.name, reason, startTime, state });
+  const { finishTime = '', reason, startTime, state } = backup.status;
+  return defined({
+    finishTime,
+    name: backup.metadata.name,
+    reason,
+    startTime,
+    state: state === 'success' ? ('success' as const) : ('error' as const),
+  });
 }
 
 function verdictMessage(backup: PgBackup): string {

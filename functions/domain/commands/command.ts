@@ -4,6 +4,7 @@
  * guarded by identity, not-after and tombstone inside the pod.
  */
 import type { OwnEvent } from '../events/cloud-event.ts';
+import type { PgBackupStatus, PgManagerStatus } from '../resources/crds.generated.ts';
 import type { Manifest } from '../resources/manifest.ts';
 import type { RunKind, StartRequest } from '../run/protocol.ts';
 import type { Timer } from '../events/timer.ts';
@@ -22,15 +23,13 @@ export interface PodRef {
   readonly container: string;
 }
 
+type StatusOfKind =
+  | { readonly kind: 'PgManager'; readonly status: PgManagerStatus }
+  | { readonly kind: 'PgBackup'; readonly status: PgBackupStatus };
+
 export type Command =
   /** Server-side apply of a status; `status` has all fields of this field manager. */
-  | {
-      readonly type: 'applyStatus';
-      readonly kind: 'PgManager' | 'PgBackup';
-      readonly target: Incarnation;
-      readonly fieldManager: string;
-      readonly status: object;
-    }
+  | ({ readonly type: 'applyStatus'; readonly target: Incarnation; readonly fieldManager: string } & StatusOfKind)
   | { readonly type: 'createBackup'; readonly backup: Manifest }
   | { readonly type: 'removeBackup'; readonly target: Omit<Incarnation, 'resourceVersion'> }
   | { readonly type: 'applyTimer'; readonly timer: Timer }

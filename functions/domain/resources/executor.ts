@@ -1,5 +1,7 @@
 import '../zod-jitless.ts';
 import * as z from 'zod';
+import type { PgBackupStatusExecutor } from './crds.generated.ts';
+import type { FieldsOf } from './metadata.ts';
 
 /** Where a run takes place, pinned when it starts. `host` … `postmaster` are the identity that the pod gave. */
 export const Executor = z.object({
@@ -15,5 +17,5 @@ export const Executor = z.object({
   ticks: z.string(),
   boot: z.string(),
   postmaster: z.string(),
-});
+} satisfies FieldsOf<PgBackupStatusExecutor>);
 export type Executor = z.infer<typeof Executor>;

@@ -15,6 +15,12 @@ export const Metadata = z.object({
 
 export const Selector = z.object({ name: z.string() });
 
+/**
+ * The fields of a parser. Each is one that the CRD has, and gives values that the CRD admits: otherwise it is an error of
+ * types. A parser may leave out what nobody reads.
+ */
+export type FieldsOf<Crd> = { readonly [Name in keyof Crd]?: z.ZodType<Crd[Name]> };
+
 /** Items that parse, in their order. One bad object must not stop its neighbours; the caller is told of each. */
 export function parseEach<T>(
   schema: z.ZodType<T>,

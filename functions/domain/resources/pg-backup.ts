@@ -1,7 +1,8 @@
 /** PgBackup as the API server stores it. Only fields that are used are named. */
 import * as z from 'zod';
+import type * as crd from './crds.generated.ts';
 import { Executor } from './executor.ts';
-import { Metadata, Selector } from './metadata.ts';
+import { Metadata, Selector, type FieldsOf } from './metadata.ts';
 
 const StoredBackup = z.object({
   name: z.string(),
@@ -11,7 +12,7 @@ const StoredBackup = z.object({
   compressedSize: z.number().optional(),
   uncompressedSize: z.number().optional(),
   walgVersion: z.string().optional(),
-});
+} satisfies FieldsOf<crd.PgBackupStatusBackup>);
 export type StoredBackup = z.infer<typeof StoredBackup>;
 
 const PgBackupStatus = z.object({
@@ -25,18 +26,18 @@ const PgBackupStatus = z.object({
   pendingSince: z.string().optional(),
   unprovenSince: z.string().optional(),
   announced: z.enum(['started', 'success', 'error']).optional(),
-  backup: StoredBackup.optional(),
-  // Written by another version: to leave the whole PgBackup out would make an orphan of its run. Without it the run is
-  // found by its UID in the pod.
+  // Another version may have written these two. Refusing the whole PgBackup would make its run an orphan. Without them
+  // the run is found by its UID in the pod.
+  backup: StoredBackup.optional().catch(undefined),
   executor: Executor.optional().catch(undefined),
-});
+} satisfies FieldsOf<crd.PgBackupStatus>);
 export type PgBackupStatus = z.infer<typeof PgBackupStatus>;
 
 export const PgBackup = z.object({
   apiVersion: z.string(),
   kind: z.literal('PgBackup'),
   metadata: Metadata,
-  spec: z.object({ selector: Selector }),
+  spec: z.object({ selector: Selector } satisfies FieldsOf<crd.PgBackupSpec>),
   status: PgBackupStatus.default({}),
 });
 export type PgBackup = z.infer<typeof PgBackup>;

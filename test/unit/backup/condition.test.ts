@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { projectBackupCondition } from '../../../functions/backup/condition.ts';
 import type { PgBackup } from '../../../functions/domain/resources/pg-backup.ts';
-import { type BackupCondition, PgManager } from '../../../functions/domain/resources/pg-manager.ts';
+import { PgManager, type BackupCondition, type FinishedRun } from '../../../functions/domain/resources/pg-manager.ts';
 import { rfc3339 } from '../../../functions/domain/time.ts';
 import { aBackup, aManager, slot, type BackupBuilder } from '../../support/builders.ts';
 
@@ -30,7 +30,7 @@ interface Case {
   readonly want: BackupCondition;
 }
 
-const entry = { finishTime: rfc3339(slot), name: 'a', startTime: rfc3339(slot - 60), state: 'success' };
+const entry: FinishedRun = { finishTime: rfc3339(slot), name: 'a', startTime: rfc3339(slot - 60), state: 'success' };
 const lastSuccess = { name: 'a', uid: 'uid-a', finishTime: rfc3339(slot) };
 const stored: BackupCondition = {
   status: 'ok',

@@ -59,7 +59,7 @@ function brief(command: Command): string {
 function firstStatus(commands: readonly Command[]): PgBackupStatus {
   const found = commands.find((command) => command.type === 'applyStatus' && command.kind === 'PgBackup');
   assert.ok(found?.type === 'applyStatus', 'no PgBackup status is written');
-  return found.status;
+  return found.status as PgBackupStatus;
 }
 
 const exitedOk = report({ state: 'exited', exitCode: 0, startedAt: slot + 14, endedAt: slot + 301 });

@@ -1,10 +1,12 @@
 /** Whole manifests, as they are sent. (That of a PgBackup is with the schedule's decisions, which alone make one.) */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { buildKubernetesEvent } from '../../../../functions/domain/commands/kubernetes-event.ts';
 import { buildPingSource } from '../../../../functions/domain/commands/ping-source.ts';
 import { backupTimer, rotationTimer } from '../../../../functions/domain/commands/run-timers.ts';
 import { aBackup, aManager, slot } from '../../../support/builders.ts';
+import { subdomain } from '../../../support/subdomain.ts';
 
 test('the timer of a PgBackup, in its namespace, owned by it, into the Broker', () => {
   const command = backupTimer(aBackup().of('db').build());
@@ -73,4 +75,34 @@ test('an Event of Kubernetes: one line, its name lower-case, both of its times t
     lastTimestamp: '2022-01-02T06:00:00Z',
     count: 1,
   });
+});
+
+test('an Event of Kubernetes has the name of an object, and one transition one name', () => {
+  const transitions = fc.constantFrom('started', 'succeeded', 'failed', 'missed-1640995200', 'cursor-1640995200');
+  const objects = fc.record({
+    kind: fc.constantFrom('PgManager' as const, 'PgBackup' as const),
+    namespace: fc.constant('shop'),
+    name: fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,238}[a-z0-9])?$/),
+    uid: fc.uuid(),
+  });
+  fc.assert(
+    fc.property(objects, transitions, transitions, fc.integer({ min: 0, max: 4e9 }), (object, one, other, time) => {
+      const build = (transition: string): string => {
+        const event = buildKubernetesEvent({
+          object,
+          transition,
+          type: 'Normal',
+          reason: 'Tested',
+          message: 'm'.repeat(5000),
+          time,
+          reporter: 'backup',
+        }) as unknown as { metadata: { name: string }; message: string };
+        assert.ok(Buffer.byteLength(event.message) <= 1024);
+        return event.metadata.name;
+      };
+      assert.match(build(one), subdomain);
+      assert.ok(build(one).length <= 253);
+      assert.equal(build(one) === build(other), one === other);
+    }),
+  );
 });
