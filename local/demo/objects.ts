@@ -7,7 +7,7 @@ export const demoDatabase = 'postgres';
 /** Name of the PgManager. */
 export const demoManager = 'pg-manager';
 
-/** A database as README recommends it: wal-g set up by environment variables, volumes for data and /PgBackup. */
+/** A database as docs/how-to/prepare-database.md recommends it: wal-g by environment variables, volumes for data and logs. */
 export function buildDatabase(storageDir: string): object {
   const labels = { app: demoDatabase };
   return {

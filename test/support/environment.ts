@@ -39,7 +39,7 @@ export interface PostgresOptions {
   readonly storage?: string;
 }
 
-/** A StatefulSet as README recommends it: volumes for the data and /PgBackup, wal-g set up by the environment. */
+/** A StatefulSet as the documents recommend it: volumes for the data and /PgBackup, wal-g set up by the environment. */
 export function postgresStatefulSet(environment: Environment, options: PostgresOptions): object {
   const name = options.name ?? 'postgres';
   const labels = { app: name };
