@@ -1,10 +1,9 @@
+/** Status, finalizer, schedule and faults; the events themselves are compared with Knative's adapter (test/contract/knative.test.ts). */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { makeEvent, type CarriedEvent } from '../../../../local/knative/core/events.ts';
 import { listen } from '../../../../local/knative/core/http.ts';
-import type { PingSource } from '../../../../local/knative/core/objects.ts';
 import type { EventSummary } from '../../../../local/knative/core/observation.ts';
-import { pingEvent } from '../../../../local/knative/sources/ping-source.ts';
 import { sendFromSource } from '../../../../local/knative/sources/source-sender.ts';
 import { startCluster, type TestCluster } from '../support/cluster.ts';
 import { testContext } from '../support/context.ts';
@@ -21,24 +20,6 @@ after(() => cluster.stop());
 function accepted(source: string): EventSummary[] {
   return cluster.observed.flatMap((one) => (one.kind === 'event' && one.event.source === source ? [one.event] : []));
 }
-
-test('fires into the Broker of another namespace with the attributes of Knative', async () => {
-  const manifest = pingSource('every-second', 'db', {
-    schedule: '* * * * * *',
-    timezone: 'UTC',
-    contentType: 'application/json',
-    data: '{"a":1}',
-    ceOverrides: { extensions: { pgpurpose: 'slot', pgname: 'm' } },
-  });
-  await cluster.apply(manifest);
-  await cluster.untilReady(manifest);
-  const source = '/apis/v1/namespaces/db/pingsources/every-second';
-  const [first, second] = await until('two ticks', () => accepted(source).length >= 2 && accepted(source));
-  assert.equal(first?.type, 'dev.knative.sources.ping');
-  assert.equal(first.subject, undefined);
-  assert.deepEqual(first.extensions, { pgpurpose: 'slot', pgname: 'm' });
-  assert.notEqual(first.id, second?.id);
-});
 
 interface Meta {
   readonly metadata: { readonly finalizers?: readonly string[] };
@@ -106,7 +87,6 @@ test('a changed schedule replaces the old one', async () => {
 const statuses: readonly { status: number; attempts: number }[] = [
   { status: 204, attempts: 1 },
   { status: 500, attempts: 1 },
-  { status: 409, attempts: 1 },
   { status: 503, attempts: 6 },
 ];
 
@@ -147,25 +127,4 @@ test('a source whose adapter is down sends nothing and says nothing', async () =
   await sink.close();
   assert.deepEqual(asked, ['/up']);
   assert.deepEqual(observed, []);
-});
-
-test('the event of a tick: static data, fresh id, time of sending', () => {
-  const spec = { schedule: '@daily', sink: {}, contentType: 'text/plain', dataBase64: 'aGk=' };
-  const source = {
-    ...pingSource('p', 'db', spec),
-    metadata: { namespace: 'db', name: 'p' },
-    spec,
-  } as unknown as PingSource;
-  const now = new Date('2022-01-02T06:00:00.250Z');
-  const [first, second] = [pingEvent(source, now), pingEvent(source, now)];
-  const { id, ...attributes } = first.attributes;
-  assert.notEqual(id, second.attributes['id']);
-  assert.deepEqual(attributes, {
-    specversion: '1.0',
-    type: 'dev.knative.sources.ping',
-    source: '/apis/v1/namespaces/db/pingsources/p',
-    time: '2022-01-02T06:00:00.250Z',
-  });
-  assert.equal(first.contentType, 'text/plain');
-  assert.equal(first.data.toString(), 'hi');
 });
