@@ -1,7 +1,7 @@
 /** What an environment is started with, and what it offers. */
 import type { Kube } from '../functions/platform/kubernetes/client.ts';
 import type { Assets } from './assets/index.ts';
-import type { EventingOptions, FunctionState, Observation } from './knative/index.ts';
+import type { EventingOptions, FunctionState, TraceEvent } from './knative/index.ts';
 import type { ApiClient } from './kubernetes/client/api-client.ts';
 import type { Database } from './kubernetes/kubelet/databases.ts';
 import type { Kubectl } from './machine/kubectl.ts';
@@ -16,8 +16,8 @@ export interface EnvironmentOptions {
   readonly audit?: boolean;
   /** Run the four functions and the stand-ins for Knative; true unless told otherwise. */
   readonly functions?: boolean;
-  /** Told about events, deliveries and processes of functions. */
-  readonly observe?: (observation: Observation) => void;
+  /** Takes events, deliveries and changes of processes, as they happen. */
+  readonly trace?: (traceEvent: TraceEvent) => void;
   /** Aborts a set-up that is under way. */
   readonly signal?: AbortSignal;
   /** Kustomizations to apply, below the root of the repository; `crds` and `eventing` unless told otherwise. */

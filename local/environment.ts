@@ -121,11 +121,11 @@ async function startFunctions(
       kube: parts.kube,
       dir: join(options.dir, 'functions'),
       bundleOf,
-      observe(observation) {
-        if (observation.kind === 'process' && observation.pid !== undefined) {
-          parts.book.note(`function ${observation.function}`, observation.pid);
+      trace(traceEvent) {
+        if (traceEvent.kind === 'process' && traceEvent.pid !== undefined) {
+          parts.book.note(`function ${traceEvent.function}`, traceEvent.pid);
         }
-        options.observe?.(observation);
+        options.trace?.(traceEvent);
       },
     });
     await untilAtWork(parts.kube).catch(async (error: unknown) => {
@@ -145,7 +145,7 @@ export function bundleOf({ command }: { readonly command: readonly string[] }): 
 
 /** Troubles of stand-ins: most are conflicts that the next attempt settles. */
 function troubleLog(options: Settled): (message: string) => void {
-  return (message) => options.observe?.({ kind: 'trouble', what: 'local controllers', message });
+  return (message) => options.trace?.({ kind: 'trouble', what: 'local controllers', message });
 }
 
 /** Functions first, so that nobody starts anything new; the API server last, because all others talk to it. */

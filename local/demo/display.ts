@@ -1,9 +1,9 @@
 /** What happens, line by line: seconds since the start, what kind of thing, the thing. */
-import type { Observation } from '../knative/index.ts';
+import type { TraceEvent } from '../knative/index.ts';
 
 /** Prints a line for each thing that happens. */
 export interface Display {
-  observed(observation: Observation): void;
+  trace(traceEvent: TraceEvent): void;
   /** A change in the state of an object. */
   state(text: string): void;
   heading(text: string): void;
@@ -22,8 +22,8 @@ export function createDisplay(write: (text: string) => void, now: () => number =
   }
 
   return {
-    observed(observation) {
-      const [kind, text] = textOf(observation);
+    trace(traceEvent) {
+      const [kind, text] = textOf(traceEvent);
       if (text !== '') line(kind, text);
     },
     state: (text) => line('state', text),
@@ -32,21 +32,21 @@ export function createDisplay(write: (text: string) => void, now: () => number =
   };
 }
 
-/** Kind and text of an observation; an empty text is not worth a line. */
-function textOf(observation: Observation): [string, string] {
-  switch (observation.kind) {
+/** Returns the kind and the text of a line; an empty text gets no line. */
+function textOf(traceEvent: TraceEvent): [string, string] {
+  switch (traceEvent.kind) {
     case 'event':
-      return ['event', `${observation.event.type}  ${observation.event.subject ?? purposeOf(observation.event)}`];
+      return ['event', `${traceEvent.event.type}  ${traceEvent.event.subject ?? purposeOf(traceEvent.event)}`];
     case 'delivery':
-      return ['handled', deliveryText(observation)];
+      return ['handled', deliveryText(traceEvent)];
     case 'process':
-      return ['process', processText(observation)];
+      return ['process', processText(traceEvent)];
     case 'dead-letter':
-      return ['dead', `${observation.event.type} of trigger ${observation.trigger} (${observation.code})`];
+      return ['dead', `${traceEvent.event.type} of trigger ${traceEvent.trigger} (${traceEvent.code})`];
     case 'lost':
-      return ['lost', `${observation.event.type}: ${observation.reason}`];
+      return ['lost', `${traceEvent.event.type}: ${traceEvent.reason}`];
     case 'trouble':
-      return ['trouble', `${observation.what}: ${observation.message}`];
+      return ['trouble', `${traceEvent.what}: ${traceEvent.message}`];
   }
 }
 
@@ -57,14 +57,14 @@ function purposeOf(event: { readonly source: string; readonly extensions: Readon
   return [pgpurpose, pgnamespace, pgname].filter((one) => one !== undefined).join(' ');
 }
 
-function deliveryText(delivery: Extract<Observation, { kind: 'delivery' }>): string {
+function deliveryText(delivery: Extract<TraceEvent, { kind: 'delivery' }>): string {
   const outcome = delivery.status === 0 ? (delivery.error ?? 'no answer') : String(delivery.status);
   const again = delivery.retryInMs === undefined ? '' : `, again in ${delivery.retryInMs} ms`;
   return `${delivery.event.type}  by ${delivery.function}: ${outcome} in ${Math.round(delivery.durationMs)} ms${again}`;
 }
 
 /** Only changes in the number of processes, and failures. */
-function processText(change: Extract<Observation, { kind: 'process' }>): string {
+function processText(change: Extract<TraceEvent, { kind: 'process' }>): string {
   if (change.from === change.to && change.state !== 'failed') return '';
   const pid = change.pid === undefined ? '' : `, pid ${change.pid}`;
   const detail = change.state === 'failed' ? `: ${change.detail ?? 'failed'}` : '';

@@ -34,7 +34,7 @@ export async function runDemo(mode: Mode, build: Build): Promise<number> {
     dir,
     progress,
     signal: stopping.signal,
-    observe: (observation) => display.observed(observation),
+    trace: (traceEvent) => display.trace(traceEvent),
   });
   let code = 1;
   try {

@@ -11,7 +11,7 @@ import type { BundleOf, FunctionState } from './serving/function.ts';
 import { createWorkQueue } from '../kubernetes/client/work-queue.ts';
 import type { ApiClient } from '../kubernetes/client/api-client.ts';
 import { collections, emptyWorld, type CollectionName } from './core/objects.ts';
-import type { Observation } from './core/observation.ts';
+import type { TraceEvent } from './core/trace.ts';
 import { createPingSources } from './sources/ping-source.ts';
 import { reconcileSinkBindings } from './serving/sink-binding.ts';
 import { reconcileBrokers, reconcileTriggers } from './broker/subscriptions.ts';
@@ -20,7 +20,7 @@ import { followCollection } from './core/world.ts';
 export { knativeDefinitions } from './core/definitions.ts';
 export type { Fault, Faults } from './core/context.ts';
 export type { BundleOf, FunctionState } from './serving/function.ts';
-export type { Observation } from './core/observation.ts';
+export type { TraceEvent } from './core/trace.ts';
 
 /** What the stand-ins need. */
 export interface EventingOptions {
@@ -31,7 +31,7 @@ export interface EventingOptions {
   readonly dir: string;
   /** Which argv stands for a container of a Knative Service. */
   readonly bundleOf: BundleOf;
-  readonly observe: (observation: Observation) => void;
+  readonly trace: (traceEvent: TraceEvent) => void;
   /** Test hook: what happens to deliveries. */
   readonly faults?: Faults;
   /** Test hook: factor for all waits (backoff, jitter, idle window); 1 is what Knative does. */
@@ -67,11 +67,11 @@ export async function startEventing(options: EventingOptions): Promise<Eventing>
     faults: options.faults ?? {},
     pace: options.pace ?? 1,
     signal: abort.signal,
-    observe: options.observe,
+    trace: options.trace,
   };
   const broker = (parts.broker = await startBroker(context));
   const queue = createWorkQueue(reconcile, (message) =>
-    context.observe({ kind: 'trouble', what: 'stand-ins for Knative', message }),
+    context.trace({ kind: 'trouble', what: 'stand-ins for Knative', message }),
   );
   const changed = (): void => queue.add('all objects');
   const activator = (parts.activator = createActivator(context, options, changed));

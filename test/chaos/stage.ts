@@ -1,6 +1,6 @@
 /** Where one case is played: a namespace with a database, a manager, and one earlier success where rotation shall delete it. */
 import type { Environment } from '../../local/environment-types.ts';
-import type { Observation } from '../../local/knative/index.ts';
+import type { TraceEvent } from '../../local/knative/index.ts';
 import { readyDatabase } from '../support/environment.ts';
 import { eventually } from '../support/eventually.ts';
 import { openShopIn, type Shop } from '../support/shop.ts';
@@ -13,7 +13,7 @@ import { makeCallLog, type Slow } from './wal-g.ts';
 /** What all cases share. */
 export interface Theatre {
   readonly environment: Environment;
-  readonly observations: readonly Observation[];
+  readonly observations: readonly TraceEvent[];
   /** What a consumer of CloudEvents was told under this id, each time. */
   factsOf(id: string): string[];
   readonly history: History;

@@ -1,6 +1,6 @@
 /** One local environment for all cases, with what is between its parts: a forwarder, a consumer, a watch, the hook for events. */
 import { startEnvironment } from '../../local/environment.ts';
-import type { Observation } from '../../local/knative/index.ts';
+import type { TraceEvent } from '../../local/knative/index.ts';
 import { createProgress } from '../../local/machine/progress.ts';
 import { subscribe } from '../support/outside.ts';
 import { openShopIn } from '../support/shop.ts';
@@ -12,13 +12,13 @@ import { installWalg } from './wal-g.ts';
 
 /** Starts everything below a directory. */
 export async function openTheatre(dir: string): Promise<Theatre & { close(): Promise<void> }> {
-  const observations: Observation[] = [];
+  const observations: TraceEvent[] = [];
   const interference = createInterference();
   const environment = await startEnvironment({
     dir,
     progress: createProgress(),
     eventing: { faults: interference.faults },
-    observe: (observation) => void observations.push(observation),
+    trace: (observation) => void observations.push(observation),
   });
   try {
     const kubelet = await openForwarder(environment.kubeletPort);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
 import { createDisplay } from '../../local/demo/display.ts';
 import { backupLine, failureOf, managerLine, missingOf, type Backup, type Manager } from '../../local/demo/progress.ts';
-import type { Observation } from '../../local/knative/index.ts';
+import type { TraceEvent } from '../../local/knative/index.ts';
 import { createProgress, durationText } from '../../local/machine/progress.ts';
 
 describe('progress of the set-up', () => {
@@ -56,13 +56,13 @@ describe('live lines', () => {
     source: '/apis/v1/namespaces/demo/pingsources/x',
     extensions: { pgpurpose: 'slot', pgnamespace: 'demo', pgname: 'pg-manager' },
   };
-  const cases: { observation: Observation; want: string }[] = [
+  const cases: { traceEvent: TraceEvent; want: string }[] = [
     {
-      observation: { kind: 'event', broker: 'b', event, triggers: ['t'] },
+      traceEvent: { kind: 'event', broker: 'b', event, triggers: ['t'] },
       want: '   2.0 s  event     dev.knative.sources.ping  slot demo pg-manager\n',
     },
     {
-      observation: {
+      traceEvent: {
         kind: 'delivery',
         event,
         trigger: 'a/t',
@@ -75,12 +75,12 @@ describe('live lines', () => {
       want: '   2.0 s  handled   dev.knative.sources.ping  by schedule: 503 in 46 ms, again in 1000 ms\n',
     },
     {
-      observation: { kind: 'process', function: 'backup', state: 'starting', from: 0, to: 1, pid: 7 },
+      traceEvent: { kind: 'process', function: 'backup', state: 'starting', from: 0, to: 1, pid: 7 },
       want: '   2.0 s  process   backup  0 → 1, pid 7\n',
     },
-    { observation: { kind: 'process', function: 'backup', state: 'running', from: 1, to: 1, pid: 7 }, want: '' },
+    { traceEvent: { kind: 'process', function: 'backup', state: 'running', from: 1, to: 1, pid: 7 }, want: '' },
     {
-      observation: {
+      traceEvent: {
         kind: 'process',
         function: 'backup',
         state: 'ended',
@@ -92,8 +92,8 @@ describe('live lines', () => {
       want: '   2.0 s  process   backup  1 → 0, pid 7\n',
     },
   ];
-  for (const { observation, want } of cases) {
-    it(`${observation.kind}: ${want.trim() === '' ? 'no line' : want.trim()}`, () => {
+  for (const { traceEvent, want } of cases) {
+    it(`${traceEvent.kind}: ${want.trim() === '' ? 'no line' : want.trim()}`, () => {
       let written = '';
       let clock = 0;
       const display = createDisplay(
@@ -101,7 +101,7 @@ describe('live lines', () => {
         () => clock,
       );
       clock = 2_000;
-      display.observed(observation);
+      display.trace(traceEvent);
       assert.equal(written, want);
     });
   }

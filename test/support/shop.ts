@@ -9,7 +9,7 @@ import { startEnvironment } from '../../local/environment.ts';
 import type { Environment, EnvironmentOptions } from '../../local/environment-types.ts';
 import type { Database } from '../../local/kubernetes/kubelet/databases.ts';
 import { toMessage } from '../../local/knative/core/events.ts';
-import type { Observation } from '../../local/knative/index.ts';
+import type { TraceEvent } from '../../local/knative/index.ts';
 import type { PingSource } from '../../local/knative/core/objects.ts';
 import { pingEvent } from '../../local/knative/sources/ping-source.ts';
 import { objectsIn, type Objects, type Place } from './objects.ts';
@@ -32,7 +32,7 @@ export interface DatabaseShape {
 export interface Shop extends Place, Objects {
   readonly environment: Environment;
   /** Everything that the stand-ins have reported so far. */
-  readonly observations: readonly Observation[];
+  readonly observations: readonly TraceEvent[];
   /** Makes a StatefulSet with storage for it; its pod may never become ready. */
   statefulSet(shape?: DatabaseShape): Promise<void>;
   /** Makes a StatefulSet and waits until its database answers. */
@@ -55,13 +55,13 @@ export interface ShopOptions extends Partial<EnvironmentOptions> {
 /** Starts an environment of its own for one test file; nothing of it is left when that fails. */
 export async function openShop(name: string, options: ShopOptions = {}): Promise<Shop> {
   const { namespace = 'shop' } = options;
-  const observations: Observation[] = [];
+  const observations: TraceEvent[] = [];
   const environment = await startEnvironment({
     dir: join(repository, '.local', 'test', name),
     ...options,
-    observe(observation) {
+    trace(observation) {
       observations.push(observation);
-      options.observe?.(observation);
+      options.trace?.(observation);
     },
   });
   try {
@@ -77,7 +77,7 @@ export async function openShop(name: string, options: ShopOptions = {}): Promise
 export async function openShopIn(
   environment: Environment,
   namespace: string,
-  observations: readonly Observation[],
+  observations: readonly TraceEvent[],
 ): Promise<Shop> {
   const kubectl = (...args: string[]): Promise<string> => environment.kubectl(args);
   const apply = async (...objects: object[]): Promise<void> => {

@@ -84,7 +84,7 @@ export async function accept(context: Context, broker: Broker, event: CarriedEve
   // The TTL is not for subscribers; it comes back on their replies only (eventing `pkg/broker/ttl.go`).
   const clean = withAttributes(event, { [ttlAttribute]: undefined, [arrivalAttribute]: new Date().toISOString() });
   const triggers = interested(context, broker, clean);
-  context.observe({ kind: 'event', broker: keyOf(broker), event: summaryOf(event), triggers: triggers.map(keyOf) });
+  context.trace({ kind: 'event', broker: keyOf(broker), event: summaryOf(event), triggers: triggers.map(keyOf) });
   const reply = (answered: CarriedEvent): Promise<number> =>
     accept(context, broker, withAttributes(answered, { [ttlAttribute]: String(ttl) }));
   const fanOut = Promise.all(triggers.map((trigger) => deliver(context, { broker, trigger, event: clean, reply })));

@@ -43,7 +43,7 @@ export async function deliver(context: Context, delivery: Delivery): Promise<boo
   } catch (error) {
     // Only the end of the environment comes here: a pause between attempts was cut short.
     if (!context.signal.aborted)
-      context.observe({ kind: 'trouble', what: keyOf(delivery.trigger), message: messageOf(error) });
+      context.trace({ kind: 'trouble', what: keyOf(delivery.trigger), message: messageOf(error) });
     return false;
   }
 }
@@ -117,7 +117,7 @@ function attempts(context: Context, { policy, target, trigger, event }: Attempts
     },
     (ms) => wait(context, ms),
     (answer, attempt, retryInMs) =>
-      context.observe({
+      context.trace({
         kind: 'delivery',
         event: summaryOf(event),
         trigger: keyOf(trigger),
@@ -171,7 +171,7 @@ async function giveUp(context: Context, { delivery, policy, failed }: Failed): P
   const { url, answer } = failed;
   const target = deadLetterSink(context, broker, trigger);
   const code = answer.status === 0 ? dispatchErrorCode : answer.status;
-  context.observe({ kind: 'dead-letter', event: summaryOf(event), trigger: keyOf(trigger), to: target?.url, code });
+  context.trace({ kind: 'dead-letter', event: summaryOf(event), trigger: keyOf(trigger), to: target?.url, code });
   if (target === undefined) return false;
   const letter = answer.status === 0 ? event : withAttributes(event, errorAttributes(url, answer));
   return isSuccess(await attempts(context, { policy, target, trigger, event: letter }));

@@ -5,7 +5,7 @@ import type { ApiClient } from '../../kubernetes/client/api-client.ts';
 import type { Addresses } from './destination.ts';
 import type { CarriedEvent } from './events.ts';
 import type { World } from './objects.ts';
-import type { Observation } from './observation.ts';
+import type { TraceEvent } from './trace.ts';
 
 /**
  * What a test does to a delivery before it is tried: nothing, losing it silently, delivering it twice at once, or
@@ -31,7 +31,7 @@ export interface Context {
   readonly pace: number;
   /** Aborts when the stand-ins stop: no new work then. */
   readonly signal: AbortSignal;
-  observe(observation: Observation): void;
+  trace(traceEvent: TraceEvent): void;
 }
 
 /** Waits `ms` at the pace of this environment; rejects when the stand-ins stop. */

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { HTTP, type CloudEvent } from 'cloudevents';
 import type { Message } from './http.ts';
-import type { EventSummary } from './observation.ts';
+import type { EventSummary } from './trace.ts';
 
 /** Context attributes as text (without `datacontenttype`) and the data as it came. */
 export interface CarriedEvent {
@@ -81,7 +81,7 @@ export function withAttributes(
   return { ...event, attributes };
 }
 
-/** What an observer is told. */
+/** Returns what a trace says about an event. */
 export function summaryOf(event: CarriedEvent): EventSummary {
   const { id = '', type = '', source = '', subject } = event.attributes;
   const extensions = Object.entries(event.attributes).filter(([name]) => !mainAttributes.has(name));

@@ -85,6 +85,6 @@ async function write(
     );
   } catch (error) {
     if (requestError.isNotFound(error) || requestError.isConflict(error) || context.signal.aborted) return;
-    context.observe({ kind: 'trouble', what: `${object.kind} ${keyOf(object)}`, message: messageOf(error) });
+    context.trace({ kind: 'trouble', what: `${object.kind} ${keyOf(object)}`, message: messageOf(error) });
   }
 }

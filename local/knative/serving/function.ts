@@ -11,7 +11,7 @@ import { messageOf } from '../../machine/error-message.ts';
 import type { Context } from '../core/context.ts';
 import { forward, startRun, type FunctionPlace, type HeldRequest, type Run } from './function-run.ts';
 import { listen, readAll, type Listening } from '../core/http.ts';
-import type { ProcessChange } from '../core/observation.ts';
+import type { ProcessChange } from '../core/trace.ts';
 import type { Revision } from './revision.ts';
 
 /** What a person sees of a function. `pid` is that of its newest process, `starts` how often one was started. */
@@ -207,5 +207,5 @@ function report(
   { pid }: Run,
   change: Omit<ProcessChange, 'kind' | 'function' | 'pid'>,
 ): void {
-  context.observe({ kind: 'process', function: place.name, pid, ...change });
+  context.trace({ kind: 'process', function: place.name, pid, ...change });
 }

@@ -23,5 +23,5 @@ export async function sendFromSource(context: Context, sinkUri: string, event: C
 }
 
 function lost(context: Context, event: CarriedEvent, status: number, reason: string): void {
-  if (!context.signal.aborted) context.observe({ kind: 'lost', event: summaryOf(event), status, reason });
+  if (!context.signal.aborted) context.trace({ kind: 'lost', event: summaryOf(event), status, reason });
 }

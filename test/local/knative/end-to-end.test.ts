@@ -57,7 +57,7 @@ test('a ping wakes a function through Broker and Trigger, and the function goes 
   await cluster.apply(other);
   await until('an event in the function', () => existsSync(record));
   await until('an event that no Trigger wants', () =>
-    cluster.observed.some((one) => one.kind === 'event' && one.event.source.endsWith('/tock')),
+    cluster.trace.some((one) => one.kind === 'event' && one.event.source.endsWith('/tock')),
   );
   for (const manifest of [ping, other]) await cluster.remove(manifest);
   await until('zero processes', () => cluster.eventing.functions().every(({ state }) => state === 'zero'));
@@ -70,7 +70,7 @@ test('a ping wakes a function through Broker and Trigger, and the function goes 
   assert.equal(recorded[0].headers['prefer'], 'reply');
   assert.equal(recorded.at(-1)?.signal, 'SIGTERM');
   assert.ok(recorded.every(({ headers }) => headers?.['ce-pgpurpose'] !== 'x'));
-  const delivery = cluster.observed.find((one) => one.kind === 'delivery');
+  const delivery = cluster.trace.find((one) => one.kind === 'delivery');
   assert.deepEqual(
     { ...delivery, event: undefined, durationMs: undefined },
     {

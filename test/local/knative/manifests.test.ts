@@ -43,7 +43,7 @@ test('the manifests of the installation are taken as they are, and everything of
   );
   assert.match(cluster.eventing.brokerUrl, /\/aidboxops\/aidboxops$/);
   assert.deepEqual(
-    cluster.observed.filter(({ kind }) => kind === 'trouble'),
+    cluster.trace.filter(({ kind }) => kind === 'trouble'),
     [],
   );
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { makeEvent, type CarriedEvent } from '../../../../local/knative/core/events.ts';
 import { listen } from '../../../../local/knative/core/http.ts';
-import type { EventSummary } from '../../../../local/knative/core/observation.ts';
+import type { EventSummary } from '../../../../local/knative/core/trace.ts';
 import { sendFromSource } from '../../../../local/knative/sources/source-sender.ts';
 import { startCluster, type TestCluster } from '../support/cluster.ts';
 import { testContext } from '../support/context.ts';
@@ -18,7 +18,7 @@ before(async () => {
 after(() => cluster.stop());
 
 function accepted(source: string): EventSummary[] {
-  return cluster.observed.flatMap((one) => (one.kind === 'event' && one.event.source === source ? [one.event] : []));
+  return cluster.trace.flatMap((one) => (one.kind === 'event' && one.event.source === source ? [one.event] : []));
 }
 
 interface Meta {
@@ -97,7 +97,7 @@ for (const { status, attempts } of statuses) {
       ids.push(request.headers['ce-id']);
       response.writeHead(status).end();
     });
-    const { observed, context } = testContext();
+    const { trace, context } = testContext();
     const event = makeEvent({ type: 't', source: '/s', extensions: {}, data: Buffer.alloc(0) });
     await sendFromSource(context, sink.url, event);
     await sink.close();
@@ -106,7 +106,7 @@ for (const { status, attempts } of statuses) {
       Array.from({ length: attempts }, () => event.attributes['id']),
     );
     assert.deepEqual(
-      observed.map((one) => one.kind === 'lost' && one.status),
+      trace.map((one) => one.kind === 'lost' && one.status),
       status === 204 ? [] : [status],
     );
   });
@@ -119,12 +119,12 @@ test('a source whose adapter is down sends nothing and says nothing', async () =
     response.writeHead(204).end();
   });
   const faults = { losesFromSource: (event: CarriedEvent): boolean => event.attributes['source'] === '/down' };
-  const { observed, context } = testContext({ faults });
+  const { trace, context } = testContext({ faults });
   for (const source of ['/down', '/up']) {
     const event = makeEvent({ type: 't', source, extensions: {}, data: Buffer.alloc(0) });
     await sendFromSource(context, sink.url, event);
   }
   await sink.close();
   assert.deepEqual(asked, ['/up']);
-  assert.deepEqual(observed, []);
+  assert.deepEqual(trace, []);
 });

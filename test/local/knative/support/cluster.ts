@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Kube } from '../../../../functions/platform/kubernetes/client.ts';
 import type { ApiClient } from '../../../../local/kubernetes/client/api-client.ts';
-import { knativeDefinitions, startEventing, type Eventing, type Observation } from '../../../../local/knative/index.ts';
+import { knativeDefinitions, startEventing, type Eventing, type TraceEvent } from '../../../../local/knative/index.ts';
 import { startApiServer } from '../../../support/api-server.ts';
 import { until } from './until.ts';
 
@@ -13,7 +13,7 @@ export interface TestCluster {
   readonly dir: string;
   readonly kube: Kube;
   readonly api: ApiClient;
-  readonly observed: Observation[];
+  readonly trace: TraceEvent[];
   readonly eventing: Eventing;
   /** Server-side apply of a manifest; fails unless the API server takes it. */
   apply(manifest: Manifest): Promise<void>;
@@ -46,7 +46,7 @@ export async function startCluster(definitions: readonly object[] = []): Promise
   const dir = await mkdtemp(join(tmpdir(), 'aidboxops-eventing-'));
   const server = await startApiServer({ dir: join(dir, 'api-server') });
   const { kube, api } = server;
-  const observed: Observation[] = [];
+  const trace: TraceEvent[] = [];
   for (const definition of [...knativeDefinitions(), ...definitions]) {
     await define(kube, definition as Manifest);
   }
@@ -56,7 +56,7 @@ export async function startCluster(definitions: readonly object[] = []): Promise
       kube,
       dir: join(dir, 'functions'),
       bundleOf: () => [process.execPath, functionScript],
-      observe: (observation) => void observed.push(observation),
+      trace: (traceEvent) => void trace.push(traceEvent),
       pace: 0.01,
     });
   let eventing = await start();
@@ -68,7 +68,7 @@ export async function startCluster(definitions: readonly object[] = []): Promise
     dir,
     kube,
     api,
-    observed,
+    trace,
     get eventing() {
       return eventing;
     },

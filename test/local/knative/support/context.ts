@@ -2,22 +2,22 @@
 import type { ApiClient } from '../../../../local/kubernetes/client/api-client.ts';
 import type { Context } from '../../../../local/knative/core/context.ts';
 import { emptyWorld } from '../../../../local/knative/core/objects.ts';
-import type { Observation } from '../../../../local/knative/core/observation.ts';
+import type { TraceEvent } from '../../../../local/knative/core/trace.ts';
 import type { Kube } from '../../../../functions/platform/kubernetes/client.ts';
 
-/** A context with what it observed and the means to end it. */
+/** A context with its trace and the means to end it. */
 export interface TestContext {
   readonly context: Context;
-  readonly observed: Observation[];
-  /** The observations of one kind. */
-  of<K extends Observation['kind']>(kind: K): Extract<Observation, { kind: K }>[];
+  readonly trace: TraceEvent[];
+  /** Returns the trace events of one kind. */
+  of<K extends TraceEvent['kind']>(kind: K): Extract<TraceEvent, { kind: K }>[];
   end(): void;
 }
 
 /** Pauses are a thousandth of the real ones unless told otherwise. */
 export function testContext(overrides: Partial<Context> = {}): TestContext {
   const abort = new AbortController();
-  const observed: Observation[] = [];
+  const trace: TraceEvent[] = [];
   const context: Context = {
     api: tokenOnlyApi,
     kube: undefined as unknown as Kube,
@@ -26,14 +26,14 @@ export function testContext(overrides: Partial<Context> = {}): TestContext {
     faults: {},
     pace: 0.001,
     signal: abort.signal,
-    observe: (observation) => void observed.push(observation),
+    trace: (traceEvent) => void trace.push(traceEvent),
     ...overrides,
   };
   return {
     context,
-    observed,
-    of: <K extends Observation['kind']>(kind: K) =>
-      observed.filter((one): one is Extract<Observation, { kind: K }> => one.kind === kind),
+    trace,
+    of: <K extends TraceEvent['kind']>(kind: K) =>
+      trace.filter((one): one is Extract<TraceEvent, { kind: K }> => one.kind === kind),
     end: () => abort.abort(),
   };
 }

@@ -1,4 +1,4 @@
-/** What a person wants to see while events flow: the vocabulary between the stand-ins and whoever prints. */
+/** What the stand-ins report while events flow: attempts, processes, losses. */
 
 /** The attributes of an event that tell it apart; `extensions` are all others but data, as text. */
 export interface EventSummary {
@@ -9,7 +9,7 @@ export interface EventSummary {
   readonly extensions: Readonly<Record<string, string>>;
 }
 
-/** A Broker took an event in (it answers 202) and will hand it to `triggers` Triggers. */
+/** A Broker accepted an event (it answers 202) and will deliver it to these Triggers. */
 export interface EventAccepted {
   readonly kind: 'event';
   readonly broker: string;
@@ -18,7 +18,7 @@ export interface EventAccepted {
 }
 
 /**
- * One attempt to hand an event to the subscriber of a Trigger. `status` 0 means no answer (`error` says why);
+ * One attempt to deliver an event to the subscriber of a Trigger. `status` 0 means no answer (`error` says why);
  * `attempt` counts from 1; `retryInMs` is set when another attempt follows.
  */
 export interface Delivery {
@@ -53,7 +53,7 @@ export interface DeadLetter {
   readonly code: number;
 }
 
-/** A source gave an event up after its few retries; nobody will see it. */
+/** A source gave up an event after its few retries; nobody gets it. */
 export interface EventLost {
   readonly kind: 'lost';
   readonly event: EventSummary;
@@ -69,4 +69,4 @@ export interface Trouble {
 }
 
 /** Everything the stand-ins report. */
-export type Observation = EventAccepted | Delivery | ProcessChange | DeadLetter | EventLost | Trouble;
+export type TraceEvent = EventAccepted | Delivery | ProcessChange | DeadLetter | EventLost | Trouble;
