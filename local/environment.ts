@@ -16,7 +16,7 @@ import { databasesOf } from './kubernetes/kubelet/databases.ts';
 import { createApiClient, type ApiClient } from './kubernetes/client/api-client.ts';
 import { kubectlRunner } from './machine/kubectl.ts';
 import { openBook, type ProcessBook } from './machine/processes.ts';
-import { silentProgress, type Progress } from './machine/progress.ts';
+import { showPart, silentProgress, type Progress } from './machine/progress.ts';
 
 const repository = resolve(import.meta.dirname, '..');
 
@@ -34,10 +34,10 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
   }
 }
 
-type Settled = EnvironmentOptions & { readonly progress: Progress };
+type Chosen = EnvironmentOptions & { readonly progress: Progress };
 
 /** Each thing that was started puts how to end it on `undo`. */
-async function setUp(options: Settled, undo: (() => unknown)[]): Promise<Environment> {
+async function setUp(options: Chosen, undo: (() => unknown)[]): Promise<Environment> {
   const { dir, progress } = options;
   const book = openBook(dir);
   const assets = await getAssets(progress, options.signal);
@@ -103,7 +103,7 @@ function makeFilesImage(imageDir: string, assets: Assets): ReturnType<typeof mak
 }
 
 async function startFunctions(
-  options: Settled,
+  options: Chosen,
   parts: { kube: Kube; api: ApiClient; kubectl: Environment['kubectl']; book: ProcessBook },
 ): Promise<Eventing> {
   const manifests = options.manifests ?? ['crds', 'eventing'];
@@ -144,7 +144,7 @@ export function bundleOf({ command }: { readonly command: readonly string[] }): 
 }
 
 /** Troubles of stand-ins: most are conflicts that the next attempt settles. */
-function troubleLog(options: Settled): (message: string) => void {
+function troubleLog(options: Chosen): (message: string) => void {
   return (message) => options.trace?.({ kind: 'trouble', what: 'local controllers', message });
 }
 
@@ -170,16 +170,7 @@ function once(action: () => Promise<void>): () => Promise<void> {
   return () => (result ??= action());
 }
 
-async function timed<T>(options: Settled, name: string, work: () => Promise<T>): Promise<T> {
+function timed<T>(options: Chosen, name: string, work: () => Promise<T>): Promise<T> {
   options.signal?.throwIfAborted();
-  const part = options.progress.part(name);
-  part.update('starting');
-  try {
-    const result = await work();
-    part.done('ready');
-    return result;
-  } catch (error) {
-    part.failed(error instanceof Error ? error.message : String(error));
-    throw error;
-  }
+  return showPart(options.progress, name, work);
 }

@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { getAssets, getTool } from '../local/assets/index.ts';
-import type { Progress } from '../local/machine/progress.ts';
+import { showPart, type Progress } from '../local/machine/progress.ts';
 import { buildFunctions } from './build.ts';
 import { getProgram } from './cluster/assets/programs.ts';
 import { root } from './program.ts';
@@ -16,7 +16,7 @@ export async function setUp(progress: Progress, needs: readonly Need[]): Promise
     await getProgram(progress, 'apiserver_receive_adapter');
     await getProgram(progress, 'mtping');
   }
-  if (needs.includes('bundles')) await timed(progress, 'bundles', buildFunctions);
+  if (needs.includes('bundles')) await showPart(progress, 'bundles', buildFunctions);
   if (assets === undefined) return process.env;
   const { kubeApiserver, etcd, kubectl, walg } = assets;
   const bin = linkAll({ 'kube-apiserver': kubeApiserver, etcd, kubectl, ...tools });
@@ -29,7 +29,7 @@ export async function setUp(progress: Progress, needs: readonly Need[]): Promise
 }
 
 function getTools(progress: Progress): Promise<Record<string, string>> {
-  return timed(progress, 'tools', async () => ({
+  return showPart(progress, 'tools', async () => ({
     shellcheck: await getTool('shellcheck'),
     busybox: await getTool('busybox'),
   }));
@@ -42,16 +42,4 @@ function linkAll(programs: Readonly<Record<string, string>>): string {
   mkdirSync(bin, { recursive: true });
   for (const [name, path] of Object.entries(programs)) symlinkSync(path, join(bin, name));
   return bin;
-}
-
-async function timed<T>(progress: Progress, name: string, work: () => Promise<T>): Promise<T> {
-  const part = progress.part(name);
-  try {
-    const result = await work();
-    part.done('ready');
-    return result;
-  } catch (error) {
-    part.failed(error instanceof Error ? error.message : String(error));
-    throw error;
-  }
 }

@@ -9,6 +9,7 @@ import { download, SiteUnreachable } from './download.ts';
 import type { goBuild } from './go-build.ts';
 import { isExecutable, onPath } from './path.ts';
 import { goRecipes, type BinaryName, type Release } from './recipes.ts';
+import { messageOf } from '../machine/error-message.ts';
 
 /** What the search depends on; the site is asked at most until it turns out to be unreachable. */
 export interface Search {
@@ -44,7 +45,7 @@ export async function getBinary(search: Search, name: BinaryName): Promise<Found
     part.done(made.from);
     return made;
   } catch (error) {
-    part.failed(error instanceof Error ? error.message : String(error));
+    part.failed(messageOf(error));
     throw error;
   }
 }
@@ -93,7 +94,7 @@ async function fromRelease(search: Search, name: BinaryName, part: Part): Promis
     return { path, from };
   } catch (error) {
     search.siteIsUnreachable ||= error instanceof SiteUnreachable;
-    search.progress.say(`    no download of ${name}: ${error instanceof Error ? error.message : String(error)}`);
+    search.progress.say(`    no download of ${name}: ${messageOf(error)}`);
     return undefined;
   }
 }
@@ -128,7 +129,7 @@ async function fromBuild(search: Search, name: BinaryName, part: Part): Promise<
     return { path, from: `built ${version}` };
   } catch (error) {
     const variable = name === 'wal-g' ? 'WALG_BINARY' : 'KUBEBUILDER_ASSETS';
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new Error(`${reason}\n    (or set ${variable}, or allow downloads from ${search.site})`, { cause: error });
   }
 }

@@ -11,6 +11,7 @@ import { demoNamespace } from './objects.ts';
 import { allAtZero, createDemo, manualRound, scheduledRound, showDescriptions, type Stage } from './scenario.ts';
 import { watchForStop } from './shutdown.ts';
 import { followState } from './state.ts';
+import { messageOf } from '../machine/error-message.ts';
 
 /** `demo` goes on until Ctrl-C, `once` ends when the main job is done, `bare` has no demo objects. */
 export type Mode = 'demo' | 'once' | 'bare';
@@ -45,7 +46,7 @@ export async function runDemo(mode: Mode, build: Build): Promise<number> {
   } catch (error) {
     const request = stopping.request();
     code = request === undefined ? 1 : mode === 'once' ? request.code : 0;
-    display.text(`\n${error instanceof Error ? error.message : String(error)}`);
+    display.text(`\n${messageOf(error)}`);
     if (request === undefined) display.text(`logs: ${relative(process.cwd(), dir)}/functions, …/control-plane`);
   } finally {
     await environment.stop();

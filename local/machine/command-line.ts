@@ -1,5 +1,6 @@
 /** The command line of the npm scripts: options, `--help` and exit codes are alike in all of them. */
 import { parseArgs } from 'node:util';
+import { messageOf } from './error-message.ts';
 
 /** What a person may write behind `--`. */
 export interface Option {
@@ -94,7 +95,7 @@ function parse<Options extends Readonly<Record<string, Option>>>(
     const given = parseArgs({ args: [...args], options: descriptors, allowPositionals: rest !== undefined });
     return { values: given.values as Values<Options>, rest: given.positionals };
   } catch (error) {
-    throw usageError(firstSentence(error instanceof Error ? error.message : String(error)));
+    throw usageError(firstSentence(messageOf(error)));
   }
 }
 

@@ -1,4 +1,5 @@
 /** Progress that a person can follow, on a terminal and in a log. */
+import { messageOf } from './error-message.ts';
 
 /** One part of the set-up that is going on. */
 export interface Part {
@@ -12,6 +13,20 @@ export interface Part {
 export interface Progress {
   part(name: string): Part;
   say(line: string): void;
+}
+
+/** Shows a piece of work as a part: from its start until it is ready, or until the reason of its failure. */
+export async function showPart<T>(progress: Progress, name: string, work: (part: Part) => Promise<T>): Promise<T> {
+  const part = progress.part(name);
+  part.update('starting');
+  try {
+    const result = await work(part);
+    part.done('ready');
+    return result;
+  } catch (error) {
+    part.failed(messageOf(error));
+    throw error;
+  }
 }
 
 /** Where it goes; process.stdout fits. */

@@ -1,5 +1,5 @@
 /** Programs that are always built: there is no download of them. */
-import type { Progress } from '../../../local/machine/progress.ts';
+import { showPart, type Progress } from '../../../local/machine/progress.ts';
 import { cacheDirectory, cachedPath, intoCache } from '../../../local/assets/cache.ts';
 import { goBuild } from '../../../local/assets/go-build.ts';
 import { isExecutable } from '../../../local/assets/path.ts';
@@ -9,15 +9,7 @@ import { clusterRecipes, type ProgramName } from './recipes.ts';
 export async function getProgram(progress: Progress, name: ProgramName): Promise<string> {
   const recipe = clusterRecipes[name];
   const path = cachedPath(cacheDirectory(), name, recipe.version, 'go');
-  const part = progress.part(name);
-  if (!isExecutable(path)) {
-    try {
-      await intoCache(path, (temporary) => goBuild(recipe, temporary, part));
-    } catch (error) {
-      part.failed(error instanceof Error ? error.message : String(error));
-      throw error;
-    }
-  }
-  part.done('ready');
-  return path;
+  return showPart(progress, name, async (part) =>
+    isExecutable(path) ? path : intoCache(path, (temporary) => goBuild(recipe, temporary, part)),
+  );
 }
