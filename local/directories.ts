@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { canEnter, databaseAccount, give } from './kubernetes/kubelet/users.ts';
-import { currentOwner, endLeftovers, type ProcessBook } from './machine/processes.ts';
+import { currentOwner, endLeftovers, type ProcessList } from './machine/processes.ts';
 import type { Progress } from './machine/progress.ts';
 
 /** What an environment writes below its directory. Other things may lie there, too, such as those of tests. */
@@ -40,12 +40,12 @@ export interface Files {
 }
 
 /** When we are root the databases run as `nobody`, who may not be able to enter the directory of this clone. */
-export function chooseFiles(dir: string, book: ProcessBook, progress: Progress): Files {
+export function chooseFiles(dir: string, processList: ProcessList, progress: Progress): Files {
   const account = databaseAccount();
   const isReachable = canEnter(dir, account);
   const base = isReachable ? dir : mkdtempSync(join(tmpdir(), 'aidboxops-'));
   if (!isReachable) {
-    book.noteDirectory(base);
+    processList.noteDirectory(base);
     chmodSync(base, 0o755);
     progress.say(`    files of pods are in ${base}: the database user cannot enter ${dir}; removed at the end`);
   }

@@ -14,13 +14,13 @@ export interface EnvironmentOptions {
   readonly progress?: Progress;
   /** Keep an audit log of the API server (`auditLogPath`). */
   readonly audit?: boolean;
-  /** Run the four functions and the stand-ins for Knative; true unless told otherwise. */
+  /** Run the four functions and the stand-ins for Knative; true by default. */
   readonly functions?: boolean;
   /** Takes events, deliveries and changes of processes, as they happen. */
   readonly trace?: (traceEvent: TraceEvent) => void;
   /** Aborts a set-up that is under way. */
   readonly signal?: AbortSignal;
-  /** Kustomizations to apply, below the root of the repository; `crds` and `eventing` unless told otherwise. */
+  /** Kustomizations to apply, below the root of the repository; `crds` and `eventing` by default. */
   readonly manifests?: readonly string[];
   /** Passed on to the eventing stand-ins. */
   readonly eventing?: Pick<EventingOptions, 'faults' | 'pace'>;

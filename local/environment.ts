@@ -15,7 +15,7 @@ import { nodeLabels, nodeName, startKubelet, type Kubelet } from './kubernetes/k
 import { databasesOf } from './kubernetes/kubelet/databases.ts';
 import { createApiClient, type ApiClient } from './kubernetes/client/api-client.ts';
 import { kubectlRunner } from './machine/kubectl.ts';
-import { openBook, type ProcessBook } from './machine/processes.ts';
+import { openProcessList, type ProcessList } from './machine/processes.ts';
 import { showPart, silentProgress, type Progress } from './machine/progress.ts';
 
 const repository = resolve(import.meta.dirname, '..');
@@ -39,10 +39,10 @@ type Chosen = EnvironmentOptions & { readonly progress: Progress };
 /** Each thing that was started puts how to end it on `undo`. */
 async function setUp(options: Chosen, undo: (() => unknown)[]): Promise<Environment> {
   const { dir, progress } = options;
-  const book = openBook(dir);
+  const processList = openProcessList(dir);
   const assets = await getAssets(progress, options.signal);
   const controlPlane = await timed(options, 'API server', () =>
-    startControlPlane({ dir, book, audit: options.audit, binaries: assets }),
+    startControlPlane({ dir, processList, audit: options.audit, binaries: assets }),
   );
   undo.push(() => controlPlane.stop());
   const kubeConfig = new KubeConfig();
@@ -52,12 +52,12 @@ async function setUp(options: Chosen, undo: (() => unknown)[]): Promise<Environm
   undo.push(() => (kube.close(), api.close()));
   const kubectl = kubectlRunner(assets.kubectl, controlPlane.kubeConfigPath, dir);
 
-  const files = chooseFiles(dir, book, progress);
+  const files = chooseFiles(dir, processList, progress);
   undo.push(files.remove);
   const failed = troubleLog(options);
   const kubelet = await timed(options, 'node', () =>
     startKubelet(
-      { kube, api, book, failed, ...files, image: makeFilesImage(files.imageDir, assets) },
+      { kube, api, processList, failed, ...files, image: makeFilesImage(files.imageDir, assets) },
       controlPlane.certificate,
     ),
   );
@@ -65,7 +65,7 @@ async function setUp(options: Chosen, undo: (() => unknown)[]): Promise<Environm
   const controllers = startControllers({ kube, api, failed }, { nodeName, nodeLabels });
   undo.push(() => controllers.stop());
   const eventing =
-    options.functions === false ? undefined : await startFunctions(options, { kube, api, kubectl, book });
+    options.functions === false ? undefined : await startFunctions(options, { kube, api, kubectl, processList });
   undo.push(() => eventing?.stop());
 
   const environment: Environment = {
@@ -91,7 +91,7 @@ async function setUp(options: Chosen, undo: (() => unknown)[]): Promise<Environm
       description.stop();
       await stopInOrder({ eventing, controllers, kubelet, controlPlane }, () => (kube.close(), api.close()));
       files.remove();
-      book.close();
+      processList.close();
     }),
   };
   const description = writeDescription(environment);
@@ -104,7 +104,7 @@ function makeFilesImage(imageDir: string, assets: Assets): ReturnType<typeof mak
 
 async function startFunctions(
   options: Chosen,
-  parts: { kube: Kube; api: ApiClient; kubectl: Environment['kubectl']; book: ProcessBook },
+  parts: { kube: Kube; api: ApiClient; kubectl: Environment['kubectl']; processList: ProcessList },
 ): Promise<Eventing> {
   const manifests = options.manifests ?? ['crds', 'eventing'];
   await timed(options, 'manifests', () =>
@@ -123,7 +123,7 @@ async function startFunctions(
       bundleOf,
       trace(traceEvent) {
         if (traceEvent.kind === 'process' && traceEvent.pid !== undefined) {
-          parts.book.note(`function ${traceEvent.function}`, traceEvent.pid);
+          parts.processList.note(`function ${traceEvent.function}`, traceEvent.pid);
         }
         options.trace?.(traceEvent);
       },
@@ -143,7 +143,7 @@ export function bundleOf({ command }: { readonly command: readonly string[] }): 
   return [process.execPath, join(repository, 'dist', basename(command[script]!)), ...command.slice(script + 1)];
 }
 
-/** Troubles of stand-ins: most are conflicts that the next attempt settles. */
+/** Returns where the stand-ins report failures; most are conflicts, and the next attempt succeeds. */
 function troubleLog(options: Chosen): (message: string) => void {
   return (message) => options.trace?.({ kind: 'trouble', what: 'local controllers', message });
 }

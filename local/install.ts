@@ -41,8 +41,8 @@ const knativeCollections = [
 ];
 
 /**
- * Waits until everything that was installed is at work: an ApiServerSource tells nothing about what happened before it
- * was ready.
+ * Waits until everything that was installed is ready, because an ApiServerSource sends no events about changes before
+ * it was ready.
  */
 export async function untilAtWork(kube: Kube): Promise<void> {
   await until(kube, knativeCollections, 'Ready');

@@ -84,7 +84,7 @@ async function perform(mode: Mode, environment: Environment, display: Display, s
 
 function showCommands(environment: Environment, display: Display): void {
   const kubectl = onPath('kubectl') === undefined ? environment.kubectlPath : 'kubectl';
-  display.heading('look around; Ctrl-C stops everything');
+  display.heading('commands to try; Ctrl-C stops everything');
   display.text(
     [
       `export KUBECONFIG=${environment.kubeConfigPath}`,

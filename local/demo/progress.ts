@@ -1,6 +1,6 @@
 /** How far the demo has come, from the objects in the API server. No side effects. */
 
-/** The fields of a PgManager that the demo looks at. */
+/** The fields of a PgManager that the demo reads. */
 export interface Manager {
   readonly metadata: { readonly name: string; readonly namespace?: string };
   readonly status?: {
@@ -19,7 +19,7 @@ interface Block {
   readonly message?: string;
 }
 
-/** The fields of a PgBackup that the demo looks at. */
+/** The fields of a PgBackup that the demo reads. */
 export interface Backup {
   readonly metadata: {
     readonly name: string;

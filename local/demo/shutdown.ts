@@ -20,7 +20,7 @@ export function watchForStop(): { readonly signal: AbortSignal; request(): StopR
 
   for (const [name, code] of Object.entries(signals)) process.on(name, () => stop(name, code));
   process.stdout.on('error', () => stop('nobody reads the output any more', 1));
-  // The bootstrap may be killed in a way that it cannot tell us about.
+  // A bootstrap that is killed with SIGKILL cannot hand on a signal.
   const parent = process.ppid;
   setInterval(() => {
     if (process.ppid !== parent) stop('the parent process is gone', signals['SIGTERM'] ?? 1);

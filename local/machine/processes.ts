@@ -44,7 +44,7 @@ export interface Launched {
 }
 
 /** The list of what this environment has started, kept on disk so that the next start can end what a crash left. */
-export interface ProcessBook {
+export interface ProcessList {
   launch(program: Program): Launched;
   /** Writes down a process that somebody else started for this environment. */
   note(name: string, pid: number): void;
@@ -56,27 +56,27 @@ export interface ProcessBook {
   close(): void;
 }
 
-interface Page {
+interface Recorded {
   readonly owner: ProcessIdentity;
   readonly processes: readonly ProcessIdentity[];
   readonly containers: readonly string[];
   readonly directories: readonly string[];
 }
 
-/** Opens the book of an environment directory; the owner is this process. */
-export function openBook(dir: string): ProcessBook {
+/** Opens the list of an environment directory; the owner is this process. */
+export function openProcessList(dir: string): ProcessList {
   const processes = new Map<number, ProcessIdentity>();
   const containers = new Set<string>();
   const directories: string[] = [];
 
   function save(): void {
-    const page: Page = {
+    const record: Recorded = {
       owner: { pid: process.pid, ticks: startTicks(process.pid) ?? '', name: 'environment' },
       processes: [...processes.values()].filter(isAlive),
       containers: [...containers],
       directories,
     };
-    writePage(dir, page);
+    writeRecord(dir, record);
   }
 
   function note(name: string, pid: number): void {
@@ -114,24 +114,24 @@ export function openBook(dir: string): ProcessBook {
 
 /** Says who uses this directory right now, when somebody does. */
 export function currentOwner(dir: string): ProcessIdentity | undefined {
-  const page = readPage(dir);
-  return page !== undefined && page.owner.pid !== process.pid && isAlive(page.owner) ? page.owner : undefined;
+  const record = readRecord(dir);
+  return record !== undefined && record.owner.pid !== process.pid && isAlive(record.owner) ? record.owner : undefined;
 }
 
 /** Ends what an earlier environment in this directory left behind (its owner is dead); returns the names. */
 export async function endLeftovers(dir: string): Promise<string[]> {
   const left = processesLeft(dir);
   await endAll(left);
-  for (const path of readPage(dir)?.directories ?? []) rmSync(path, { recursive: true, force: true });
+  for (const path of readRecord(dir)?.directories ?? []) rmSync(path, { recursive: true, force: true });
   return left.map((one) => one.name);
 }
 
 /** What this environment has started and what is still alive, functions and commands in containers included. */
 export function processesLeft(dir: string): ProcessIdentity[] {
-  const page = readPage(dir);
-  if (page === undefined) return [];
-  const recorded = page.processes.filter(isAlive);
-  const marked = page.containers.flatMap((id) => processesOfContainer(id));
+  const record = readRecord(dir);
+  if (record === undefined) return [];
+  const recorded = record.processes.filter(isAlive);
+  const marked = record.containers.flatMap((id) => processesOfContainer(id));
   return [...recorded, ...marked.filter((one) => recorded.every((other) => other.pid !== one.pid))];
 }
 
@@ -180,21 +180,21 @@ async function stop(
   clearTimeout(timer);
 }
 
-function pagePath(dir: string): string {
+function recordPath(dir: string): string {
   return join(dir, 'processes.json');
 }
 
-function readPage(dir: string): Page | undefined {
+function readRecord(dir: string): Recorded | undefined {
   try {
-    return JSON.parse(readFileSync(pagePath(dir), 'utf8')) as Page;
+    return JSON.parse(readFileSync(recordPath(dir), 'utf8')) as Recorded;
   } catch {
     return undefined;
   }
 }
 
-function writePage(dir: string, page: Page): void {
+function writeRecord(dir: string, record: Recorded): void {
   mkdirSync(dir, { recursive: true });
-  const temporary = `${pagePath(dir)}.${process.pid}`;
-  writeFileSync(temporary, `${JSON.stringify(page, undefined, 2)}\n`);
-  renameSync(temporary, pagePath(dir));
+  const temporary = `${recordPath(dir)}.${process.pid}`;
+  writeFileSync(temporary, `${JSON.stringify(record, undefined, 2)}\n`);
+  renameSync(temporary, recordPath(dir));
 }

@@ -12,7 +12,7 @@ import { knativeDefinitions } from '../../local/knative/index.ts';
 import { installManifests } from '../../local/install.ts';
 import { kubectlRunner } from '../../local/machine/kubectl.ts';
 import { createApiClient, type ApiClient } from '../../local/kubernetes/client/api-client.ts';
-import { openBook } from '../../local/machine/processes.ts';
+import { openProcessList } from '../../local/machine/processes.ts';
 import { silentProgress } from '../../local/machine/progress.ts';
 import { eventually } from '../support/eventually.ts';
 import { store } from './etcd.ts';
@@ -59,8 +59,8 @@ export interface Sample {
 
 export async function openSize(dir: string, size: Size): Promise<Stage> {
   const assets = await getAssets(silentProgress());
-  const book = openBook(dir);
-  const controlPlane = await startControlPlane({ dir, book, binaries: assets });
+  const processList = openProcessList(dir);
+  const controlPlane = await startControlPlane({ dir, processList, binaries: assets });
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(controlPlane.kubeConfigPath);
   const [kube, api] = [createKube(kubeConfig), await createApiClient(kubeConfig)];
@@ -84,7 +84,7 @@ export async function openSize(dir: string, size: Size): Promise<Stage> {
       kube.close();
       api.close();
       await controlPlane.stop();
-      book.close();
+      processList.close();
     },
   };
 }

@@ -1,4 +1,4 @@
-/** Release downloads and the order in which binaries are looked for, against a local HTTP server. */
+/** Release downloads and the order in which binaries are searched for, against a local HTTP server. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

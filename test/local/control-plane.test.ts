@@ -8,7 +8,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { createKube } from '../../functions/platform/kubernetes/client.ts';
 import { getAssets } from '../../local/assets/index.ts';
 import { startControlPlane } from '../../local/kubernetes/control-plane/index.ts';
-import { openBook, processesLeft } from '../../local/machine/processes.ts';
+import { openProcessList, processesLeft } from '../../local/machine/processes.ts';
 import { silentProgress } from '../../local/machine/progress.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'aidboxops-control-plane-'));
@@ -26,7 +26,7 @@ describe('control plane', () => {
   it('is ready within seconds, side by side with another, and leaves nothing running', async () => {
     const [first, second] = await Promise.all(
       ['a', 'b'].map((name) =>
-        startControlPlane({ dir: join(dir, name), book: openBook(join(dir, name)), binaries: assets }),
+        startControlPlane({ dir: join(dir, name), processList: openProcessList(join(dir, name)), binaries: assets }),
       ),
     );
     assert.notEqual(first!.url, second!.url);
@@ -40,7 +40,7 @@ describe('control plane', () => {
 
   it('can be killed and started again: same address, same objects, and nothing left at the end', async () => {
     const own = join(dir, 'restarted');
-    const controlPlane = await startControlPlane({ dir: own, book: openBook(own), binaries: assets });
+    const controlPlane = await startControlPlane({ dir: own, processList: openProcessList(own), binaries: assets });
     const kubeConfig = new KubeConfig();
     kubeConfig.loadFromFile(controlPlane.kubeConfigPath);
     const kube = createKube(kubeConfig);
@@ -59,7 +59,7 @@ describe('control plane', () => {
   it('writes one audit line for each finished request: who, what, with which outcome', async () => {
     const controlPlane = await startControlPlane({
       dir: join(dir, 'audited'),
-      book: openBook(join(dir, 'audited')),
+      processList: openProcessList(join(dir, 'audited')),
       binaries: assets,
       audit: true,
     });
@@ -87,12 +87,16 @@ describe('control plane', () => {
   it('shows the end of the log when a part does not start', async () => {
     const broken = join(dir, 'broken');
     writeFileSync(broken, '#!/bin/sh\necho "cannot read my data"; exit 7\n', { mode: 0o755 });
-    const options = { dir: join(dir, 'c'), book: openBook(join(dir, 'c')), binaries: { ...assets, etcd: broken } };
+    const options = {
+      dir: join(dir, 'c'),
+      processList: openProcessList(join(dir, 'c')),
+      binaries: { ...assets, etcd: broken },
+    };
     await assert.rejects(startControlPlane(options), /etcd ended with exit code 7[^]*cannot read my data/);
   });
 
   it('leaves nothing running when it fails after the API server came up', async () => {
-    const options = { dir: join(dir, 'e'), book: openBook(join(dir, 'e')), binaries: assets };
+    const options = { dir: join(dir, 'e'), processList: openProcessList(join(dir, 'e')), binaries: assets };
     mkdirSync(join(dir, 'e', 'kubeconfig'));
     await assert.rejects(startControlPlane(options), /EISDIR/);
     assert.deepEqual(processesLeft(join(dir, 'e')), []);
@@ -104,7 +108,11 @@ describe('control plane', () => {
       if [ ! -e ${unlucky}.tried ]; then : > ${unlucky}.tried; echo "bind: address already in use"; exit 1; fi
       exec ${assets.etcd} "$@"\n`;
     writeFileSync(unlucky, script, { mode: 0o755 });
-    const options = { dir: join(dir, 'd'), book: openBook(join(dir, 'd')), binaries: { ...assets, etcd: unlucky } };
+    const options = {
+      dir: join(dir, 'd'),
+      processList: openProcessList(join(dir, 'd')),
+      binaries: { ...assets, etcd: unlucky },
+    };
     await (await startControlPlane(options)).stop();
     assert.deepEqual(processesLeft(join(dir, 'd')), []);
   });

@@ -18,7 +18,7 @@ after(() => {
   rmSync(parent, { recursive: true, force: true });
 });
 
-interface Page {
+interface Recorded {
   readonly owner: ProcessIdentity;
   /** mkdtemp keeps the database user out when we are root: files of pods lie elsewhere then. */
   readonly directories: readonly string[];
@@ -70,11 +70,11 @@ describe('npm start -- --bare', () => {
     const crashed = start();
     await described();
     const left = processesLeft(dir);
-    const page = JSON.parse(readFileSync(join(dir, 'processes.json'), 'utf8')) as Page;
+    const recorded = JSON.parse(readFileSync(join(dir, 'processes.json'), 'utf8')) as Recorded;
     const {
       owner,
       directories: [outside],
-    } = page;
+    } = recorded;
     process.kill(owner.pid, 'SIGKILL');
     await crashed.ended;
     assert.deepEqual(left.map((one) => one.name).sort(), ['etcd', 'kube-apiserver']);

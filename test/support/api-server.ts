@@ -4,7 +4,7 @@ import { createKube, type Kube } from '../../functions/platform/kubernetes/clien
 import { getAssets } from '../../local/assets/index.ts';
 import { createApiClient, type ApiClient } from '../../local/kubernetes/client/api-client.ts';
 import { startControlPlane } from '../../local/kubernetes/control-plane/index.ts';
-import { openBook } from '../../local/machine/processes.ts';
+import { openProcessList } from '../../local/machine/processes.ts';
 import { silentProgress } from '../../local/machine/progress.ts';
 
 /** A running API server. `stop` ends both processes and leaves the directory with their logs. */
@@ -22,8 +22,8 @@ export interface ApiServer {
 /** Starts etcd and the API server on free ports; everything they write lies below `dir`. */
 export async function startApiServer({ dir }: { dir: string }): Promise<ApiServer> {
   const binaries = await getAssets(silentProgress());
-  const book = openBook(dir);
-  const controlPlane = await startControlPlane({ dir, book, binaries });
+  const processList = openProcessList(dir);
+  const controlPlane = await startControlPlane({ dir, processList, binaries });
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(controlPlane.kubeConfigPath);
   const [kube, api] = [createKube(kubeConfig), await createApiClient(kubeConfig)];
@@ -37,7 +37,7 @@ export async function startApiServer({ dir }: { dir: string }): Promise<ApiServe
       kube.close();
       api.close();
       await controlPlane.stop();
-      book.close();
+      processList.close();
     },
   };
 }

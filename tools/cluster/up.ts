@@ -1,6 +1,6 @@
 /** Brings the cluster up, or says that it is. */
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
-import { openBook } from '../../local/machine/processes.ts';
+import { openProcessList } from '../../local/machine/processes.ts';
 import { durationText, type Progress } from '../../local/machine/progress.ts';
 import { kubectlRunner } from '../../local/machine/kubectl.ts';
 import { bringDown, settingsPath } from './down.ts';
@@ -30,9 +30,9 @@ export async function bringUp(progress: Progress): Promise<void> {
   mkdirSync(storageDir);
   chmodSync(storageDir, 0o777);
   rememberSettings(settingsPath);
-  const book = openBook(clusterDir);
+  const processList = openProcessList(clusterDir);
   try {
-    const { inside, kubectl } = await startNode(book, built.programs, progress);
+    const { inside, kubectl } = await startNode(processList, built.programs, progress);
     await importImages(progress, parts, inside.pid);
     await untilNodeReady(kubectl);
     await installKnative(kubectl, progress);
@@ -40,7 +40,7 @@ export async function bringUp(progress: Progress): Promise<void> {
     progress.say(`its logs are in ${clusterDir}/node; remove it with npm run cluster:down`);
     throw error;
   } finally {
-    book.close();
+    processList.close();
   }
   progress.say(`up after ${durationText(performance.now() - begun)}: export KUBECONFIG=${kubeConfigPath}`);
 }

@@ -1,4 +1,4 @@
-/** What all stand-ins share: the API server, the objects as last seen, the clock, and whom to tell. */
+/** What all stand-ins share: the API server, the objects as last seen, the clock and the trace. */
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Kube } from '../../../functions/platform/kubernetes/client.ts';
 import type { ApiClient } from '../../kubernetes/client/api-client.ts';
@@ -16,7 +16,7 @@ export type Fault = 'deliver' | 'drop' | 'duplicate' | readonly number[];
 /** Faults to inject; `trigger` is `namespace/name`. */
 export interface Faults {
   onDelivery?(event: CarriedEvent, trigger: string): Fault;
-  /** True keeps a source from sending, as if its adapter were down: nobody is told. */
+  /** Returns true to keep a source from sending, as if its adapter were down; that leaves no trace. */
   losesFromSource?(event: CarriedEvent, sinkUri: string): boolean;
 }
 

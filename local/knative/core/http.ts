@@ -54,7 +54,7 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-/** Listens on the loopback interface, on a free port unless told which. */
+/** Listens on the loopback interface, on a free port unless `port` is given. */
 export function listen(listener: RequestListener, port = 0): Promise<Listening> {
   const { promise, resolve, reject } = Promise.withResolvers<Listening>();
   const server = createServer(listener);

@@ -1,4 +1,4 @@
-/** Status as the Knative controllers would write it, so that `kubectl get` and `kubectl wait` tell the truth. */
+/** Status as the Knative controllers would write it, so that `kubectl get` and `kubectl wait` work. */
 import { isDeepStrictEqual } from 'node:util';
 import { requestError } from '../../../functions/domain/request-error.ts';
 import { messageOf } from '../../machine/error-message.ts';
@@ -20,7 +20,7 @@ export interface Verdict {
 
 const fieldManager = 'knative-stand-in';
 
-/** Writes the verdict unless it stands there already; a lost race is settled by the next look at the object. */
+/** Writes the verdict unless the status has it already; after a conflict the next reconcile of the object repeats it. */
 export async function writeStatus(
   context: Context,
   collection: CollectionName,

@@ -1,6 +1,6 @@
 /** What the stand-ins report while events flow: attempts, processes, losses. */
 
-/** The attributes of an event that tell it apart; `extensions` are all others but data, as text. */
+/** The attributes of an event that identify it; `extensions` are all others but data, as text. */
 export interface EventSummary {
   readonly id: string;
   readonly type: string;

@@ -71,11 +71,11 @@ function isReady(port: number, path: string | undefined): Promise<boolean> {
 function isOpen(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1', timeout: probeTimeoutMs });
-    const settle = (open: boolean) => (): void => {
+    const finish = (open: boolean) => (): void => {
       socket.destroy();
       resolve(open);
     };
-    socket.on('connect', settle(true)).on('error', settle(false)).on('timeout', settle(false));
+    socket.on('connect', finish(true)).on('error', finish(false)).on('timeout', finish(false));
   });
 }
 

@@ -72,7 +72,7 @@ const hopByHop: ReadonlySet<string> = new Set([
   'host',
 ]);
 
-/** Starts a process; `changed` is told each time its state changes. */
+/** Starts a process; calls `changed` each time its state changes. */
 export function startRun(context: Context, options: RunOptions, changed: (run: Run) => void): Run {
   const { revision } = options;
   const stopping = new AbortController();

@@ -156,7 +156,7 @@ function begin(inner: Inner): Run {
   return run;
 
   function changed(now: Run): void {
-    // A program that does not exist has no pid; `forget` tells of it.
+    // A program that does not exist has no pid; `forget` reports it.
     if (now.pid === undefined) return;
     const count = living(inner);
     if (now.state === 'starting') report(inner, now, { state: 'starting', from: count - 1, to: count });

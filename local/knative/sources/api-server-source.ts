@@ -1,6 +1,6 @@
 /**
- * ApiServerSource: changes of objects as events. It never replays: neither at its start nor after a gap does it tell of
- * objects that exist already, and what changes while it does not watch is lost (eventing `pkg/adapter/apiserver`).
+ * ApiServerSource: changes of objects as events. It never replays: objects that exist at its start or after a gap cause
+ * no event, and a change while it does not watch is lost (eventing `pkg/adapter/apiserver`).
  *
  * Not copied: Knative rolls its adapter whenever a namespace comes or goes, with a short gap or overlap.
  */

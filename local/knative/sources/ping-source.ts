@@ -52,7 +52,7 @@ function drop(entries: Map<string, Entry>, key: string): void {
 async function reconcileOne(context: Context, entries: Map<string, Entry>, source: PingSource): Promise<void> {
   const { deletionTimestamp, finalizers = [] } = source.metadata;
   if (deletionTimestamp !== undefined) {
-    // It goes on firing: the adapter forgets an entry on the real deletion, not on the wish for one.
+    // It still fires, because the adapter forgets an entry when the object is gone, not when its deletion is requested.
     if (finalizers.includes(finalizer)) await writeFinalizers(context, 'pingSources', source, []);
     return;
   }

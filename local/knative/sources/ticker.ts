@@ -1,7 +1,7 @@
 /** Waits for the ticks of a schedule on the wall clock. */
 import type { Schedule } from './cron.ts';
 
-// The clock may be set or the machine may sleep: look again at least this often.
+// Check at least this often, because the clock may be set and the machine may sleep.
 const longestWaitMs = 60_000;
 
 /** Calls `tick` at each time of the schedule strictly after now, until the returned function is called. */
@@ -14,10 +14,10 @@ export function onTicks(schedule: Schedule, tick: () => void): () => void {
   function arm(): void {
     // An impossible date never fires, silently.
     if (due === undefined) return;
-    timer = setTimeout(look, Math.min(Math.max(due - Date.now(), 0), longestWaitMs));
+    timer = setTimeout(check, Math.min(Math.max(due - Date.now(), 0), longestWaitMs));
   }
 
-  function look(): void {
+  function check(): void {
     const now = Date.now();
     if (due !== undefined && now >= due) {
       tick();

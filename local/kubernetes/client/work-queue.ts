@@ -12,7 +12,7 @@ export interface WorkQueue {
 
 const retryMs = 300;
 
-/** `reconcile` must be safe to call at any time; `failed` is told why one will be tried again. */
+/** `reconcile` must be safe to call at any time; `failed` takes the reason of each retry. */
 export function createWorkQueue(
   reconcile: (key: string) => Promise<void>,
   failed: (message: string) => void,

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../machine/ports.ts';
-import type { Launched, ProcessBook, Program } from '../../machine/processes.ts';
+import type { Launched, ProcessList, Program } from '../../machine/processes.ts';
 import { apiServerArguments, etcdArguments } from './arguments.ts';
 import { createCredentials, writeKubeConfig } from './credentials.ts';
 import { apiServerIsReady, etcdIsHealthy } from './probe.ts';
@@ -13,7 +13,7 @@ export interface ControlPlaneOptions {
   /** Everything is written below this directory. */
   readonly dir: string;
   readonly binaries: { readonly kubeApiserver: string; readonly etcd: string };
-  readonly book: ProcessBook;
+  readonly processList: ProcessList;
   /** Writes an audit log at level Metadata: one JSON line per finished request. */
   readonly audit?: boolean | undefined;
 }
@@ -42,7 +42,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const credentials = createCredentials(dir);
 
-  const etcd = await startOnFreePorts(options.book, async () => {
+  const etcd = await startOnFreePorts(options.processList, async () => {
     const [clientPort, peerPort] = [await freePort(), await freePort()];
     return {
       port: clientPort,
@@ -58,7 +58,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   let apiServer: Launched | undefined;
   try {
     const auditLogPath = options.audit === true ? join(dir, 'audit.log') : undefined;
-    const server = await startOnFreePorts(options.book, async () => {
+    const server = await startOnFreePorts(options.processList, async () => {
       const port = await freePort();
       return {
         port,
@@ -87,7 +87,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       },
       async restartApiServer() {
         await apiServer?.stop('SIGKILL');
-        apiServer = options.book.launch(server.program);
+        apiServer = options.processList.launch(server.program);
         const outcome = await waitUntilReady(apiServer, server.ready);
         if (outcome !== 'ready') throw new Error(`kube-apiserver ${outcome} after its restart`);
       },
@@ -111,13 +111,13 @@ interface Candidate {
 
 /** A free port may be taken by a neighbour before the child binds it: then the child ends, and another port is tried. */
 async function startOnFreePorts(
-  book: ProcessBook,
+  processList: ProcessList,
   candidate: () => Promise<Candidate>,
 ): Promise<Candidate & { readonly launched: Launched }> {
   let reason = '';
   for (let attempt = 1; attempt <= attempts; attempt += 1) {
     const { port, program, ready } = await candidate();
-    const launched = book.launch(program);
+    const launched = processList.launch(program);
     const outcome = await waitUntilReady(launched, ready);
     if (outcome === 'ready') return { port, program, ready, launched };
     await launched.stop('SIGKILL');

@@ -5,7 +5,7 @@ import { constants as osConstants } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endAll } from '../../machine/process-table.ts';
-import type { Ended, Launched, ProcessBook } from '../../machine/processes.ts';
+import type { Ended, Launched, ProcessList } from '../../machine/processes.ts';
 import type { Container } from '../client/objects.ts';
 import type { Mount } from './paths.ts';
 import type { Start, Workload } from './workload.ts';
@@ -30,7 +30,7 @@ export interface ContainerState {
   readonly termination?: Termination;
 }
 
-/** A container that the node looks after. */
+/** A container that the node runs. */
 export interface RunningContainer {
   readonly container: Container;
   readonly mounts: readonly Mount[];
@@ -53,7 +53,7 @@ export interface ContainerParts {
   readonly mounts: readonly Mount[];
   readonly workload: Workload;
   readonly dir: string;
-  readonly book: ProcessBook;
+  readonly processList: ProcessList;
   environment(containerId: string, port: number | undefined): Promise<Record<string, string>>;
   /** Told after each change of the state. */
   changed(): void;
@@ -93,7 +93,7 @@ export function runContainer(parts: ContainerParts): RunningContainer {
 
   async function makeStart(): Promise<Start> {
     const containerId = randomBytes(32).toString('hex');
-    parts.book.noteContainer(containerId);
+    parts.processList.noteContainer(containerId);
     const environment = await parts.environment(containerId, await parts.workload.choosePort());
     return { containerId, environment, log: logOf(state.restartCount) };
   }
@@ -104,7 +104,7 @@ export function runContainer(parts: ContainerParts): RunningContainer {
     start = await makeStart();
     await parts.workload.prepare(start);
     if (stopped.aborted) return;
-    launched = parts.book.launch({ name: parts.name, ...parts.workload.program(start) });
+    launched = parts.processList.launch({ name: parts.name, ...parts.workload.program(start) });
     endedAt = undefined;
     const startedAt = timestamp();
     await pause(state.restartCount === 0 ? 0 : noticeStartMs);

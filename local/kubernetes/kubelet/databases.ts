@@ -1,4 +1,4 @@
-/** The databases of the node's pods, as somebody who wants to look at one needs them. */
+/** The databases of the node's pods: where they listen, where their files are, and SQL. */
 import { query, type Row } from './query.ts';
 import type { RunningContainer } from './container.ts';
 import { mapPaths } from './paths.ts';

@@ -30,7 +30,7 @@ export function serveExec(
 ): void {
   const environment = running.environment();
   if (environment === undefined) return finish(socket, brokenPipe);
-  // The first frame, an empty one, tells the caller that the streams are open.
+  // The caller knows from the first frame, an empty one, that the streams are open.
   if (request.stdout || request.stderr) sendFrame(socket, request.stdout ? channel.stdout : channel.stderr);
 
   const [program = '', ...args] = request.command.map((one) => mapPaths(one, running.mounts));

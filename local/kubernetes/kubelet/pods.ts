@@ -6,7 +6,7 @@ import type { ApiClient } from '../client/api-client.ts';
 import { startInformer } from '../client/informer.ts';
 import { keyOf, type Container, type Pod } from '../client/objects.ts';
 import { createWorkQueue } from '../client/work-queue.ts';
-import type { ProcessBook } from '../../machine/processes.ts';
+import type { ProcessList } from '../../machine/processes.ts';
 import { containerEnvironment } from './container-environment.ts';
 import { runContainer, type RunningContainer } from './container.ts';
 import type { Image } from './image.ts';
@@ -20,7 +20,7 @@ export interface NodeParts {
   readonly nodeName: string;
   readonly kube: Kube;
   readonly api: ApiClient;
-  readonly book: ProcessBook;
+  readonly processList: ProcessList;
   readonly image: Image;
   /** Files of pods and volumes; every user can enter it. */
   readonly podsDir: string;
@@ -78,7 +78,7 @@ export function runPods(parts: NodeParts): Pods {
       mounts,
       workload: workloadOf(container, { image: parts.image, mounts, account: databaseAccount() }),
       dir: join(podDir, container.name),
-      book: parts.book,
+      processList: parts.processList,
       environment: (containerId, port) =>
         containerEnvironment(pod, container, {
           imageBin: parts.image.bin,

@@ -20,7 +20,7 @@ const asText = { getTypeParser: () => (value: unknown) => value };
 export async function query({ port, user, database = 'postgres' }: DatabaseAddress, sql: string): Promise<Row[]> {
   const timeouts = { connectionTimeoutMillis: timeoutMs, query_timeout: timeoutMs };
   const client = new pg.Client({ host: '127.0.0.1', port, user, database, ...timeouts, types: asText });
-  // A connection that breaks while nothing is asked is told by nobody else.
+  // Without this listener a connection that breaks between two queries would end the process.
   client.on('error', () => undefined);
   await client.connect();
   try {

@@ -8,9 +8,9 @@ import { watch } from '../../../local/kubernetes/client/watch.ts';
 type Step = { readonly list: string } | { readonly lines: readonly string[]; readonly then?: Error };
 
 /** Plays these steps; the last one ends the watch. */
-async function play(steps: readonly Step[], withList = true): Promise<{ asked: string[]; told: string[] }> {
+async function play(steps: readonly Step[], withList = true): Promise<{ asked: string[]; called: string[] }> {
   const asked: string[] = [];
-  const told: string[] = [];
+  const called: string[] = [];
   const left = [...steps];
   const abort = new AbortController();
   function next(): Step | undefined {
@@ -37,10 +37,10 @@ async function play(steps: readonly Step[], withList = true): Promise<{ asked: s
   await watch<Stored>(api, {
     path: '/things',
     signal: abort.signal,
-    ...(withList ? { onList: (items: readonly Stored[]) => void told.push(`list of ${items.length}`) } : {}),
-    onEvent: ({ type, object: { metadata } }) => void told.push(`${type} ${metadata.name}`),
+    ...(withList ? { onList: (items: readonly Stored[]) => void called.push(`list of ${items.length}`) } : {}),
+    onEvent: ({ type, object: { metadata } }) => void called.push(`${type} ${metadata.name}`),
   });
-  return { asked: asked.map((path) => path.replace('watch=true&allowWatchBookmarks=true&', '')), told };
+  return { asked: asked.map((path) => path.replace('watch=true&allowWatchBookmarks=true&', '')), called };
 }
 
 function object(name: string, resourceVersion: string): object {
@@ -52,7 +52,7 @@ function line(type: string, name: string, resourceVersion: string): string {
 }
 
 test('a stream that ends is resumed behind its last line, bookmarks included', async () => {
-  const { asked, told } = await play([
+  const { asked, called } = await play([
     { list: '10' },
     { lines: [line('ADDED', 'a', '11'), line('BOOKMARK', '', '15')] },
     { lines: [line('DELETED', 'a', '16')] },
@@ -64,7 +64,7 @@ test('a stream that ends is resumed behind its last line, bookmarks included', a
     '/things?resourceVersion=15',
     '/things?resourceVersion=16',
   ]);
-  assert.deepEqual(told, ['list of 1', 'ADDED a', 'DELETED a']);
+  assert.deepEqual(called, ['list of 1', 'ADDED a', 'DELETED a']);
 });
 
 test('a stream that breaks is resumed without a new list', async () => {
@@ -83,21 +83,21 @@ const expired: readonly { name: string; step: Step }[] = [
 ];
 
 for (const { name, step } of expired) {
-  test(`410 ${name}: listed again; who has no interest in the list is told nothing`, async () => {
+  test(`410 ${name}: listed again; only events are handed over without a listener for lists`, async () => {
     const steps: Step[] = [{ list: '10' }, step, { list: '20' }, { lines: [line('MODIFIED', 'a', '21')] }];
-    const { asked, told } = await play(steps, false);
+    const { asked, called } = await play(steps, false);
     assert.deepEqual(asked, [
       '/things?limit=1',
       '/things?resourceVersion=10',
       '/things?limit=1',
       '/things?resourceVersion=20',
     ]);
-    assert.deepEqual(told, ['MODIFIED a']);
+    assert.deepEqual(called, ['MODIFIED a']);
   });
 }
 
 test('a watch that is refused once after a good list is ready with the stream that opens next', async () => {
-  const told: string[] = [];
+  const called: string[] = [];
   const abort = new AbortController();
   let attempts = 0;
   const api = {
@@ -115,8 +115,8 @@ test('a watch that is refused once after a good list is ready with the stream th
     path: '/things',
     signal: abort.signal,
     onEvent: () => undefined,
-    onTrouble: () => void told.push('trouble'),
-    onReady: () => void told.push('ready'),
+    onTrouble: () => void called.push('trouble'),
+    onReady: () => void called.push('ready'),
   });
-  assert.deepEqual(told, ['trouble', 'ready']);
+  assert.deepEqual(called, ['trouble', 'ready']);
 });

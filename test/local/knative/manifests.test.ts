@@ -48,10 +48,10 @@ test('the manifests of the installation are taken as they are, and everything of
   );
 });
 
-test('a look that finds everything in order writes nothing', async () => {
+test('a reconcile that finds everything as wanted writes nothing', async () => {
   const knative = manifestsIn('eventing/base').filter(({ apiVersion }) => apiVersion.includes('knative.dev/'));
   const before = await Promise.all(knative.map((manifest) => cluster.read(manifest)));
-  // Something new makes the stand-ins look at everything.
+  // A new object makes the stand-ins reconcile all objects.
   const another = pingSource('another', 'aidboxops', { schedule: '@yearly', sink: { uri: 'http://127.0.0.1:1' } });
   await cluster.apply(another);
   await cluster.untilReady(another);

@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { eventually } from '../../../test/support/eventually.ts';
-import type { Launched, ProcessBook, Program } from '../../../local/machine/processes.ts';
+import type { Launched, ProcessList, Program } from '../../../local/machine/processes.ts';
 
 /** The namespaces, by the process that holds them. */
 export interface Inside {
@@ -19,8 +19,8 @@ export interface Inside {
 }
 
 /** Makes the namespaces; `holder` is a program that only waits (and collects what is orphaned). */
-export async function makeInside(book: ProcessBook, holder: string, log: string): Promise<Inside> {
-  const { pid: outer } = book.launch({
+export async function makeInside(processList: ProcessList, holder: string, log: string): Promise<Inside> {
+  const { pid: outer } = processList.launch({
     name: 'node',
     command: 'unshare',
     args: ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation=private', holder],
@@ -30,7 +30,7 @@ export async function makeInside(book: ProcessBook, holder: string, log: string)
     const [child] = readFileSync(`/proc/${outer}/task/${outer}/children`, 'utf8').split(' ');
     return child === undefined || child === '' ? undefined : Number(child);
   });
-  return enter(book, pid);
+  return enter(processList, pid);
 }
 
 /** Runs one shell text inside the namespaces of a process. */
@@ -40,12 +40,12 @@ export async function shInside(pid: number, script: string): Promise<string> {
   return stdout;
 }
 
-function enter(book: ProcessBook, pid: number): Inside {
+function enter(processList: ProcessList, pid: number): Inside {
   return {
     pid,
     sh: (script) => shInside(pid, script),
     launch: (program) =>
-      book.launch({
+      processList.launch({
         ...program,
         command: 'nsenter',
         args: [...nsenter(pid), 'sh', '-c', keepRunning, 'sh', program.command, ...program.args],

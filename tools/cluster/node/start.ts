@@ -2,7 +2,7 @@
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { kubectlRunner, type Kubectl } from '../../../local/machine/kubectl.ts';
-import type { ProcessBook } from '../../../local/machine/processes.ts';
+import type { ProcessList } from '../../../local/machine/processes.ts';
 import type { Progress } from '../../../local/machine/progress.ts';
 import { clusterDir, kubeConfigPath, nodeName } from '../layout.ts';
 import type { Programs } from '../programs.ts';
@@ -20,13 +20,13 @@ export interface Node {
 }
 
 /** Resolves when the container runtime and the API server answer; the node is not Ready yet. */
-export async function startNode(book: ProcessBook, programs: Programs, progress: Progress): Promise<Node> {
+export async function startNode(processList: ProcessList, programs: Programs, progress: Progress): Promise<Node> {
   const part = progress.part('node');
   const dir = join(clusterDir, 'node');
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const start = launcher(programs, dir);
 
-  const inside = await makeInside(book, programs['pause'], join(dir, 'node.log'));
+  const inside = await makeInside(processList, programs['pause'], join(dir, 'node.log'));
   await linkNode(inside);
   const files = await prepareFiles(inside, dir);
   for (const plugin of ['bridge', 'host-local', 'loopback', 'portmap'] as const) {

@@ -71,9 +71,9 @@ test('fires until it is really gone, and not after', async () => {
   await cluster.apply(marker);
   const markers = '/apis/v1/namespaces/db/pingsources/marker';
   await until('a tick of another', () => accepted(markers).length >= 1);
-  const settled = accepted(source).length;
+  const atEnd = accepted(source).length;
   await until('three more', () => accepted(markers).length >= 4);
-  assert.equal(accepted(source).length, settled);
+  assert.equal(accepted(source).length, atEnd);
 });
 
 test('a changed schedule replaces the old one', async () => {

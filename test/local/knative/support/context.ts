@@ -14,7 +14,7 @@ export interface TestContext {
   end(): void;
 }
 
-/** Pauses are a thousandth of the real ones unless told otherwise. */
+/** Pauses are a thousandth of the real ones by default. */
 export function testContext(overrides: Partial<Context> = {}): TestContext {
   const abort = new AbortController();
   const trace: TraceEvent[] = [];

@@ -1,6 +1,6 @@
 /**
  * A small real function for the tests: an HTTP server that writes down what it gets (one JSON line per event, to
- * RECORD) and answers as it is told by the event's extension `answer` or by the path.
+ * RECORD) and answers as the event's extension `answer` or the path says.
  */
 import { appendFileSync, existsSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';

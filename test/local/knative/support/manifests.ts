@@ -1,4 +1,4 @@
-/** Manifests for the tests, as one would write them; everything lives in namespace `ops` unless told otherwise. */
+/** Manifests for the tests, as one would write them; everything lives in namespace `ops` by default. */
 import type { Manifest } from './cluster.ts';
 
 /** A namespace. */

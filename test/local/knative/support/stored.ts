@@ -5,7 +5,7 @@ function metadata(name: string, annotations: Readonly<Record<string, string>> = 
   return { name, namespace: 'ops', uid: `uid-${name}`, resourceVersion: '1', generation: 1, annotations };
 }
 
-/** Broker `ops/default`; asynchronous unless told otherwise. */
+/** Broker `ops/default`; asynchronous by default. */
 export function storedBroker(delivery?: Broker['spec']['delivery'], isAsync = true): Broker {
   return {
     apiVersion: 'eventing.knative.dev/v1',
