@@ -1,6 +1,6 @@
 /**
- * Tells what has happened, in the order that loses nothing: conditions of the managers → Kubernetes Events → rotation
- * timer → CloudEvent → `announced` → the observe timer goes. Whoever finds `announced` behind tells again. No side effects.
+ * Announces transitions in the order that loses nothing: conditions of the managers → Kubernetes Events → rotation timer →
+ * CloudEvent → `announced` → the observe timer is removed. If `announced` is behind `state`, announces again. No side effects.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { isFinished, isLaunching, isRunning } from '../domain/resources/backup-state.ts';
@@ -38,7 +38,7 @@ export function conditionCommands(observation: Observation): Command[] {
   });
 }
 
-/** PgBackups whose last transition has not been told. */
+/** Lists the PgBackups whose last transition is not announced yet. */
 export function pendingAnnouncements(observation: Observation): readonly PgBackup[] {
   return observation.open.filter((backup) => isFinished(backup) || startIsPending(backup));
 }
@@ -69,7 +69,7 @@ export function announceCommands(observation: Observation, backup: PgBackup): Co
   ];
 }
 
-/** One change of a PgBackup as both kinds of events tell it. */
+/** One transition of a PgBackup, as both kinds of events announce it. */
 interface BackupAnnouncement {
   /** Part of the id and name of its events. */
   readonly name: 'started' | 'succeeded' | 'failed';
@@ -81,7 +81,7 @@ interface BackupAnnouncement {
   readonly time: UnixSeconds;
 }
 
-/** A run may have ended before anybody was told that it began: then both are told now, in their order. */
+/** Lists what to announce. A run may have ended before its start was announced: then both are announced now, in their order. */
 function pendingOf({ now }: Observation, backup: PgBackup): BackupAnnouncement[] {
   const { announced, startTime } = backup.status;
   const started = startTime !== undefined && announced === undefined ? [startOf(backup, startTime, now)] : [];

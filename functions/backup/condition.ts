@@ -99,8 +99,8 @@ function currentRun(unfinished: readonly PgBackup[]): PgBackup | undefined {
 }
 
 /**
- * In the order of creation, which is that of the runs and is told by one clock. Finish times are of many: one pod whose
- * clock was once ahead would keep its success the newest, and hide every failure after it, until that time has come.
+ * Newest first by creationTimestamp, which comes from one clock. Finish times come from pods: one pod whose clock once ran
+ * ahead would keep its success the newest, and hide every later failure until that time has come.
  */
 function newestFirst(left: PgBackup, right: PgBackup): number {
   const [a, b] = [left, right].map(

@@ -1,4 +1,4 @@
-/** What a look at one StatefulSet's backups leads to. The running one first, then the oldest that waits, then telling. No side effects. */
+/** Decides about the backups of one StatefulSet: first the running one, then the oldest pending one, then announcements. No side effects. */
 import { isFinished, isLaunching, isRunning } from '../domain/resources/backup-state.ts';
 import type { Command, Decision } from '../domain/commands/command.ts';
 import { judgeRunning } from './run.ts';
@@ -56,7 +56,7 @@ interface Waiting {
   readonly timers: readonly Command[];
 }
 
-/** The first one waits or runs: say so to those behind it, then tell what is owed. */
+/** The first backup is pending or running: updates those behind it, then announces what is pending. */
 function decideOthers(observation: Observation, waiting: Waiting): Decision {
   const { subject, others, transition: step, timers } = waiting;
   const commands = [...timers, ...(step.commands ?? [])];
@@ -80,19 +80,19 @@ function decideOthers(observation: Observation, waiting: Waiting): Decision {
   });
 }
 
-/** What this activation has brought about is waited for; what was under way before it came has a timer for the next look. */
+/** Polls only what this activation started. Work that was already in progress has a timer. */
 function nextWhileWaiting({ firstRound }: Observation, { kind }: Waiting['transition']): Decision['next'] {
   return kind === 'wait' && firstRound ? 'done' : kind;
 }
 
-/** While the first only waits the others wait too; once it is started they are too late. */
+/** While the first backup is pending, so are the others. Once it has started, they fail with AlreadyRunning. */
 function judgeBehind(observation: Observation, backup: PgBackup, first: PgBackup): Transition | undefined {
   if (isLaunching(first)) return undefined;
   if (!isRunning(first)) return first.status.state === 'pending' ? pendBehind(observation, backup, first) : undefined;
   return end(observation, backup, alreadyRunning(observation, first));
 }
 
-/** Nothing is unfinished: what is left is to stop an orphan and to tell. */
+/** Nothing is unfinished: an orphan may have to be stopped. */
 function afterLast(observation: Observation): Decision {
   const stop = orphanStop(observation);
   return stop.length > 0
@@ -110,7 +110,7 @@ function afterLast(observation: Observation): Decision {
       };
 }
 
-/** Conditions and announcements, besides what the look itself asks for. */
+/** Adds conditions and announcements to a decision. */
 function announcePending(observation: Observation, decision: Decision): Decision {
   const conditions = conditionCommands(observation);
   const announcements = pendingAnnouncements(observation).flatMap((backup) => announceCommands(observation, backup));

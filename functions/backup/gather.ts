@@ -1,4 +1,4 @@
-/** Reads exactly what a look at one StatefulSet's backups is decided from. */
+/** Reads what a decision about one StatefulSet's backups needs, and nothing else. */
 import { isFinished, isRunning, isAnnounced } from '../domain/resources/backup-state.ts';
 import { needsCatalogue } from './run.ts';
 import { path } from '../domain/resources/api-paths.ts';
@@ -23,13 +23,13 @@ import { queueOf } from './decide.ts';
 import type { Observation } from './observation.ts';
 import { settingsFor } from './start.ts';
 
-/** Which StatefulSet to look at, and why. */
+/** Which StatefulSet to reconcile, and why. */
 export interface StatefulSetTarget {
   readonly namespace: string;
   readonly statefulSet: string;
   /** A PgBackup was deleted: the history has changed. */
   readonly deleted: boolean;
-  /** And its run may have to be stopped: it was not the PgBackup of a success. */
+  /** True when the deleted PgBackup may still have a live run. */
   readonly mayRun: boolean;
   /** An observe timer woke us. */
   readonly ticked: boolean;
@@ -91,7 +91,7 @@ async function openBackups(reader: PodReader, of: Pick<Observation, 'namespace' 
   );
 }
 
-/** A run is looked for where it was started, whichever pod is the primary now. */
+/** Inspects the pod in which the run was started, whichever pod is the primary now. */
 async function inspectRun(
   reader: PodReader,
   base: Base,
@@ -117,7 +117,7 @@ async function inspectCandidate(reader: PodReader, base: Base, subject: PgBackup
   return { ...base, location, podInspection, open: await recheckHolder(reader, base, podInspection) };
 }
 
-/** Whom the lock's holder belongs to is judged by a list taken after the holder was seen: it had a PgBackup before it had a lock. */
+/** Lists PgBackups again after the lock holder was seen. A run has its PgBackup before its lock, so this list contains it unless it was deleted. */
 async function recheckHolder(
   reader: PodReader,
   base: Base,

@@ -1,4 +1,4 @@
-/** Settles what an event hints at: a look at all unfinished PgBackups of one StatefulSet. */
+/** Reconciles what an event refers to: all unfinished PgBackups of one StatefulSet. */
 import { isAnnounced } from '../domain/resources/backup-state.ts';
 import { eventTargetOf, type EventTarget } from '../domain/events/event-target.ts';
 import { path } from '../domain/resources/api-paths.ts';
@@ -17,7 +17,7 @@ const resourceEvents = 'dev.knative.apiserver.resource.';
 
 const ignored: Outcome = { outcome: 'done', reason: 'Ignored', message: 'the event names no object' };
 
-/** Handler of all events of the backup function: PgBackup add and delete, observe ticks, look hints. */
+/** Handles all events of the backup function: PgBackup add and delete, observe ticks, requests to reconcile. */
 export function createBackupHandler(effects: Effects, clock: Clock, scope: string): EventHandler {
   return async (event) => {
     const eventTarget = eventTargetOf(event);
@@ -32,7 +32,7 @@ export function createBackupHandler(effects: Effects, clock: Clock, scope: strin
   };
 }
 
-/** The StatefulSet to look at. A tick whose PgBackup is long told comes from a timer that a crash left behind: it is removed. */
+/** Returns the StatefulSet to reconcile. When the PgBackup of a tick is announced, a crash left the timer behind: removes it. */
 async function statefulSetTargetOf(
   effects: Effects,
   event: ReceivedEvent,

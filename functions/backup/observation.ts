@@ -1,4 +1,4 @@
-/** What a look at one StatefulSet's backups is decided from. */
+/** What a decision about one StatefulSet's backups is based on. */
 import type { Location } from '../domain/run/location.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { PgManager } from '../domain/resources/pg-manager.ts';
@@ -18,7 +18,7 @@ import type { RunnerResult } from '../platform/run/runner.ts';
 export interface Observation {
   /** API server's clock. */
   readonly now: UnixSeconds;
-  /** First round of this activation: timers are looked after. */
+  /** First round of this activation, which ensures the timers. */
   readonly firstRound: boolean;
   /** An observe timer woke us. */
   readonly ticked: boolean;
@@ -29,11 +29,11 @@ export interface Observation {
   readonly open: readonly PgBackup[];
   /** PgManagers with the same selector. */
   readonly managers: readonly PgManager[];
-  /** All PgBackups of the StatefulSet; read when a finished one is to be told, or one was deleted. */
+  /** All PgBackups of the StatefulSet; read when a finished one is to be announced, or one was deleted. */
   readonly history?: readonly PgBackup[] | undefined;
-  /** Read when there is nothing started yet (or nothing at all) to look at. */
+  /** Read when nothing is running. */
   readonly location?: Location | undefined;
-  /** The one place that was looked into, and what it said. */
+  /** The database container that was inspected, and its answer. */
   readonly podInspection?: PodInspection | undefined;
   /** Read when the running one needs proof and there was time for it. */
   readonly catalogue?: RunnerResult<CatalogueAnswer> | undefined;

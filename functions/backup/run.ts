@@ -1,4 +1,4 @@
-/** A look at the PgBackup that is running: is it still alive, did it end, can it be proved? No side effects. */
+/** Decides about the running PgBackup: is it alive, did it end, can it be proved? No side effects. */
 import { isLaunching } from '../domain/resources/backup-state.ts';
 import { prove, type Claim, type Proof } from '../domain/run/catalogue.ts';
 import type { Command } from '../domain/commands/command.ts';
@@ -38,7 +38,7 @@ interface RunObservation {
   readonly changed: string | undefined;
 }
 
-/** True when the outcome of this look hangs on the catalogue: gather reads it then. */
+/** True when the decision depends on the catalogue, so that `gather` reads it. */
 export function needsCatalogue(backup: PgBackup, inspection: Inspection): boolean {
   const { run } = inspection;
   const { executor } = backup.status;
@@ -236,7 +236,7 @@ function judgeWalMissing(observed: RunObservation, proof: Extract<Proof, { verdi
     : ended(observed, { kind: 'WalgError', text: notRestorable(observed, proof) });
 }
 
-/** Since the end of wal-g by the pod's clock, or, when that is unknown, since the first look without proof. */
+/** Returns the seconds since the end of wal-g by the pod's clock, or, when that is unknown, since the first inspection without proof. */
 function secondsSinceEnd({ backup, inspection, observation, run }: RunObservation): number {
   if (run.endedAt !== undefined) return inspection.podTime - run.endedAt;
   return observation.now - (provingSince(backup) ?? observation.now);

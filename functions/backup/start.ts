@@ -1,4 +1,4 @@
-/** A look at the PgBackup that is next in turn: start it, let it wait, or end it at once. No side effects. */
+/** Decides about the PgBackup that is next in turn: start it, let it wait, or end it at once. No side effects. */
 import { isFinished } from '../domain/resources/backup-state.ts';
 import type { Command, PodRef } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';

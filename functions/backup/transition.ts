@@ -3,8 +3,8 @@ import { fieldManager } from '../domain/resources/names.ts';
 import type { PgBackup, PgBackupStatus } from '../domain/resources/pg-backup.ts';
 
 /**
- * What a look means for one PgBackup. `write`: its status changes. `wait`: something is under way. `retry`: not enough
- * is known to go on within this activation. `unlaunched`: its start never arrived in the pod; it may be started again.
+ * What a decision means for one PgBackup. `write`: its status changes. `wait`: something is in progress. `retry`: not enough
+ * is known to continue in this activation. `startLost`: its start never arrived in the pod, so it may be started again.
  */
 export type Transition =
   | {

@@ -1,4 +1,4 @@
-/** Failures of calls to other systems, told apart by the one question that matters: can a retry help? */
+/** Failures of calls to other systems, divided by the one question that matters: can a retry help? */
 
 /** An error with the HTTP status (0 = no answer at all) and the Kubernetes `reason` of a failed call. */
 export interface RequestError extends Error {
@@ -20,7 +20,7 @@ export const requestError = {
   of,
   is: isFailure,
   isNotFound: (error: unknown): boolean => isFailure(error) && error.status === 404,
-  /** Written by somebody else since it was read, or another incarnation of the name: look again. */
+  /** Written by somebody else since it was read, or another incarnation of the name: read it again. */
   isConflict: (error: unknown): boolean => isFailure(error) && error.status === 409,
   isAlreadyExists: (error: unknown): boolean => isFailure(error) && error.reason === 'AlreadyExists',
   /** A list token expired: start the list again. */

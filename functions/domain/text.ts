@@ -16,7 +16,7 @@ const secrets: readonly (readonly [RegExp, string])[] = [
     /((?:password|passwd|passphrase|secret|token|credential|signature|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|libsodium[_-]?key)\\?["']?\s*[=:]\s*)(?:\\?"[^"\n]{1,4096}"|\\?'[^'\n]{1,4096}'|\\?["']?[^\s"',;&]{1,4096})/gi,
     '$1***',
   ],
-  // Bounded like all of these: a log may hold any bytes, and an open end is looked for anew from each beginning.
+  // Bounded like all of these: a log may hold any bytes, and an open end is searched for anew from each beginning.
   [/\beyJ[\w-]{8,4096}\.[\w-]{8,4096}\.[\w-]{4,}/g, '***'],
 ];
 
@@ -33,7 +33,7 @@ export function oneLine(text: string): string {
 
 /**
  * The text up to the last whole word within `limit` bytes. A word that was cut in two could be half a secret, which
- * nothing that looks for whole ones would find.
+ * no pattern for a whole secret would find.
  */
 export function wholeWords(text: string, limit: number): string {
   if (bytes(text) <= limit) return text;

@@ -1,5 +1,5 @@
 /**
- * Tells how rotations ended and clears away what they made needless, in the order that loses nothing: PgBackups of
+ * Announces how rotations ended and removes what is no longer needed, in the order that loses nothing: PgBackups of
  * deleted backups with their log files → Kubernetes Events → CloudEvents → `announced`. No side effects.
  */
 import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
@@ -20,7 +20,7 @@ const keptFailures = 10;
 /** PgBackups removed in one round: as many as one exec clears the files of. */
 const batch = 40;
 
-/** What is left to do after an ending; undefined when all of it is told. */
+/** Returns what is left to do after an outcome; undefined when all of it is announced. */
 export function announcePending(observation: Observation): Decision | undefined {
   const outbox = rotationOf(observation.manager).outbox ?? [];
   if (outbox.length === 0) return undefined;

@@ -125,7 +125,7 @@ export function forgottenRuns(rotation: RotationCondition, ending: Ending): stri
   });
 }
 
-/** Nothing is owed: status and message are those of the newest finished run. */
+/** Nothing is pending: status and message are those of the newest finished run. */
 export function atRest(rotation: RotationCondition): RotationCondition {
   if (rotation.status !== 'pending') return rotation;
   const last = rotation.log?.[0];

@@ -1,4 +1,4 @@
-/** What a look at the rotation of one PgManager leads to: the run first, then what is owed, then telling. No side effects. */
+/** Decides about the rotation of one PgManager: first the run, then what is due, then announcements. No side effects. */
 import { isDeepStrictEqual } from 'node:util';
 import { isFinished } from '../domain/resources/backup-state.ts';
 import type { Decision } from '../domain/commands/command.ts';
@@ -18,9 +18,9 @@ import { applyRotation } from './outcome.ts';
 export type RotationState =
   | { readonly kind: 'running'; readonly running: NonNullable<RotationCondition['running']> }
   | { readonly kind: 'due'; readonly success: PgBackup }
-  /** Owed, but a backup of the StatefulSet is not finished. */
+  /** Due, but a backup of the StatefulSet is not finished. */
   | { readonly kind: 'waiting'; readonly behind: PgBackup }
-  /** Owed, but its last run failed a short while ago. */
+  /** Due, but its last run failed a short while ago. */
   | { readonly kind: 'later'; readonly until: string }
   /** The PgBackup of the newest success is gone; the backup function will name another. */
   | { readonly kind: 'successGone' }
@@ -57,7 +57,7 @@ export function decide(observation: Observation): Decision {
   }
 }
 
-/** Nothing to do in the pod: the condition says so, what is untold is told, and the timer goes; the sweep knows what is owed. */
+/** Nothing to do in the pod: updates the condition, announces what is pending, and removes the timer. The sweep knows what is due. */
 function rest(observation: Observation, state: Exclude<RotationState, { kind: 'running' | 'due' }>): Decision {
   const { manager } = observation;
   const stored = rotationOf(manager);

@@ -1,4 +1,4 @@
-/** Reads exactly what a look at the rotation of one PgManager is decided from. */
+/** Reads what a decision about the rotation of one PgManager needs, and nothing else. */
 import { path } from '../domain/resources/api-paths.ts';
 import { rotationIsDue } from '../domain/resources/manager-state.ts';
 import { parseEach } from '../domain/resources/metadata.ts';
@@ -26,7 +26,7 @@ import { rotationStateOf } from './decide.ts';
 import type { Observation } from './observation.ts';
 import { isAlive, needsCatalogue } from './run.ts';
 
-/** Which PgManager to look at. */
+/** Which PgManager to reconcile. */
 export interface ManagerTarget {
   readonly namespace: string;
   readonly name: string;
@@ -49,7 +49,7 @@ export async function gather(
   target: ManagerTarget,
   round: RoundContext<Observation>,
 ): Promise<Observation | undefined> {
-  // What brought us here is as fresh as a look; after a conflict it is what was wrong.
+  // In the first round the objects that triggered it are fresh. After a conflict they are stale.
   const seen = round.firstRound ? target.managers : undefined;
   const known = round.previous === undefined ? await readTarget(reader, target, seen) : afterWrites(round.previous);
   if (known === undefined || known.manager.metadata.deletionTimestamp !== undefined) return undefined;
@@ -82,8 +82,8 @@ async function readTarget(
 }
 
 /**
- * A list from before the catalogue was read: a backup that came after it cannot look like one that has vanished. One
- * that begins meanwhile meets the lock.
+ * Uses the list from before the catalogue was read. Otherwise a backup made in between would seem to have vanished. A backup
+ * that starts in between waits for the lock.
  */
 function afterWrites(previous: PreviousRound<Observation>): Known {
   const { manager, managers, backups, complete } = previous.observation;
@@ -119,7 +119,7 @@ function isLive({ metadata }: PgManager): boolean {
   return metadata.deletionTimestamp === undefined;
 }
 
-/** A run is looked for where it was started, whichever pod is the primary now. */
+/** Inspects the pod in which the run was started, whichever pod is the primary now. */
 async function inspectRun(reader: PodReader, base: Base, round: RoundContext<Observation>): Promise<Observation> {
   const { running } = rotationOf(base.manager);
   if (running === undefined) return base;
@@ -134,8 +134,8 @@ async function inspectRun(reader: PodReader, base: Base, round: RoundContext<Obs
 }
 
 /**
- * The place is looked into again after the catalogue, which may take longer than a start stays valid. Between the two
- * nothing is lost: the run compares the catalogue under the lock.
+ * Inspects the pod again after the catalogue, which may take longer than a start stays valid. Nothing is lost between the
+ * two, because the run compares the catalogue under the lock.
  */
 async function readForStart({ reader, base, round }: Search, success: PgBackup): Promise<Observation> {
   const { manager } = base;

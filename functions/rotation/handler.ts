@@ -1,4 +1,4 @@
-/** Settles what an event hints at: a look at the rotation of one PgManager, or of all with a StatefulSet's selector. */
+/** Reconciles what an event refers to: the rotation of one PgManager, or of all with a StatefulSet's selector. */
 import { eventType } from '../domain/events/cloud-event.ts';
 import { eventTargetOf, type EventTarget } from '../domain/events/event-target.ts';
 import { tickType } from '../domain/events/timer.ts';
@@ -12,7 +12,7 @@ import type { Observation } from './observation.ts';
 
 const ignored: Outcome = { outcome: 'done', reason: 'Ignored', message: 'the event names no object' };
 
-/** Handler of all events of the rotation function: successful backups, timer ticks, look hints. */
+/** Handles all events of the rotation function: successful backups, timer ticks, requests to reconcile. */
 export function createRotationHandler(effects: Effects, clock: Clock, scope: string): EventHandler {
   return async (event) => {
     const eventTarget = eventTargetOf(event);

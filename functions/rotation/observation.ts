@@ -1,4 +1,4 @@
-/** What a look at the rotation of one PgManager is decided from. */
+/** What a decision about the rotation of one PgManager is based on. */
 import type { Location } from '../domain/run/location.ts';
 import type { CatalogueAnswer } from '../domain/run/protocol.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
@@ -10,25 +10,25 @@ import type { RunnerResult } from '../platform/run/runner.ts';
 /**
  * Lifecycle of the rotation that serves one successful backup:
  *
- *   owed ─▶ running (planned, executor pinned, start sent) ─▶ ended ─▶ told
- *     │        │                                               ▲
- *     │        └─ catalogue changed, start lost: owed again    │
- *     └─ nothing to delete, refused, dry run, cannot begin ────┘
- *   A failure leaves it owed; ten failures serve it.
+ *   due ─▶ running (planned, executor pinned, start sent) ─▶ ended ─▶ announced
+ *    │        │                                               ▲
+ *    │        └─ catalogue changed, start lost: due again     │
+ *    └─ nothing to delete, refused, dry run, cannot begin ────┘
+ *   After a failure it is due again; after ten failures it waits for the next success.
  */
 export interface Observation {
   /** API server's clock. */
   readonly now: UnixSeconds;
-  /** First round of this activation: the timer is looked after. */
+  /** First round of this activation, which ensures the timer. */
   readonly firstRound: boolean;
   /** The rotation timer woke us. */
   readonly ticked: boolean;
   /** There is time left to wait within this activation. */
   readonly patient: boolean;
   readonly manager: PgManager;
-  /** Live PgManagers with the same selector, this one among them; only this one when nothing is owed. */
+  /** Live PgManagers with the same selector, this one among them; only this one when nothing is due. */
   readonly managers: readonly PgManager[];
-  /** All PgBackups of the StatefulSet; not read when nothing is owed and while the run is alive. */
+  /** All PgBackups of the StatefulSet; not read when nothing is due and while the run is alive. */
   readonly backups: readonly PgBackup[];
   /** `managers` and `backups` have been read in this activation. */
   readonly complete: boolean;

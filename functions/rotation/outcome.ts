@@ -106,7 +106,7 @@ function vanishedEvents({ manager, now }: Observation, backup: PgBackup): Comman
   ];
 }
 
-/** Best effort, where the last look was: files of a few hundred bytes each. */
+/** Best effort, in the pod of the last inspection: files of a few hundred bytes each. */
 function forgetRuns({ podInspection, manager }: Observation, ids: readonly string[]): Command[] {
   if (podInspection?.answer.ok !== true || ids.length === 0) return [];
   return [

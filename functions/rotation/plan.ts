@@ -26,7 +26,7 @@ interface Serving {
   readonly id: string;
 }
 
-/** What is left unfinished has a timer: a run from before it begins, anything else from the first look. */
+/** Everything unfinished has a timer: a run from before it begins, anything else from the first decision. */
 export function judgeDue(observation: Observation, success: PgBackup): Decision {
   const decision = judge(observation, success);
   if (decision.next === 'again') return decision;
@@ -54,7 +54,7 @@ const obstacles: readonly ((serving: Serving) => Decision | undefined)[] = [
   noCatalogue,
 ];
 
-/** Two wishes for one set of backups: the smaller one would win, and it may be the wrong one. */
+/** Two values of numberToRetain for one set of backups: the smaller one would win, and it may be the wrong one. */
 function severalManagers({ observation, id }: Serving): Decision | undefined {
   const { managers, manager } = observation;
   if (managers.length < 2) return undefined;
@@ -169,7 +169,7 @@ function judgePlan({ observation, id }: Serving, entries: readonly CatalogueEntr
     return end('dryrun', dryRunMessage(toDelete, plan.permanent), names);
   }
   if (plan.verdict === 'delete') return launch(observation, id, plan);
-  // An attempt that seemed to fail may have deleted what it was told to.
+  // An attempt that seemed to fail may have deleted what it was ordered to.
   const gone = goneOf(rotationOf(manager).planned, entries);
   return end('success', storedMessage(entries, gone, plan.permanent), gone);
 }
@@ -228,7 +228,7 @@ function launch(observation: Observation, id: string, plan: Extract<Plan, { verd
   };
 }
 
-/** What this run is told to delete, and what earlier ones were told and nobody has seen gone yet. */
+/** What this run is ordered to delete, and what earlier runs were ordered to delete and nobody has seen gone yet. */
 function plannedNow(
   rotation: RotationCondition,
   order: { readonly id: string; readonly cut: string; readonly entries: readonly CatalogueEntry[] },

@@ -24,7 +24,7 @@ export interface StoredBackups {
 /** Why nothing may be deleted from a catalogue like this. */
 export type Refusal = 'SeveralDatabases' | 'OtherOwner' | 'NameOrder' | 'NotOurs' | 'NewerWouldGo' | 'ScheduleConflict';
 
-/** What is to be done with a catalogue. `spared` are permanent backups that sort before the cut: wal-g keeps them. */
+/** What is to be done with a catalogue. `permanent` are permanent backups that sort before the cutoff: wal-g keeps them. */
 export type Plan =
   | { readonly verdict: 'refused'; readonly reason: Refusal; readonly message: string }
   | { readonly verdict: 'keep'; readonly permanent: readonly CatalogueEntry[] }
@@ -165,7 +165,7 @@ function severalDatabases({ entries, systemIdentifier }: StoredBackups): Refused
   );
 }
 
-/** A clone has the same system identifier: only the user data tells it apart. */
+/** A clone has the same system identifier: only the user data distinguishes it. */
 function otherOwner(stored: StoredBackups): Refused | undefined {
   const { entries } = stored;
   const others = entries.filter((entry) => entry.owner !== undefined && !isOurs(stored, entry));

@@ -1,4 +1,4 @@
-/** A look at the rotation that was started: is it alive, did it end, is gone what was to go? No side effects. */
+/** Decides about the running rotation: is it alive, did it end, is gone what was to go? No side effects. */
 import { parseCatalogue, type CatalogueEntry } from '../domain/run/catalogue.ts';
 import type { Command, Decision } from '../domain/commands/command.ts';
 import { deletedBefore, permanentBefore } from './retention.ts';
@@ -31,19 +31,19 @@ interface RunObservation {
   readonly run: RunReport;
 }
 
-/** True when the outcome of this look hangs on the catalogue: gather reads it then. */
+/** True when the decision depends on the catalogue, so that `gather` reads it. */
 export function needsCatalogue({ run }: Inspection): boolean {
   return run?.state === 'exited' && run.exitCode === 0 && !run.catalogueChanged;
 }
 
-/** Alive, or about to be: nothing but the pod has to be looked at. */
+/** True when the run is alive, or about to be: then nothing but the pod has to be read. */
 export function isAlive({ run }: Inspection): boolean {
   return run?.state === 'starting' || run?.state === 'running';
 }
 
 /**
- * The timer is looked after once an activation, before anything else. It brings the next look at a run that was under way
- * before this activation came; one that was begun in it is waited for.
+ * Ensures the timer once an activation, before anything else. The timer triggers the next reconcile of a run that was already
+ * in progress; a run that this activation started is polled.
  */
 export function judgeRunning(observation: Observation, running: Running): Decision {
   const decision = judgeInspection(observation, running);
@@ -126,7 +126,7 @@ function judgeExited(observed: RunObservation): Decision {
   return fail(observation, running.id, fact, logOf(observed));
 }
 
-/** Back to owed, without a word to anybody; the attempt counts, so that this ends. */
+/** Makes it due again without an announcement; the attempt counts, so that this ends. */
 function planAgain(observation: Observation, running: Running, why: string): Decision {
   if (attemptOf(running.id) >= maxAttempts) return fail(observation, running.id, why);
   const rotation = rotationOf(observation.manager);

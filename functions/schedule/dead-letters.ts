@@ -8,7 +8,7 @@ import { serverNow } from '../platform/kubernetes/client.ts';
 
 const maxDestination = 200;
 
-/** Always done: a dead letter that is sent again would only be dead again. The sweep does the work that it hinted at. */
+/** Always done: a dead letter that is sent again would only be dead again. The sweep does the work that it asked for. */
 export function createUndeliveredHandler(effects: Effects): EventHandler {
   return async (event) => {
     const code = text(event['knativeerrorcode']);
@@ -32,7 +32,7 @@ export function createUndeliveredHandler(effects: Effects): EventHandler {
       transition: `undelivered-${event.id.replace(/[^a-zA-Z0-9]+/g, '-').slice(0, 80)}x`,
       type: 'Warning',
       reason: 'Undelivered',
-      message: `event ${event.type} could not be delivered${whereTo(destination, code)}; the next sweep looks again`,
+      message: `event ${event.type} could not be delivered${whereTo(destination, code)}; the next sweep does its work`,
       time: serverNow(effects.kube),
       reporter: 'schedule',
     });
@@ -41,7 +41,7 @@ export function createUndeliveredHandler(effects: Effects): EventHandler {
   };
 }
 
-/** Who did not answer at all is not told: the Broker knows it only of an answer. It may be a Trigger of a user's own. */
+/** Without an answer Knative does not say which subscriber failed. It may be a Trigger of a user's own. */
 function whereTo(destination: string | undefined, code: string | undefined): string {
   return destination === undefined
     ? ': a subscriber gave no answer in time'

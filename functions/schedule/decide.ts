@@ -1,4 +1,4 @@
-/** What a look at one PgManager leads to: which slot runs, which were missed, what its status and timer should be. No side effects. */
+/** Decides about the schedule of one PgManager: which slot runs, which were missed, what its status and timer should be. No side effects. */
 import { isDeepStrictEqual } from 'node:util';
 import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
 import { path } from '../domain/resources/api-paths.ts';
@@ -14,7 +14,7 @@ import { nextSlot, resolveSlots, type Cursor, type SlotDecision, type DesiredSch
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
 import { dailySchedule, timerName, type Timer } from '../domain/events/timer.ts';
 
-/** What is true of one manager, read within one look. */
+/** What is true of one manager, read within one round. */
 export interface Observation {
   /** API server's clock. */
   readonly now: UnixSeconds;
@@ -29,17 +29,17 @@ export interface Observation {
   readonly ownBackups: ReadonlySet<string>;
 }
 
-/** How many settlings `missed.last` keeps; those not announced yet are kept besides. */
+/** How many periods `missed.last` keeps; those not announced yet are kept besides. */
 const keptPeriods = 5;
 
-/** Settlement of the manager as it is stored and wished now: the question that gather needs answered to know what to read. */
+/** Resolves the slots of the manager by its status and spec: `gather` needs this to know what to read. */
 export function slotDecisionOf(manager: PgManager, now: UnixSeconds): SlotDecision {
   return resolveSlots(desiredScheduleOf(manager), cursorOf(manager, now), now);
 }
 
 /**
- * True when all that an event shows of a manager is settled, up to its own cursor: then nothing has to be read for that
- * event. What came due since has its timer, and what an event hides is found by the sweep.
+ * True when the manager in this event needs no work, so that the event can be dropped without a read. Later slots have their
+ * timer, and the sweep finds what the event does not show.
  */
 export function needsNoWork(manager: PgManager): boolean {
   const { schedule } = manager.status;
@@ -86,7 +86,7 @@ function awaitSlot(manager: PgManager, slot: UnixSeconds, now: UnixSeconds): Dec
   };
 }
 
-/** Names no object: there is nothing to look at yet. */
+/** Names no object: there is nothing to reconcile yet. */
 function wakeEvent({ metadata }: PgManager, slot: UnixSeconds): OwnEvent {
   const { name, namespace, uid } = metadata;
   return {
@@ -104,7 +104,7 @@ interface Verdict {
   readonly missed: readonly MissedPeriod[];
 }
 
-/** Turns due slots into one run at most and missed settlings, oldest first. */
+/** Turns due slots into one run at most and missed periods, oldest first. */
 function judge(observation: Observation, decision: SlotDecision): Verdict {
   const { manager, sameSelector, slotBackup, ownBackups } = observation;
   const oldest = oldestManager(sameSelector);
@@ -188,7 +188,7 @@ function missedMessage(manager: PgManager, missed: MissedPeriod): string {
   }
 }
 
-/** Status is as it should be: keep the timer so, then tell what has not been told yet. */
+/** Status is as it should be: ensures the timer, then announces what is pending. */
 function announce(observation: Observation, schedule: ScheduleStatus): Decision {
   const { manager } = observation;
   const timer = observation.ticked ? [] : [timerCommand(manager)];
@@ -255,7 +255,7 @@ function cursorWarning(observation: Observation, decision: SlotDecision): Comman
         transition: `cursor-${now}`,
         type: 'Warning',
         reason: 'CursorReset',
-        message: `the last settled slot was in the future (${ahead}); set back to ${rfc3339(now)}`,
+        message: `the last resolved slot was in the future (${ahead}); set back to ${rfc3339(now)}`,
         time: now,
         reporter: 'schedule',
       }),
@@ -295,7 +295,7 @@ function desiredScheduleOf(manager: PgManager): DesiredSchedule {
   return { at, suspended: suspend, startingDeadline: startingDeadlineSeconds };
 }
 
-/** First sight: the manager is settled up to its creation. */
+/** The manager is new: its slots are resolved up to its creation. */
 function cursorOf(manager: PgManager, now: UnixSeconds): Cursor {
   const { at, suspend } = manager.spec.backup;
   const created = parseTime(manager.metadata.creationTimestamp) ?? now;

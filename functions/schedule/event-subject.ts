@@ -1,4 +1,4 @@
-/** Which object an event names, for what is told about the event itself. */
+/** Which object an event names, for a Kubernetes Event about the event itself. */
 import * as z from 'zod';
 
 /** One of our objects, by name. */

@@ -1,4 +1,4 @@
-/** Reads exactly what a look at one PgManager is decided from. */
+/** Reads what a decision about one PgManager needs, and nothing else. */
 import { path } from '../domain/resources/api-paths.ts';
 import { parseEach } from '../domain/resources/metadata.ts';
 import { label } from '../domain/resources/names.ts';
@@ -25,8 +25,8 @@ export interface Known {
 }
 
 /**
- * What is true around this manager; the common case, nothing due, needs no further reading. Whether the slot's name is
- * taken is told by its creation: it is looked at after a conflict only.
+ * What is true around this manager; the common case, nothing due, needs no further reading. Its creation
+ * shows whether the slot's name is taken: the object is read after a conflict only.
  */
 export async function gather(reader: Reader, manager: PgManager, known: Known): Promise<Observation> {
   const { afterConflict, ticked } = known;

@@ -1,4 +1,4 @@
-/** Settles what an event hints at: a look at one PgManager, or one page of the sweep. */
+/** Reconciles what an event refers to: one PgManager, or one page of the sweep. */
 import { eventTargetOf, pageTokenOf } from '../domain/events/event-target.ts';
 import { PgManager } from '../domain/resources/pg-manager.ts';
 import type { Effects } from '../platform/reconcile/apply.ts';
@@ -52,7 +52,7 @@ interface Activation {
   readonly ticked: boolean;
 }
 
-/** Looks until nothing is left to do. The first round takes the manager as it was just read. */
+/** Reconciles until nothing is left to do. The first round takes the manager as it was just read. */
 async function reconcileManager({ effects, clock, ticked }: Activation, read: PgManager): Promise<Outcome> {
   const { name, namespace } = read.metadata;
   return reconcile<Observation>(effects, clock, {

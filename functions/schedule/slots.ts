@@ -6,7 +6,7 @@ import type { UnixSeconds } from '../domain/time.ts';
 
 const day = 86_400;
 
-/** Whoever looks so shortly before a slot stays for it: its timer is ahead of it, and may be ahead of time (seconds). */
+/** An activation so shortly before a slot waits for it: the timer is ahead of the slot, and may be early (seconds). */
 export const earlyTolerance = 9;
 
 /** A cursor further ahead than this cannot come from an early timer (seconds). */
@@ -20,7 +20,7 @@ export interface DesiredSchedule {
   readonly startingDeadline: number;
 }
 
-/** What was settled so far. Slots up to and including `max(since, lastSlot)` are settled. */
+/** What is resolved so far: slots up to and including `max(since, lastSlot)`. */
 export interface Cursor {
   readonly at: string;
   readonly suspended: boolean;
@@ -41,7 +41,7 @@ export interface SlotDecision {
 }
 
 /**
- * Settles all slots up to `now` under the stored values, then takes over the wished ones. So a change of `at` loses no
+ * Resolves all slots up to `now` under the stored values, then takes over the desired ones. So a change of `at` loses no
  * slot that was already due and starts none for a time before the change; resume never fires at once; and a manager
  * that is suspended now starts nothing, whatever is stored: slots that were due before it was seen to be are missed.
  */
@@ -80,7 +80,7 @@ function isChange(desired: DesiredSchedule, stored: Cursor): boolean {
   return desired.at !== stored.at || desired.suspended !== stored.suspended;
 }
 
-/** The next slot that is neither settled nor due. */
+/** Returns the next slot that is neither resolved nor due. */
 export function nextSlot(cursor: Cursor, now: UnixSeconds): UnixSeconds {
   return firstSlotAfter(cursor.at, Math.max(now, resolvedUntil(cursor)));
 }

@@ -13,13 +13,13 @@ import type { Paging } from '../platform/reconcile/paging.ts';
 import { logSkipped } from '../platform/run/database-pods.ts';
 import type { Outcome } from '../platform/reconcile/reconcile.ts';
 
-/** Settles one manager: slots, status, timer. */
+/** Reconciles one manager: slots, status, timer. */
 export type ReconcileManager = (manager: PgManager) => Promise<Outcome>;
 
 /** Objects a page. Smaller than the API's default so that a page is done well within an activation. */
 const pageSize = 200;
 
-/** Managers are settled; what is unfinished or untold is hinted at, because a timer that exists may still not fire. */
+/** Reconciles managers, and requests to reconcile what is unfinished or not announced, because a timer that exists may still not fire. */
 export function sweepPaging(effects: Effects, scope: string, reconcileManager: ReconcileManager): Paging {
   return {
     effects,
@@ -61,15 +61,15 @@ async function sweepManagers(
   return managers.length;
 }
 
-/** One manager that cannot be settled must not stop the others of its page. */
+/** One manager that cannot be reconciled must not stop the others of its page. */
 async function reconcileOne(effects: Effects, reconcileManager: ReconcileManager, manager: PgManager): Promise<void> {
   const { name, namespace } = manager.metadata;
   try {
     const outcome = await reconcileManager(manager);
     if (outcome.outcome === 'retry')
-      effects.log.warn('Manager not settled', { namespace, name, reason: outcome.reason, detail: outcome.message });
+      effects.log.warn('Manager not reconciled', { namespace, name, reason: outcome.reason, detail: outcome.message });
   } catch (error) {
-    effects.log.error('Manager not settled', {
+    effects.log.error('Manager not reconciled', {
       namespace,
       name,
       error: error instanceof Error ? error.message : String(error),
@@ -77,7 +77,7 @@ async function reconcileOne(effects: Effects, reconcileManager: ReconcileManager
   }
 }
 
-/** One hint for each StatefulSet with something unfinished or untold. */
+/** Posts one request for each StatefulSet with something unfinished or not announced. */
 async function requestBackups(effects: Effects, { items, token }: SweepPage): Promise<number> {
   const backups = parseEach(PgBackup, items, logSkipped(effects.log));
   const seen = new Set<string>();
@@ -94,7 +94,11 @@ async function postRequest(effects: Effects, token: PageToken, event: OwnEvent):
     await effects.sink.post(event);
   } catch (error) {
     if (!requestError.is(error)) throw error;
-    effects.log.warn('Look token not accepted by the sink', { tick: token.tick, id: event.id, error: error.message });
+    effects.log.warn('Request to reconcile not accepted by the sink', {
+      tick: token.tick,
+      id: event.id,
+      error: error.message,
+    });
   }
 }
 

@@ -1,12 +1,12 @@
 /**
- * Changes of storage's state and whether they have been told. `announced` is the key of the change told last. A change
- * that is overtaken by the next one before it was told is kept behind it, marked with `+`: an outage that began and
- * ended while nobody could be told of it is told afterwards. No side effects.
+ * Changes of the storage's state and whether they are announced. `announced` is the key of the change that was announced
+ * last. A change that is overtaken before it was announced is kept behind that key, marked with `+`: an outage that began
+ * and ended while the sink was down is announced afterwards. No side effects.
  */
 import type { StorageCondition } from '../domain/resources/pg-manager.ts';
 import { rfc3339, type UnixSeconds } from '../domain/time.ts';
 
-/** A state that consumers are told of; `unknown` is only a gap in what is known. */
+/** A state that is announced; `unknown` is only a gap in what is known. */
 export interface Change {
   readonly state: 'available' | 'unavailable';
   /** RFC 3339. */
@@ -24,7 +24,7 @@ export function changeKey({ state, since }: Change): string {
   return `${state}/${since}`;
 }
 
-/** Changes still to be told, oldest first. */
+/** Lists the changes that are not announced yet, oldest first. */
 export function pendingChanges(condition: StorageCondition): Change[] {
   const present = presentChange(condition);
   const announced = words(condition.announced).find((word) => !isPending(word));
@@ -49,7 +49,7 @@ export function follow(
   return { since: known.since, announced: joined(isPending(lastWord) ? kept.slice(0, -1) : kept) };
 }
 
-/** What was told last, then what is owed, the present change included: it is about to be overtaken. */
+/** Returns what was announced last, then what is pending, the present change included: it is about to be overtaken. */
 function announcedBehind(condition: StorageCondition): string[] {
   const announced = words(condition.announced).filter((word) => !isPending(word));
   const pending = pendingChanges(condition).map((change) => `${pendingMark}${changeKey(change)}`);

@@ -1,4 +1,4 @@
-/** What a verdict on storage leads to: the condition of one PgManager, then telling what changed. No side effects. */
+/** Decides about the storage of one PgManager: its condition, then announcements of what changed. No side effects. */
 import { isDeepStrictEqual } from 'node:util';
 import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
 import type { Command, Decision } from '../domain/commands/command.ts';
@@ -17,7 +17,7 @@ export interface Observation {
   /** API server's clock. */
   readonly now: UnixSeconds;
   readonly manager: PgManager;
-  /** What was seen just now; absent once it has been recorded, by us or by somebody who looked at the same time. */
+  /** What was seen just now; absent once it has been recorded, by us or by another probe at the same time. */
   readonly verdict?: Verdict | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface Observation {
 const failuresToUnavailable = 2;
 const maxDetailLength = 400;
 
-/** Writes the condition when it changes, else tells what has not been told yet. */
+/** Writes the condition when it changes, else announces what is pending. */
 export function decide({ now, manager, verdict }: Observation): Decision {
   const stored = manager.status.conditions.storage;
   if (verdict !== undefined) {
@@ -106,7 +106,7 @@ function wording(stored: string | undefined, fact: string, detail: string | unde
   return stored?.startsWith(prefix) === true ? stored : oneLine(`${prefix}${shown}"`);
 }
 
-/** Kubernetes Events → CloudEvents → `announced`. Whoever finds it behind tells again, under the same ids. */
+/** Kubernetes Events → CloudEvents → `announced`. When it is behind, announces again under the same ids. */
 function announce(manager: PgManager, now: UnixSeconds): Decision {
   const stored = manager.status.conditions.storage;
   const pending = stored === undefined ? [] : pendingChanges(stored);
@@ -184,8 +184,8 @@ function applyStorage(manager: PgManager, storage: StorageCondition): Command {
 }
 
 /**
- * Asks the backup function, which alone stops runs, to look at the database. It is pointed to the run itself: no
- * PgBackup has that name, so that it looks into the pod whatever became of the run's PgBackup.
+ * Requests the backup function, which alone stops runs, to reconcile the database. The request names the run itself. No
+ * PgBackup has that name, so the function inspects the pod whatever became of the run's PgBackup.
  */
 export function orphanRequest({ subject, orphan }: Finding, cause: string): Command[] {
   if (orphan === undefined) return [];

@@ -1,4 +1,4 @@
-/** What one look at a database and its storage found. */
+/** What one probe of a database and its storage found. */
 import type { Location } from '../domain/run/location.ts';
 import type { ProbeAnswer, RunKind } from '../domain/run/protocol.ts';
 import type { PgManager } from '../domain/resources/pg-manager.ts';

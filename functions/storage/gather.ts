@@ -1,4 +1,4 @@
-/** Looks at one database and its storage. */
+/** Probes one database and its storage. */
 import { path } from '../domain/resources/api-paths.ts';
 import { parseEach } from '../domain/resources/metadata.ts';
 import { PgBackup } from '../domain/resources/pg-backup.ts';

@@ -1,4 +1,4 @@
-/** Settles what an event hints at: the first look at a new PgManager, or one page of the probe. */
+/** Handles an event: the first probe for a new PgManager, or one page of the probe. */
 import { isDeepStrictEqual } from 'node:util';
 import { eventTargetOf, pageTokenOf } from '../domain/events/event-target.ts';
 import type { PgManager } from '../domain/resources/pg-manager.ts';
@@ -33,16 +33,16 @@ export function createStorageHandler(effects: Effects, clock: Clock, scope: stri
   };
 }
 
-/** Every PgManager is added anew whenever the event source restarts; those that were looked at are left to the probe. */
+/** Every PgManager is added anew whenever the event source restarts; those that were probed before are left to the next probe. */
 async function firstProbe(probe: ProbeDatabase, manager: PgManager): Promise<Outcome> {
   if (manager.metadata.deletionTimestamp !== undefined) return ignored;
   if (manager.status.conditions.storage !== undefined) {
-    return { outcome: 'done', reason: 'ProbedBefore', message: 'the next probe looks again' };
+    return { outcome: 'done', reason: 'ProbedBefore', message: 'left to the next probe' };
   }
   return probe(subjectOf(manager), [manager]);
 }
 
-/** One look, recorded with each manager; ends as the worst recording. `cause` is the id of the event that is handled. */
+/** One probe, recorded with each manager; ends as the worst recording. `cause` is the id of the event that is handled. */
 function createProbe(effects: Effects, clock: Clock, cause: string): ProbeDatabase {
   return async (subject, managers) => {
     const finding = await probeStorage(effects, subject);
@@ -50,7 +50,7 @@ function createProbe(effects: Effects, clock: Clock, cause: string): ProbeDataba
       effects.log.warn('Lock held by a run that nothing answers for', { ...subject, run: finding.orphan.id });
     await apply(effects, orphanRequest(finding, cause));
     const verdict = judge(finding);
-    let worst: Outcome = { outcome: 'done', reason: 'Looked', message: verdict.fact };
+    let worst: Outcome = { outcome: 'done', reason: 'Probed', message: verdict.fact };
     for (const manager of managers) {
       const outcome = await record({ effects, clock }, manager, verdict);
       if (outcome.outcome === 'retry') worst = outcome;
@@ -60,8 +60,8 @@ function createProbe(effects: Effects, clock: Clock, cause: string): ProbeDataba
 }
 
 /**
- * A verdict counts only against the condition that it was looked for: when somebody else has recorded one meanwhile, as
- * for an event that came twice, it is dropped, so that one moment never counts as two failures.
+ * A verdict counts only against the condition that was read before the probe. When somebody else has recorded one meanwhile,
+ * as for an event that came twice, it is dropped, so that one failure never counts twice.
  */
 async function record(
   { effects, clock }: { readonly effects: Effects; readonly clock: Clock },

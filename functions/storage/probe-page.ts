@@ -8,7 +8,7 @@ import { logSkipped } from '../platform/run/database-pods.ts';
 import type { Outcome } from '../platform/reconcile/reconcile.ts';
 import { subjectOf, type ProbedDatabase } from './finding.ts';
 
-/** Looks at a database once, for all of these managers. */
+/** Probes a database once, for all of these managers. */
 export type ProbeDatabase = (subject: ProbedDatabase, managers: readonly PgManager[]) => Promise<Outcome>;
 
 /** Managers a page: two rounds of execs, which fit into one activation even when all of them time out. */
@@ -40,7 +40,7 @@ async function probePage(effects: Effects, probeDatabase: ProbeDatabase, items: 
   return managers.length;
 }
 
-/** One database that cannot be looked at must not stop the others of its page. */
+/** One database that cannot be probed must not stop the others of its page. */
 async function probeGroup(
   { log }: Effects,
   probeDatabase: ProbeDatabase,

@@ -193,7 +193,7 @@ test('a dead letter becomes a Warning on the object that it names, once', async 
       reason: 'Undelivered',
       message:
         'event dev.knative.apiserver.resource.update could not be delivered to ' +
-        'http://schedule.aidboxops.svc.cluster.local/ (503); the next sweep looks again',
+        'http://schedule.aidboxops.svc.cluster.local/ (503); the next sweep does its work',
     },
   ]);
 });

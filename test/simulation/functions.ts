@@ -110,7 +110,7 @@ function processOf(world: World, name: FunctionName): Process {
 
 function createEffects(world: World, eventing: Eventing, activation: Activation): Effects {
   const log = (message: string, fields: object = {}): void => {
-    if (message.endsWith('not settled') || message === 'Probe not done') checkError(world, fields);
+    if (message.endsWith('not reconciled') || message === 'Probe not done') checkError(world, fields);
     // Most of what is logged is of a few kinds: a part of it is enough to find a secret.
     if ('problem' in fields || 'answer' in fields || activation.calls % 8 === 0) world.truth.logged(fields);
   };

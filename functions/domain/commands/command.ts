@@ -61,12 +61,12 @@ export type Command =
 export interface Decision {
   readonly commands: readonly Command[];
   /**
-   * `settled`: nothing more to do now. `again`: look at once, these commands change the situation. `wait`: something
-   * is under way in the pod; look again soon. `pursue`: the same, but nothing else will wake us for it: the event should
-   * come again when it is not over within this activation. `retry`: cannot be settled now, the event should come again (503).
+   * `done`: nothing more to do now. `again`: start the next round at once, because these commands change the situation.
+   * `wait`: something is in progress in the pod; poll it. `waitOrRetry`: the same, but nothing else wakes the function for
+   * it, so the event has to come again when this activation ends first. `retry`: the event has to come again (503).
    */
   readonly next: 'done' | 'again' | 'wait' | 'waitOrRetry' | 'retry';
-  /** With `wait`: in how many seconds a look is worth it; 1 unless told otherwise. */
+  /** With `wait`: after how many seconds to poll; 1 when absent. */
   readonly waitSeconds?: number;
   readonly reason: string;
   readonly message: string;

@@ -1,6 +1,6 @@
 /**
- * Where an event points. An event is only a hint to look: nothing in it is believed, so a forged one costs at most one
- * useless look. What does not parse points nowhere.
+ * The object that an event refers to. Nothing else in an event is believed, so a forged one costs at most one useless
+ * reconcile. An event that does not parse refers to nothing.
  */
 import * as z from 'zod';
 
@@ -31,7 +31,7 @@ const PageData = z.object({
 });
 export type PageToken = z.infer<typeof PageData>;
 
-/** An object to look at; `statefulSet` is known when the event carried the object or named it. */
+/** An object to reconcile; `statefulSet` is known when the event carried the object or named it. */
 export interface EventTarget {
   readonly namespace: string;
   readonly name: string;
@@ -40,14 +40,14 @@ export interface EventTarget {
   readonly state?: string | undefined;
 }
 
-/** The parts of a CloudEvent that may hold a hint. */
+/** The parts of a CloudEvent that may name an object. */
 export interface EventLike {
   readonly type: string;
   readonly id: string;
   readonly data?: unknown;
 }
 
-/** The object that an event points to; undefined when it points nowhere. */
+/** Returns the object that an event refers to; undefined when it refers to none. */
 export function eventTargetOf(event: EventLike): EventTarget | undefined {
   const object = ObjectData.safeParse(event.data);
   if (object.success) {

@@ -16,7 +16,7 @@ export interface Timer {
   };
   /** Six fields with seconds first, UTC. `@every` is refused by Knative. */
   readonly schedule: string;
-  /** What the function needs to know where to look; a hint, never an order. */
+  /** What the function needs to find the object; it is never an order. */
   readonly data: Readonly<Record<string, string>>;
 }
 
@@ -38,7 +38,7 @@ export function dailySchedule(at: string): string {
 /** Type of the events that timers send. */
 export const tickType = 'dev.knative.sources.ping';
 
-/** Nothing is left to a timer so soon (seconds): whatever made it is looking itself, and would meet a look beside it. */
+/** No timer is made for so near a time (seconds): the activation that would make it is still at work, and the two would meet. */
 const headStart = 15;
 
 /**

@@ -17,14 +17,14 @@ export function oldestManager(managers: readonly PgManager[]): PgManager | undef
   return managers.filter((manager) => manager.metadata.deletionTimestamp === undefined).toSorted(byAge)[0];
 }
 
-/** UID of the newest proven backup while it is not the one that the last settled rotation served. */
+/** Returns the UID of the newest proven backup while it is not the one that the last finished rotation served. */
 export function successToServe(manager: PgManager): string | undefined {
   const { backup, rotation } = manager.status.conditions;
   const newest = backup?.lastSuccess?.uid;
   return newest === rotation?.servedBackup ? undefined : newest;
 }
 
-/** Whether the rotation function has something to do: a success to serve, a run to look at, or an outcome to tell. */
+/** True when the rotation function has work: a success to serve, a run in progress, or an outcome to announce. */
 export function rotationIsDue(manager: PgManager): boolean {
   const { rotation } = manager.status.conditions;
   return (

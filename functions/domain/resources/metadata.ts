@@ -21,7 +21,7 @@ export const Selector = z.object({ name: z.string() });
  */
 export type FieldsOf<Crd> = { readonly [Name in keyof Crd]?: z.ZodType<Crd[Name]> };
 
-/** Items that parse, in their order. One bad object must not stop its neighbours; the caller is told of each. */
+/** Returns the items that parse, in their order. One bad object must not stop its neighbours; `skipped` is called for each. */
 export function parseEach<T>(
   schema: z.ZodType<T>,
   items: readonly unknown[],

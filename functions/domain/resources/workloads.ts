@@ -1,4 +1,4 @@
-/** The parts of StatefulSets and pods that we look at. */
+/** The parts of StatefulSets and pods that are read. */
 import * as z from 'zod';
 import { Metadata } from './metadata.ts';
 

@@ -113,7 +113,7 @@ export function prove(answer: CatalogueAnswer, claim: Claim): Proof {
   return missing === undefined ? { verdict: 'proved', entry } : { verdict: 'walMissing', entry, segment: missing };
 }
 
-/** What keeps a proof from being one: without both ends of its WAL a backup that lacks some would look whole. */
+/** Says why nothing can be proved: without start and finish LSN a backup with missing WAL would seem complete. */
 function whatIsNotSaid(entry: CatalogueEntry, answer: CatalogueAnswer): string | undefined {
   const { ready, readyTotal, segmentSize } = answer;
   const { name, startLSN, finishLSN } = entry;
@@ -122,7 +122,7 @@ function whatIsNotSaid(entry: CatalogueEntry, answer: CatalogueAnswer): string |
   const oldest = ready[0];
   const mayWaitUnseen =
     readyTotal > ready.length && (oldest === undefined || segmentRange(entry, segmentSize)[0] < oldest);
-  return mayWaitUnseen ? `${readyTotal} WAL segments wait to be archived, more than can be looked through` : undefined;
+  return mayWaitUnseen ? `${readyTotal} WAL segments wait to be archived, more than can be searched` : undefined;
 }
 
 function isClaimed({ owner }: CatalogueEntry, claim: Claim): boolean {

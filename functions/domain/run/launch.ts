@@ -1,4 +1,4 @@
-/** Where a run takes place: pinned when it is started, so that every later look is held against it. No side effects. */
+/** Where a run takes place: pinned when it starts, so that every later inspection is compared with it. No side effects. */
 import type { DatabaseContainer } from './location.ts';
 import type { Inspection } from './protocol.ts';
 import type { Executor } from '../resources/executor.ts';

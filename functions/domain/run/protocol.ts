@@ -1,7 +1,7 @@
 /**
  * What the control plane knows of a run inside the database pod.
  *
- * wal-g never depends on an exec stream: `start` leaves a detached run behind, later looks read its files. The types
+ * wal-g never depends on an exec stream: `start` leaves a detached run behind, and `inspect` reads its files. The types
  * here are what the in-pod runner (platform/runner.sh) answers, already parsed; every time is the pod's clock.
  */
 
@@ -62,7 +62,7 @@ export type PodObstacle =
   | { readonly kind: 'NoDataDirectory'; readonly detail: string }
   | { readonly kind: 'MissingTool'; readonly detail: string };
 
-/** One look into the pod (`inspect`). */
+/** What a pod answers to `inspect`. */
 export interface Inspection {
   /** Unix seconds, pod's clock. */
   readonly podTime: number;
@@ -156,7 +156,7 @@ export interface CatalogueAnswer {
   readonly wal?: string;
   /** Names of WAL segments that PostgreSQL still waits to archive (archive_status/<segment>.ready), newest 20 000. */
   readonly ready: readonly string[];
-  /** Size of a WAL segment of this database in bytes; 16 MiB when it is not told. */
+  /** Size of a WAL segment of this database in bytes; 16 MiB when the pod does not say it. */
   readonly segmentSize?: number;
   /** How many there are: when more than `ready` holds, a segment older than its first may wait as well. */
   readonly readyTotal: number;

@@ -13,7 +13,7 @@ export interface Sink {
   close(): void;
 }
 
-/** A sink at `url`. Without one (K_SINK not bound yet) every post fails, and what was to be announced stays owed. */
+/** A sink at `url`. Without one (K_SINK not bound yet) every post fails, and announcements stay pending. */
 export function createSink(url: string | undefined): Sink {
   if (url === undefined || url === '') {
     return {

@@ -61,7 +61,7 @@ const Status = z.object({
 });
 type Status = z.infer<typeof Status>;
 
-/** One exec on its way: what arrived so far, and the one place where its result is settled. */
+/** One exec on its way: what arrived so far, and the one place where its result is resolved. */
 interface Session {
   readonly stdout: Buffer[];
   readonly stderr: Buffer[];
@@ -70,9 +70,9 @@ interface Session {
   /** Last bytes of stdout, for an `end=1` that arrives in pieces. */
   tail: string;
   opened: boolean;
-  settled: boolean;
+  resolved: boolean;
   socket: WebSocket | undefined;
-  settle: (result: ExecResult) => void;
+  resolve: (result: ExecResult) => void;
 }
 
 /**
@@ -106,7 +106,7 @@ function createSingleExec(kubeConfig: KubeConfig): Exec {
         .connect(execPath(target, argv), null, (stream, bytes) =>
           receive(session, stream, bytes, options.untilEnd === true),
         )
-        .catch((error: unknown) => session.settle(connectFailure(session, error)));
+        .catch((error: unknown) => session.resolve(connectFailure(session, error)));
     });
 }
 
@@ -119,7 +119,7 @@ function hardened(connection: object, options: ExecOptions): object {
   };
 }
 
-function newSession(resolve: (result: ExecResult) => void, timeoutMs: number): Session {
+function newSession(answer: (result: ExecResult) => void, timeoutMs: number): Session {
   const session: Session = {
     stdout: [],
     stderr: [],
@@ -127,17 +127,17 @@ function newSession(resolve: (result: ExecResult) => void, timeoutMs: number): S
     stderrBytes: 0,
     tail: '\n',
     opened: false,
-    settled: false,
+    resolved: false,
     socket: undefined,
-    settle(result) {
-      if (session.settled) return;
-      session.settled = true;
+    resolve(result) {
+      if (session.resolved) return;
+      session.resolved = true;
       clearTimeout(deadline);
-      resolve(result);
+      answer(result);
       hangUp(session.socket, result.kind === 'done');
     },
   };
-  const deadline = setTimeout(() => session.settle({ kind: 'timeout' }), timeoutMs);
+  const deadline = setTimeout(() => session.resolve({ kind: 'timeout' }), timeoutMs);
   return session;
 }
 
@@ -167,10 +167,10 @@ function openSocket(session: Session, socket: WebSocket): WebSocket {
   socket.on('open', () => (session.opened = true));
   socket.on('unexpected-response', (_request, response) => readRejection(session, response));
   socket.on('close', (code) => {
-    if (session.opened) session.settle({ kind: 'unknown', message: `stream closed (${code}) before the end` });
+    if (session.opened) session.resolve({ kind: 'unknown', message: `stream closed (${code}) before the end` });
   });
   // The deadline may have passed while credentials were read.
-  if (session.settled) socket.terminate();
+  if (session.resolved) socket.terminate();
   return socket;
 }
 
@@ -178,8 +178,8 @@ function openSocket(session: Session, socket: WebSocket): WebSocket {
 function receive(session: Session, stream: number, bytes: Buffer, untilEnd: boolean): boolean {
   if (stream === channel.stdout) receiveStdout(session, bytes, untilEnd);
   if (stream === channel.stderr) receiveStderr(session, bytes);
-  if (stream === channel.status && bytes.length > 0) session.settle(ofStatus(session, bytes));
-  // settle hangs up; a `false` would make the library do it a second time.
+  if (stream === channel.status && bytes.length > 0) session.resolve(ofStatus(session, bytes));
+  // resolve hangs up; a `false` would make the library do it a second time.
   return true;
 }
 
@@ -192,17 +192,17 @@ function receiveStderr(session: Session, bytes: Buffer): void {
 }
 
 function receiveStdout(session: Session, bytes: Buffer, untilEnd: boolean): void {
-  if (session.settled) return;
+  if (session.resolved) return;
   session.stdoutBytes += bytes.length;
   if (session.stdoutBytes > maxStdoutBytes) {
-    session.settle({ kind: 'unknown', message: `command wrote more than ${maxStdoutBytes} bytes` });
+    session.resolve({ kind: 'unknown', message: `command wrote more than ${maxStdoutBytes} bytes` });
     return;
   }
   session.stdout.push(bytes);
   if (!untilEnd) return;
   const text = session.tail + bytes.toString('latin1');
   session.tail = text.slice(-8);
-  if (text.includes('\nend=1\n')) session.settle(done(session, 0));
+  if (text.includes('\nend=1\n')) session.resolve(done(session, 0));
 }
 
 function done(session: Session, exitCode: number): ExecResult {
@@ -237,17 +237,17 @@ function ofStatus(session: Session, bytes: Buffer): ExecResult {
 function readRejection(session: Session, response: IncomingMessage): void {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  function settle(): void {
+  function refuse(): void {
     const status = parseStatus(Buffer.concat(chunks).toString('utf8').slice(0, maxRejectionBytes));
     const code = response.statusCode ?? 500;
-    session.settle(couldNotRun(code, status.message || `the API server answered ${code}`));
+    session.resolve(couldNotRun(code, status.message || `the API server answered ${code}`));
   }
   response.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes <= maxRejectionBytes) chunks.push(chunk);
     else response.destroy();
   });
-  response.on('close', settle);
+  response.on('close', refuse);
 }
 
 const noSuchProgram = /exec: ".*": .*(executable file not found|no such file or directory)/;

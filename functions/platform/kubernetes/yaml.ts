@@ -1,6 +1,6 @@
 /** JSON as the API server's YAML parser takes it: what it refuses in a text is written by its number. */
 
-/** What YAML allows nowhere, or folds into a blank, inside quotes (go-yaml `yaml_parser_update_buffer`); JSON does not mind. */
+/** What YAML does not allow inside quotes, or folds into a blank (go-yaml `yaml_parser_update_buffer`); JSON does not mind. */
 const refused = /[\u007f-\u009f\u2028\u2029\ufeff\ufffe\uffff]/g;
 
 /** One line that is both JSON and YAML. Half a surrogate pair, which is neither, becomes U+FFFD. */

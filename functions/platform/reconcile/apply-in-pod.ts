@@ -1,4 +1,4 @@
-/** Commands that act in a database pod. What came of them is seen by the next look, so no answer is relied on here. */
+/** Carries out commands in a database pod. The next inspection shows their result, so no answer is relied on here. */
 import type { Command } from '../../domain/commands/command.ts';
 import type { Log } from '../log.ts';
 import type { Runner, RunnerResult } from '../run/runner.ts';

@@ -24,7 +24,7 @@ export interface Effects {
 export interface Applied {
   /** `conflict`: something was not as the decision assumed, the rest was left out; gather again. */
   readonly outcome: 'applied' | 'conflict';
-  /** An event was not accepted by the sink: it stays owed. */
+  /** The sink did not accept an event: the announcement stays pending. */
   readonly undelivered: boolean;
   readonly writes: Writes;
 }
@@ -86,8 +86,8 @@ function applyOne(effects: LoggedEffects, command: Command): Promise<Done> {
 
 /**
  * The resourceVersion makes a write that was decided from an older state, or for a namesake, fail with 409. A refusal by
- * CEL (422) means the same, a final state is there already; said in the log, because a schema that refuses us would look
- * the same.
+ * CEL (422) means the same: a final state is there already. The log says so, because a schema that refuses the write would
+ * cause the same answer.
  */
 async function applyStatus(
   { writes, kube, log }: LoggedEffects,
@@ -118,7 +118,7 @@ function preconditions({ name, namespace, uid, resourceVersion }: Incarnation): 
   return { name, namespace, uid, resourceVersion };
 }
 
-/** A taken name is a conflict: whose object it is has to be looked at before the slot counts as run. */
+/** A taken name is a conflict: the next round reads whose object it is before the slot counts as run. */
 async function createBackup(kube: Kube, backup: Manifest): Promise<Done> {
   const done = await kube.create(path.backups(backup.metadata.namespace), backup);
   return done === 'created' ? 'applied' : 'conflict';
@@ -147,7 +147,7 @@ async function post(effects: LoggedEffects, command: Extract<Command, { type: 'p
     for (const event of command.events) await effects.sink.post(event);
   } catch (error) {
     if (!requestError.is(error)) throw error;
-    effects.log.warn('Event not accepted by the sink, it stays owed', {
+    effects.log.warn('Event not accepted by the sink, it stays pending', {
       events: command.events.map((event) => event.id),
       error: error.message,
     });
@@ -158,8 +158,8 @@ async function post(effects: LoggedEffects, command: Extract<Command, { type: 'p
 }
 
 /**
- * A slot timer is looked after by every sweep and is nearly always there as it should be: it is read, and applied only
- * where it differs. The others are nearly always new, and an apply that changes nothing is no write.
+ * Every sweep ensures the slot timer, which is nearly always as it should be: it is read first, and applied only where it
+ * differs. Other timers are nearly always new, and an apply that changes nothing is no write.
  */
 async function applyTimer(kube: Kube, timer: Timer): Promise<Done> {
   const desired = buildPingSource(timer);

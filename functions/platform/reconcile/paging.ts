@@ -1,8 +1,7 @@
 /**
- * A walk over collections, one page an activation. Each activation posts the next page before it handles its own, so
- * that a page that dies takes none of the following with it; one that cannot be posted stops nothing but the walk. A
- * page that comes twice posts its successor twice, under the same id: both chains handle the same pages alike and end
- * together.
+ * Pages through collections, one page an activation. Each activation posts the next page before it handles its own, so that
+ * a crash loses one page only. A page that cannot be posted ends the paging and is handled all the same. A redelivered page
+ * posts its successor again under the same id: both chains handle the same pages alike and end together.
  */
 import { eventType, type OwnEvent } from '../../domain/events/cloud-event.ts';
 import { requestError } from '../../domain/request-error.ts';
@@ -13,7 +12,7 @@ import { serverNow, type Kube, type Page } from '../kubernetes/client.ts';
 import type { Outcome } from './reconcile.ts';
 import type { Sink } from '../http/sink.ts';
 
-/** One kind of a walk, and what is done with a page of it. */
+/** A collection, and what is done with a page of it. */
 export interface Collection {
   readonly kind: PageToken['kind'];
   /** API path of the list. */
@@ -32,25 +31,25 @@ export interface Paging {
   readonly collections: readonly [Collection, ...Collection[]];
 }
 
-/** Type of the events that carry a walk on. */
+/** Types of the events that continue the paging. */
 const pageType = { sweep: eventType.sweepPage, probe: eventType.probePage } as const;
-/** Pages of a walk older than this are dropped: the next walk is near (seconds). */
+/** Pages whose first page is older than this are dropped, because the next sweep or probe is near (seconds). */
 const pageLifetime = 600;
-/** Marks a walk that was begun anew after its list token had expired. */
+/** Marks the pages of a list that was restarted because its continue token had expired. */
 const restartMark = '+';
 
-/** Handles the first page; the id of the tick names all pages of the walk. */
+/** Handles the first page. All later pages are named after the id of the tick. */
 export async function beginPaging(paging: Paging, tick: string): Promise<Outcome> {
   const [first] = paging.collections;
-  // A walk is as old as the API server's clock says, which is known from any answer.
+  // The age of a page is measured by the API server's clock, which any answer gives.
   await paging.effects.kube.list(first.path, { limit: 1 });
   const started = rfc3339(serverNow(paging.effects.kube));
   return continuePaging(paging, { tick, page: 1, kind: first.kind, continue: '', started });
 }
 
 /**
- * Posts the next page, then handles the one that the hint asks for: also when nothing can be posted, for the work does not
- * hang on it. Then the event has to come again, for its successor.
+ * Posts the next page, then handles the one that the token names, even when nothing can be posted. In that case the event
+ * has to come again, for its successor.
  */
 export async function continuePaging(paging: Paging, token: PageToken): Promise<Outcome> {
   const collection = paging.collections.find(({ kind }) => kind === token.kind);
@@ -94,7 +93,7 @@ function nextPage({ collections }: Paging, token: PageToken, continueToken: stri
   return following === undefined ? undefined : { ...token, page, kind: following.kind, continue: '' };
 }
 
-/** The list token expired (410): the collection is listed from its beginning, once a walk. */
+/** The continue token expired (410): lists the collection from its beginning, once for each tick. */
 async function restart(paging: Paging, token: PageToken): Promise<Outcome> {
   if (token.tick.endsWith(restartMark)) {
     return {

@@ -20,14 +20,14 @@ export interface PreviousRound<O> extends Writes {
 
 /** One round's three steps. `elapsed` is the age of this activation in milliseconds. */
 export interface Steps<O> {
-  /** What is true; undefined when there is nothing to look at. `earlier` is absent in the first round and after a conflict. */
+  /** Reads what is true; undefined when there is nothing to reconcile. `previous` is absent in the first round and after a conflict. */
   gather(elapsed: number, previous?: PreviousRound<O>): Promise<O | undefined>;
   /** Pure. */
   decide(observation: O): Decision;
   apply(decision: Decision): Promise<Applied>;
 }
 
-/** A decision that waits is looked at again each second, this long, so that a short run ends within its activation. */
+/** A decision that waits is polled each second, this long, so that a short run ends within its activation. */
 const waitBudgetMs = 10_000;
 const pollSeconds = 1;
 
@@ -44,7 +44,7 @@ const outOfTime: Outcome = {
   reason: 'OutOfTime',
   message: 'more to do than fits in one activation',
 };
-const nothingThere: Outcome = { outcome: 'done', reason: 'NothingThere', message: 'nothing to look at' };
+const nothingThere: Outcome = { outcome: 'done', reason: 'NothingThere', message: 'nothing to reconcile' };
 const conflicting: Outcome = { outcome: 'retry', reason: 'Conflict', message: 'others keep writing the same object' };
 
 /** Ends with what the last decision said; `retry` after three conflicts in a row, or when time is up with work left. */

@@ -23,20 +23,20 @@ export interface StatefulSetRef {
   readonly statefulSet: string;
 }
 
-/** A place that was looked into, and what it said. */
+/** A database container that was inspected, and its answer. */
 export interface PodInspection {
   readonly container: DatabaseContainer;
   readonly answer: RunnerResult<Inspection>;
 }
 
-/** Where the database of a StatefulSet is, or why it is nowhere now. */
+/** Finds the database containers of a StatefulSet, or why there is none now. */
 export async function locatePods(reader: PodReader, subject: StatefulSetRef): Promise<Location> {
   return locate(await readWorkload(reader, subject));
 }
 
 /**
- * Looks into each ready place with the same question and keeps the primary's answer. Without one a place that did not
- * answer may be the primary: its silence is kept, so that nothing is begun beside it. Else the first.
+ * Inspects each ready database container and returns the answer of the primary. Without a primary, one that did not answer
+ * may be it: returns that one, so that nothing is started beside it. Else returns the first.
  */
 export async function inspectPrimary(
   reader: PodReader,
@@ -60,7 +60,7 @@ export function podRef(namespace: string, pod: string): PodRef {
   return { namespace, pod, container: containerName };
 }
 
-/** Tells of an object that does not parse, which is then left out. */
+/** Logs an object that does not parse, which is then left out. */
 export function logSkipped(log: Log): (item: unknown, why: string) => void {
   return (item, why) =>
     log.warn('Object skipped: it is not as its schema says', { object: (item as { metadata?: object }).metadata, why });

@@ -105,7 +105,7 @@ owner_of_data() {
 }
 
 # Root makes what the owner may not: the directory itself, when its parent is root's too. An empty one of root's (a fresh
-# volume) is handed over, from inside it, so that nobody can put a link in its place between look and chown.
+# volume) is handed over, from inside it, so that nobody can put a link in its place between check and chown.
 hand_over() {
   [ -n "$dir" ] && [ "$cmd" != prune ] || return
   [ -d "$dir" ] || { owned_by_root "${dir%/*}/" && cd "${dir%/*}/" && mkdir "${dir##*/}"; }
@@ -146,7 +146,7 @@ need_directory() {
   [ -n "$dir" ] && [ "$cmd" != prune ] || return
   obstacle="DirectoryNotCreatable uid $uid may not create or write $dir"
   { mkdir -p "$dir/.run" && [ -w "$dir" ] && [ -w "$dir/.run" ]; } 2>/dev/null || return
-  # Only what is written shows whether there is room. Under a name of our own: others look at the same time.
+  # Only a write shows whether there is room. The name is our own, because others inspect at the same time.
   obstacle="DirectoryFull no space left in $dir"
   { printf x >"$run.$$"; } 2>/dev/null && obstacle=
   rm -f "$run.$$"
@@ -378,8 +378,8 @@ walg() {
 }
 
 #@ inspect stop
-# run_state: none | starting | running | exited | died. The exit file is looked for again at the end, because it may
-# have been written while the processes were looked at.
+# run_state: none | starting | running | exited | died. The exit file is checked again at the end, because it may have been
+# written while the processes were inspected.
 run_state() {
   state=exited
   [ ! -e "$run/exit" ] || return

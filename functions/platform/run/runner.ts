@@ -40,7 +40,7 @@ export interface PrunableRun {
 
 /** The runner in one database container. No method rejects. */
 export interface Runner {
-  /** Looks, changes nothing, takes no lock. `dir` is made when it is missing and may be. */
+  /** Inspects: changes nothing and takes no lock. Makes `dir` when it is missing and may be made. */
   inspect(pod: ExecTarget, about?: Partial<RunAddress>): Promise<RunnerResult<Inspection>>;
   /** Starts a run at most once per id, whatever is repeated or late. */
   start(pod: ExecTarget, request: StartRequest): Promise<RunnerResult<StartAnswer>>;

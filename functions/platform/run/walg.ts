@@ -1,8 +1,8 @@
 /**
  * Everything in which versions of wal-g differ and that matters here. No decision asks for a version: each difference
- * is told by what the program shows. Seen with 1.1 (2021) and 3.0.8 (2026).
+ * is recognised by what the program shows. Seen with 1.1 (2021) and 3.0.8 (2026).
  *
- * | difference | 1.1 | 3.0.8 | told by | where |
+ * | difference | 1.1 | 3.0.8 | recognised by | where |
  * |---|---|---|---|---|
  * | list of an empty storage | nothing, exit 0 | `[]` | output | `backupList` |
  * | `st check` | usage on stdout, exit 0 | `Read check OK` on stderr | `check` in `st --help` | runner.sh, probe |

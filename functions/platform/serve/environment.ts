@@ -1,4 +1,4 @@
-/** What a function is told by its environment, read once at start. */
+/** The settings of a function, read from its environment once at start. */
 import * as z from 'zod';
 
 const Environment = z.object({

@@ -10,7 +10,7 @@ import type { Outcome } from '../reconcile/reconcile.ts';
 /** A CloudEvent as it came; data and extensions are unparsed. */
 export type ReceivedEvent = CloudEventV1<unknown>;
 
-/** Settles what the event hints at. A thrown `Failure` counts as transient. */
+/** Reconciles what the event refers to. A thrown RequestError counts as transient. */
 export type EventHandler = (event: ReceivedEvent) => Promise<Outcome>;
 
 export interface AppOptions {
@@ -47,9 +47,8 @@ export function createApp(options: AppOptions): Express {
 async function answer(
   options: AppOptions,
   handler: EventHandler,
-  exchange: { request: Request; response: Response },
+  { request, response }: { request: Request; response: Response },
 ): Promise<void> {
-  const { request, response } = exchange;
   const parsed = parseEvent(request);
   if ('refusal' in parsed) {
     options.log.warn('Not a CloudEvent', { refusal: parsed.refusal });

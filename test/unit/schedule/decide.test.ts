@@ -202,7 +202,7 @@ const cases: readonly Case[] = [
     given: observe(aManager().schedule({ ...ran, lastSlot: '2022-02-01T06:00:00Z' }), { now: slot + 60 }),
     wantCommands: [
       'status',
-      'Warning CursorReset: the last settled slot was in the future (2022-02-01T06:00:00Z); set back to 2022-01-02T06:01:00Z',
+      'Warning CursorReset: the last resolved slot was in the future (2022-02-01T06:00:00Z); set back to 2022-01-02T06:01:00Z',
     ],
     wantNext: 'again',
     wantStatus: {
@@ -383,7 +383,7 @@ const cases: readonly Case[] = [
     given: observe(aManager().schedule({ ...settled, since: '2022-02-01T06:00:00Z' }), { now: slot + 60 }),
     wantCommands: [
       'status',
-      'Warning CursorReset: the last settled slot was in the future (2022-02-01T06:00:00Z); set back to 2022-01-02T06:01:00Z',
+      'Warning CursorReset: the last resolved slot was in the future (2022-02-01T06:00:00Z); set back to 2022-01-02T06:01:00Z',
     ],
     wantNext: 'again',
     wantStatus: { ...ran, since: '2022-01-02T06:01:00Z' },
@@ -393,7 +393,7 @@ const cases: readonly Case[] = [
     given: observe(aManager().created(slot + 3600), { now: slot + 60 }),
     wantCommands: [
       'status',
-      'Warning CursorReset: the last settled slot was in the future (2022-01-02T07:00:00Z); set back to 2022-01-02T06:01:00Z',
+      'Warning CursorReset: the last resolved slot was in the future (2022-01-02T07:00:00Z); set back to 2022-01-02T06:01:00Z',
     ],
     wantNext: 'again',
     wantStatus: { ...ran, since: '2022-01-02T06:01:00Z' },

@@ -361,7 +361,7 @@ test('H54 a poisonous manager does not stop its page, a broken object neither', 
   };
   await sweep(at);
   assert.equal(scheduleOf(at, 'c-good')?.lastSlot, '2022-01-02T06:00:00Z');
-  assert.ok(at.effects.log.lines.some(({ message }) => message === 'Manager not settled'));
+  assert.ok(at.effects.log.lines.some(({ message }) => message === 'Manager not reconciled'));
   assert.ok(at.effects.log.lines.some(({ message }) => message.startsWith('Object skipped')));
 });
 
@@ -462,7 +462,7 @@ test('a dead letter leaves a line in the log and a Warning on the object that it
       type: 'Warning',
       reason: 'Undelivered',
       message:
-        'event dev.knative.sources.ping could not be delivered to http://backup.aidboxops (503); the next sweep looks again',
+        'event dev.knative.sources.ping could not be delivered to http://backup.aidboxops (503); the next sweep does its work',
     },
   );
   assert.deepEqual(at.effects.log.lines[0]?.fields['destination'], 'http://backup.aidboxops');
@@ -477,7 +477,7 @@ test('a dead letter of a subscriber that never answered says so: Knative tells n
   const [record] = at.kube.all('/api/v1/namespaces/shop/events') as Record<string, unknown>[];
   assert.equal(
     record?.['message'],
-    'event pg.aidbox.backup.succeeded.v1 could not be delivered: a subscriber gave no answer in time; the next sweep looks again',
+    'event pg.aidbox.backup.succeeded.v1 could not be delivered: a subscriber gave no answer in time; the next sweep does its work',
   );
 });
 

@@ -154,7 +154,7 @@ const reasons: readonly (readonly [string, Partial<CatalogueAnswer>, string])[] 
   [
     'more segments waiting than are listed',
     { readyTotal: 20_001 },
-    '20001 WAL segments wait to be archived, more than can be looked through',
+    '20001 WAL segments wait to be archived, more than can be searched',
   ],
 ];
 

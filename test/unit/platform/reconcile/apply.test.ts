@@ -1,4 +1,4 @@
-/** Commands → what is done, what counts as conflict, what stays owed. */
+/** Commands → what is done, what counts as conflict, what stays pending. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Command, PodRef } from '../../../../functions/domain/commands/command.ts';
