@@ -19,7 +19,7 @@ import { followCollection } from './core/world.ts';
 
 export { knativeDefinitions } from './core/definitions.ts';
 export type { Fault, Faults } from './core/context.ts';
-export type { BundleOf, FunctionState } from './serving/function.ts';
+export type { FunctionState } from './serving/function.ts';
 export type { TraceEvent } from './core/trace.ts';
 
 /** What the stand-ins need. */

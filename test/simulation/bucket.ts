@@ -76,7 +76,7 @@ export function createEntry(push: Push): Entry {
 }
 
 /** All WAL that this backup needs is stored. */
-export function hasWal(bucket: Bucket, { first, last }: Entry): boolean {
+function hasWal(bucket: Bucket, { first, last }: Entry): boolean {
   if (first < bucket.firstWal || last > bucket.lastWal) return false;
   for (let at = first; at <= last; at += 1) if (bucket.missing.has(at)) return false;
   return true;

@@ -93,7 +93,7 @@ interface Times {
 const known = new Map<string, Times>();
 
 /** First moment after `time` that fits seconds, minutes and hours (lists or `*`); days always fit. */
-export function nextFire(schedule: string, time: number): number {
+function nextFire(schedule: string, time: number): number {
   let times = known.get(schedule);
   if (times === undefined) known.set(schedule, (times = timesOf(schedule)));
   const { offsets, period } = times;

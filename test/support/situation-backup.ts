@@ -11,7 +11,7 @@ export const slot = 1_641_103_200;
 
 export const identity: Identity = { host: 'postgres-0', ticks: '100', boot: 'boot-1', postmaster: '1640855462' };
 
-export const container = { pod: 'postgres-0', podUID: 'pod-uid-1', containerID: 'containerd://1' };
+const container = { pod: 'postgres-0', podUID: 'pod-uid-1', containerID: 'containerd://1' };
 
 const systemIdentifier = '7711259327716174705';
 
@@ -93,7 +93,7 @@ export function report(shape: Partial<RunReport> = {}): RunReport {
   };
 }
 
-export function inspection(shape: Partial<Inspection> = {}): Inspection {
+function inspection(shape: Partial<Inspection> = {}): Inspection {
   return {
     podTime: slot + 60,
     identity,

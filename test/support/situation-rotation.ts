@@ -10,9 +10,9 @@ import { rfc3339 } from '../../functions/domain/time.ts';
 export const now = 1_641_103_576;
 const day = 86_400;
 
-export const identity: Identity = { host: 'postgres-0', ticks: '100', boot: 'boot-1', postmaster: '1640855462' };
-export const container = { pod: 'postgres-0', podUID: 'pod-uid-1', containerID: 'containerd://1' };
-export const systemIdentifier = '7711259327716174705';
+const identity: Identity = { host: 'postgres-0', ticks: '100', boot: 'boot-1', postmaster: '1640855462' };
+const container = { pod: 'postgres-0', podUID: 'pod-uid-1', containerID: 'containerd://1' };
+const systemIdentifier = '7711259327716174705';
 
 /** `base_00000001000000000000000A`: the stored backup of day 10. */
 export function stored(at: number): string {

@@ -78,7 +78,7 @@ async function ingress(context: Context, request: IncomingMessage): Promise<numb
  * Takes an event in. Without the async annotation the answer waits for every Trigger, retries included (default since
  * Knative 1.13); with it the answer is 202 at once.
  */
-export async function accept(context: Context, broker: Broker, event: CarriedEvent): Promise<number> {
+async function accept(context: Context, broker: Broker, event: CarriedEvent): Promise<number> {
   const ttl = remainingTtl(event);
   if (ttl <= 0) return 400;
   // The TTL is not for subscribers; it comes back on their replies only (eventing `pkg/broker/ttl.go`).

@@ -43,7 +43,7 @@ export async function writeFinalizers(
 }
 
 /** The status that says this verdict; keeps the time of the last transition when nothing turned. */
-export function statusOf(object: KnativeObject, verdict: Verdict, now: Date): NonNullable<Stored['status']> {
+function statusOf(object: KnativeObject, verdict: Verdict, now: Date): NonNullable<Stored['status']> {
   const status = verdict.problem === undefined ? 'True' : 'False';
   const before = object.status?.conditions?.find(({ type }) => type === 'Ready');
   const lastTransitionTime =

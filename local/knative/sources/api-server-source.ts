@@ -151,7 +151,7 @@ function watchOne(context: Context, { wiring, adapter, resource, path, signal }:
 const verbs = { ADDED: 'add', MODIFIED: 'update', DELETED: 'delete' } as const;
 
 /** The event of a change; in Reference mode (the default) its data only names the object. */
-export function apiServerEvent(source: ApiServerSource, url: string, event: WatchEvent<KnativeObject>): CarriedEvent {
+function apiServerEvent(source: ApiServerSource, url: string, event: WatchEvent<KnativeObject>): CarriedEvent {
   const { apiVersion, kind, metadata } = event.object;
   const { name, namespace } = metadata;
   const isWhole = source.spec.mode === 'Resource';

@@ -4,8 +4,6 @@ import { runNamespaces } from './namespaces.ts';
 import type { Placement } from './statefulset-pods.ts';
 import { runStatefulSets, type Controller, type ControllerParts } from './statefulsets.ts';
 
-export type { Controller, ControllerParts } from './statefulsets.ts';
-
 /** Starts all of them. */
 export function startControllers(parts: ControllerParts, place: Placement): Controller {
   const controllers = [runNamespaces(parts), runStatefulSets(parts, place), runGarbageCollector(parts)];

@@ -24,7 +24,7 @@ export function podsOf(set: StatefulSet, pods: readonly Pod[]): Pod[] {
 }
 
 /** Ready, and not on its way out. */
-export function isReady(pod: Pod): boolean {
+function isReady(pod: Pod): boolean {
   return isTrue(pod, 'Ready') && pod.metadata.deletionTimestamp === undefined;
 }
 

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Container, Pod } from '../client/objects.ts';
+import type { Container } from '../client/objects.ts';
 import { freePort, isFree } from '../../machine/ports.ts';
 import { query } from './query.ts';
 import { processesIn, processesOfContainer, type ProcessIdentity } from '../../machine/process-table.ts';
@@ -48,7 +48,7 @@ export function isDatabase(container: Container): boolean {
 }
 
 /** PostgreSQL as in the official image: initdb on an empty data directory, then the postmaster. */
-export function postgresWorkload(
+function postgresWorkload(
   container: Container,
   place: { image: Image; mounts: readonly Mount[]; account: Account | undefined },
 ): Workload {
@@ -92,7 +92,7 @@ export function postgresWorkload(
 }
 
 /** A sidecar: alive and ready, nothing more. */
-export function idleWorkload(): Workload {
+function idleWorkload(): Workload {
   return {
     stopSignal: 'SIGKILL',
     choosePort: () => Promise.resolve(undefined),
@@ -114,11 +114,6 @@ export function workloadOf(
 /** Where the data of a pod's database container are on this machine. */
 export function dataDirectoryOnNode(container: Container, mounts: readonly Mount[]): string {
   return mapPaths(dataDirectoryOf(container), mounts);
-}
-
-/** The database container of a pod, when it has one. */
-export function databaseContainerOf(pod: Pod): Container | undefined {
-  return pod.spec.containers.find(isDatabase);
 }
 
 /** `-c name=value` for each setting: ours, then the template's, then those that only the node can decide. */

@@ -7,7 +7,7 @@ import type { Image } from './archive.ts';
 import { debianPath } from './debian.ts';
 
 /** User and group `postgres`, with the number that they have in the official image. */
-export const postgresUser = 999;
+const postgresUser = 999;
 
 const home = '/usr/lib/postgresql/14';
 

@@ -34,7 +34,7 @@ export async function makeInside(processList: ProcessList, holder: string, log: 
 }
 
 /** Runs one shell text inside the namespaces of a process. */
-export async function shInside(pid: number, script: string): Promise<string> {
+async function shInside(pid: number, script: string): Promise<string> {
   const args = [...nsenter(pid), 'sh', '-euc', script];
   const { stdout } = await promisify(execFile)('nsenter', args, { maxBuffer: 1 << 26 });
   return stdout;

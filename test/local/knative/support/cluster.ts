@@ -107,7 +107,7 @@ async function define(kube: Kube, definition: Manifest): Promise<void> {
 }
 
 /** API path of a manifest; every kind used in these tests has a regular plural. */
-export function pathOf({ apiVersion, kind, metadata }: Manifest): string {
+function pathOf({ apiVersion, kind, metadata }: Manifest): string {
   const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
   const scope = metadata.namespace === undefined ? '' : `/namespaces/${metadata.namespace}`;
   return `${root}${scope}/${kind.toLowerCase()}s/${metadata.name}`;
