@@ -52,7 +52,7 @@ async function compareStarts(
   const sink = await startSink();
   const told = ({ argv, env }: Program): Program => ({ argv, env: { ...env, K_SINK: sink.url } });
   const samples = await compare([...variants.keys()], { rounds }, (name) => sampleOf(under(told(variants.get(name)!))));
-  sink.close();
+  await sink.close();
   await api.close();
   const rows = [...samples].map(([name, some]) => rowOf(name, some, samples));
   const method = `Medians of ${rounds} rounds, all variants in each, in random order; ratios are medians of pairs. Milliseconds from the start of the process; MB when idle.`;

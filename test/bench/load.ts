@@ -41,7 +41,7 @@ export async function prepare(
     schedule,
     async close() {
       await schedule.stop();
-      sink.close();
+      await sink.close();
       await api.close();
     },
   };

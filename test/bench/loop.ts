@@ -1,20 +1,17 @@
 /** A Broker whose only Trigger leads back to the function that posts: pages of a walk go round, all else is counted. */
-import { createServer, request, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { request, type IncomingMessage } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createGate } from '../../local/knative/serving/gate.ts';
-import { readAll } from '../../local/knative/core/http.ts';
+import { listen, readAll, type Listening } from '../../local/knative/core/http.ts';
 
-export interface Loop {
-  /** For `K_SINK`. */
-  readonly url: string;
+/** Its URL is for `K_SINK`. */
+export interface Loop extends Listening {
   /** Where events of the type go from now on. */
   lead(url: string): void;
   /** Resolves when every event that went round has been answered. */
   idle(): Promise<void>;
   /** Events that went round, those that led elsewhere, deliveries that were made again, events that were never taken. */
   readonly counts: { rounds: number; others: number; again: number; refused: number };
-  close(): void;
 }
 
 /** A Trigger waits a second, then two, four, … before it delivers again (ms). */
@@ -26,7 +23,7 @@ export async function startLoop(type: string, concurrency: number): Promise<Loop
   const gate = createGate(concurrency);
   const under = new Set<Promise<void>>();
   let target = '';
-  const server = createServer((incoming, response) => {
+  const server = await listen((incoming, response) => {
     void readAll(incoming).then((body) => {
       response.writeHead(202).end();
       if (incoming.headers['ce-type'] !== type) return void (counts.others += 1);
@@ -52,15 +49,13 @@ export async function startLoop(type: string, concurrency: number): Promise<Loop
     return post(target, headers, body).finally(() => gate.leave());
   }
 
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ...server,
     lead: (url) => void (target = url),
     async idle() {
       while (under.size > 0) await Promise.all(under);
     },
     counts,
-    close: () => server.close(),
   };
 }
 

@@ -15,12 +15,12 @@ import { createApiClient, type ApiClient } from '../../local/kubernetes/client/a
 import { openProcessList } from '../../local/machine/processes.ts';
 import { silentProgress } from '../../local/machine/progress.ts';
 import { eventually } from '../support/eventually.ts';
+import { openForwarder, type Forwarder } from '../support/forwarder.ts';
 import { store } from './etcd.ts';
 import { finishedBackup, settledManager } from './fleet.ts';
 import { limited, memoryLimitOf } from './limits.ts';
 import { concurrency } from './load.ts';
 import { startLoop, type Loop } from './loop.ts';
-import { startMeter, type Meter } from './meter.ts';
 import { cpuOf, peakOf, startProgram, type RunningProgram } from './program.ts';
 import { shipped } from './variants.ts';
 
@@ -36,7 +36,7 @@ export interface Size {
 
 export interface Stage extends Size {
   readonly controlPlane: ControlPlane;
-  readonly meter: Meter;
+  readonly forwarder: Forwarder;
   readonly loop: Loop;
   readonly schedule: RunningProgram;
   readonly close: () => Promise<void>;
@@ -67,20 +67,20 @@ export async function openSize(dir: string, size: Size): Promise<Stage> {
   const kubectl = kubectlRunner(assets.kubectl, controlPlane.kubeConfigPath, dir);
   await installManifests({ kube, kubectl }, knativeDefinitions(), [crds]);
   await fill(controlPlane, api, size);
-  const meter = await startMeter(Number(new URL(controlPlane.url).port));
+  const forwarder = await openForwarder(Number(new URL(controlPlane.url).port));
   const loop = await startLoop(eventType.sweepPage, concurrency);
-  const schedule = await startSchedule(controlPlane, meter, loop);
+  const schedule = await startSchedule(controlPlane, forwarder, loop);
   loop.lead(schedule.url);
   return {
     ...size,
     controlPlane,
-    meter,
+    forwarder,
     loop,
     schedule,
     async close() {
       await schedule.stop();
-      loop.close();
-      meter.close();
+      await loop.close();
+      await forwarder.close();
       kube.close();
       api.close();
       await controlPlane.stop();
@@ -89,9 +89,13 @@ export async function openSize(dir: string, size: Size): Promise<Stage> {
   };
 }
 
-/** It reaches the API server through the meter only, and has the memory of its Service. */
-function startSchedule({ kubeConfigPath, url }: ControlPlane, meter: Meter, loop: Loop): Promise<RunningProgram> {
-  const kubeConfig = readFileSync(kubeConfigPath, 'utf8').replace(url, `https://127.0.0.1:${meter.port}`);
+/** It reaches the API server through the forwarder only, and has the memory of its Service. */
+function startSchedule(
+  { kubeConfigPath, url }: ControlPlane,
+  forwarder: Forwarder,
+  loop: Loop,
+): Promise<RunningProgram> {
+  const kubeConfig = readFileSync(kubeConfigPath, 'utf8').replace(url, `https://127.0.0.1:${forwarder.port}`);
   const { argv, env } = shipped('schedule', kubeConfig);
   return startProgram(limited({ argv, env: { ...env, K_SINK: loop.url } }, { memory: memoryLimitOf('schedule') }));
 }
@@ -133,10 +137,10 @@ async function untilCounted(api: ApiClient, at: string, count: number): Promise<
 let ticks = 0;
 
 /** One tick, and all pages that come of it. */
-export async function sweep({ controlPlane, meter, loop, schedule }: Stage): Promise<Sample> {
+export async function sweep({ controlPlane, forwarder, loop, schedule }: Stage): Promise<Sample> {
   const { pids } = controlPlane;
   const cpu = (): number[] => [schedule.pid, pids.kubeApiserver, pids.etcd].map(cpuSeconds);
-  const [bytes, again, before] = [meter.counts.received, loop.counts.again, cpu()];
+  const [bytes, again, before] = [forwarder.received(), loop.counts.again, cpu()];
   const begun = performance.now();
   ticks += 1;
   const status = await schedule.send({ id: `sweep-${ticks}`, type: 'dev.knative.sources.ping', pgpurpose: 'sweep' });
@@ -149,7 +153,7 @@ export async function sweep({ controlPlane, meter, loop, schedule }: Stage): Pro
   const peak = peakOf(schedule.pid) ?? Number.NaN;
   return {
     seconds,
-    bytes: meter.counts.received - bytes,
+    bytes: forwarder.received() - bytes,
     cpu: own,
     server,
     etcd,

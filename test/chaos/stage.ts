@@ -5,7 +5,7 @@ import { readyDatabase } from '../support/environment.ts';
 import { eventually } from '../support/eventually.ts';
 import { openShopIn, type Shop } from '../support/shop.ts';
 import type { Random } from '../simulation/random.ts';
-import type { Forwarder } from './forwarder.ts';
+import type { Forwarder } from '../support/forwarder.ts';
 import type { History } from './history.ts';
 import type { Interference } from './interference.ts';
 import { makeCallLog, type Slow } from './wal-g.ts';

@@ -4,7 +4,7 @@ import type { TraceEvent } from '../../local/knative/index.ts';
 import { createProgress } from '../../local/machine/progress.ts';
 import { subscribe } from '../support/outside.ts';
 import { openShopIn } from '../support/shop.ts';
-import { openForwarder } from './forwarder.ts';
+import { openForwarder } from '../support/forwarder.ts';
 import { watchHistory } from './history.ts';
 import { createInterference } from './interference.ts';
 import type { Theatre } from './stage.ts';
