@@ -21,13 +21,13 @@ export interface Action {
   readonly number: number;
 }
 
-export interface Stage {
+export interface ActionContext {
   readonly world: World;
   readonly eventing: Eventing;
   readonly databases: readonly Database[];
 }
 
-interface Call extends Stage {
+interface Call extends ActionContext {
   readonly action: Action;
   readonly database: Database;
   readonly manager: string;
@@ -104,8 +104,8 @@ const kinds = {
   },
   tamperCursor: (call: Call) =>
     call.world.api.edit(`${managers(call.database)}/${call.manager}`, (object) => {
-      const life = call.world.truth.managers.get(object.metadata.uid);
-      if (life !== undefined) life.tampered = call.world.scheduler.now() / 1000;
+      const history = call.world.oracle.managers.get(object.metadata.uid);
+      if (history !== undefined) history.tampered = call.world.scheduler.now() / 1000;
       const status = object['status'] as { schedule?: Plain } | undefined;
       const lastSlot = rfc3339(call.world.scheduler.now() / 1000 + 40 * day);
       return { ...object, status: { ...status, schedule: { ...status?.schedule, lastSlot } } };
@@ -192,11 +192,11 @@ const harmless: readonly ActionKind[] = [
 ];
 
 /** Does it. */
-export function perform(stage: Stage, action: Action): void {
-  const database = stage.databases[action.target % stage.databases.length]!;
-  if (!harmless.includes(action.kind)) stage.world.disturbed = stage.world.scheduler.now();
-  stage.world.note(`ACTION ${action.kind} ${database.statefulSet} ${action.seconds}s #${action.number}`);
-  kinds[action.kind]({ ...stage, action, database, manager: `m-${database.statefulSet}` });
+export function perform(context: ActionContext, action: Action): void {
+  const database = context.databases[action.target % context.databases.length]!;
+  if (!harmless.includes(action.kind)) context.world.disturbed = context.world.scheduler.now();
+  context.world.note(`ACTION ${action.kind} ${database.statefulSet} ${action.seconds}s #${action.number}`);
+  kinds[action.kind]({ ...context, action, database, manager: `m-${database.statefulSet}` });
 }
 
 function after({ world, action }: Call, seconds: number, work: () => void): void {
@@ -268,12 +268,12 @@ function removeManager({ world, database }: Call, name: string): void {
   const at = `${managers(database)}/${name}`;
   const object = world.api.get(at);
   if (object === undefined) return;
-  world.truth.forgiven.add(object.metadata.uid);
+  world.oracle.forgiven.add(object.metadata.uid);
   world.api.remove(at);
 }
 
 function removeBackup(world: World, { metadata }: Stored): void {
-  world.truth.forgiven.add(metadata.uid);
+  world.oracle.forgiven.add(metadata.uid);
   world.api.remove(`/apis/aidbox.pg/v01/namespaces/${metadata.namespace}/pgbackups/${metadata.name}`);
 }
 

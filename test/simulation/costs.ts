@@ -1,6 +1,6 @@
 /** The price of what an installation with one PgManager does, counted with the production handlers. */
 import { keepLedger, steady, type Effect } from './ledger.ts';
-import { day, play, slot } from './script.ts';
+import { day, runScript, slot } from './script.ts';
 
 /** 2022-01-01T00:00:00Z, when scripts begin. */
 const begin = 1_640_995_200;
@@ -20,12 +20,12 @@ export interface Period {
   readonly seed?: number;
 }
 
-/** Plays three days and answers what happened within the period. */
+/** Runs three days and answers what happened within the period. */
 export async function priceOf({ from, to, seconds, seed = 1 }: Period): Promise<Priced> {
   const third = begin + 2 * day + slot;
   let effects: readonly Effect[] = [];
   let wakeUps = 0;
-  const { violations, outcomes } = await play({
+  const { violations, outcomes } = await runScript({
     days: 3,
     seed,
     prepare(world, eventing) {

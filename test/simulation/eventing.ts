@@ -130,7 +130,7 @@ export function createEventing(world: World): Eventing {
     accept,
     post: (event) => {
       const accepted = accept(received(event));
-      if (accepted) world.truth.posted(event);
+      if (accepted) world.oracle.posted(event);
       return accepted;
     },
     handled: (activation, answer) => quiet.handled(activation, answer),
@@ -140,7 +140,7 @@ export function createEventing(world: World): Eventing {
     },
   };
   world.api.watch((change) => {
-    world.truth.changed(change);
+    world.oracle.changed(change);
     added(change);
   });
   startPings(world, eventing);

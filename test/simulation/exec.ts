@@ -46,7 +46,7 @@ async function run<T>(world: World, activation: Activation, asked: Exec<T>): Pro
   look(world, 'start', result);
   await leave(world, activation, effect);
   if (asked.writes && world.random.chance(world.noise.cut)) {
-    world.truth.seen.add(`cut after ${name.split(' ', 1)[0]}`);
+    world.oracle.seen.add(`cut after ${name.split(' ', 1)[0]}`);
     return problem('unknown', 'stream was cut');
   }
   return result;
@@ -64,8 +64,8 @@ function secondsOf(world: World, { name, pod }: Exec<unknown>): number {
 /** What a pod answers to a start that is worth knowing. */
 function look(world: World, what: string, result: RunnerResult<unknown>): void {
   const { reason, plain } = (result.ok ? result.value : {}) as { reason?: string; plain?: boolean };
-  if (reason !== undefined) world.truth.seen.add(`${what} refused: ${reason}`);
-  if (plain === true) world.truth.seen.add('details cannot be read');
+  if (reason !== undefined) world.oracle.seen.add(`${what} refused: ${reason}`);
+  if (plain === true) world.oracle.seen.add('details cannot be read');
 }
 
 /** The function gives up, the command arrives later. */

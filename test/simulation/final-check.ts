@@ -103,7 +103,7 @@ export function checkEnd(world: World): void {
 
 /** Invariant 10. What a person deleted takes with it what was owed. */
 function checkTold(world: World): void {
-  const { owed, told, forgiven } = world.truth;
+  const { owed, told, forgiven } = world.oracle;
   const now = world.scheduler.now() / 1000;
   for (const [id, { since, uid }] of owed) {
     if (told.has(id) || forgiven.has(uid) || now - since < 3_600) continue;

@@ -1,4 +1,4 @@
-/** Many seeds on all cores: each worker thread plays one scenario after the other. */
+/** Many seeds on all cores: each worker thread runs one scenario after the other. */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Violation } from './world.ts';
@@ -11,7 +11,7 @@ export interface Flight {
   readonly seen: readonly string[];
 }
 
-/** Plays all seeds, in any order, and tells each result as it comes. */
+/** Runs all seeds, in any order, and tells each result as it comes. */
 export async function fly(seeds: readonly number[], landed: (flight: Flight) => void): Promise<void> {
   const waiting = seeds.values();
   const count = Math.min(availableParallelism(), seeds.length);

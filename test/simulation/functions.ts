@@ -49,7 +49,7 @@ export function invoke(world: World, eventing: Eventing, name: FunctionName, eve
     activation.die = () => {
       activation.dead = true;
       processes(world).delete(name);
-      world.truth.seen.add(`${name} dies`);
+      world.oracle.seen.add(`${name} dies`);
       world.note(`${name} dies at effect ${activation.calls}`);
       resolve('no answer');
     };
@@ -68,7 +68,7 @@ async function handle(world: World, eventing: Eventing, activation: Activation):
   try {
     const { outcome, reason } = await handler(event);
     answer = outcome;
-    world.truth.activations.push(reason);
+    world.oracle.activations.push(reason);
   } catch (error) {
     if (!requestError.isTerminating(error)) answer = 'retry';
     if (!requestError.is(error))
@@ -112,7 +112,7 @@ function createEffects(world: World, eventing: Eventing, activation: Activation)
   const log = (message: string, fields: object = {}): void => {
     if (message.endsWith('not reconciled') || message === 'Probe not done') checkError(world, fields);
     // Most of what is logged is of a few kinds: a part of it is enough to find a secret.
-    if ('problem' in fields || 'answer' in fields || activation.calls % 8 === 0) world.truth.logged(fields);
+    if ('problem' in fields || 'answer' in fields || activation.calls % 8 === 0) world.oracle.logged(fields);
   };
   return {
     kube: createModelKube(world, activation),

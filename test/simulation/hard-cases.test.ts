@@ -1,14 +1,14 @@
-/** The hard cases, each played to its end with all invariants checked, and by crashes at every single effect. */
+/** The hard cases, each run to its end with all invariants checked, and by crashes at every single effect. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hardCases } from './hard-cases.ts';
-import { play } from './script.ts';
+import { runScript } from './script.ts';
 
 for (const { name, numbers, script, want } of hardCases) {
   test(`${numbers.map((number) => `H${number}`).join(' ')} ${name}`, async () => {
-    const played = await play(script);
-    assert.deepEqual(played.violations, [], played.trace.slice(-80).join('\n'));
-    want(played);
+    const result = await runScript(script);
+    assert.deepEqual(result.violations, [], result.trace.slice(-80).join('\n'));
+    want(result);
   });
 }
 
@@ -17,7 +17,7 @@ test('H12 a crash before and after every single effect of a day with backup and 
   for (let at = 1; ; at += 1) {
     for (const moment of ['before', 'after'] as const) {
       let count = 0;
-      const { outcomes, violations, database } = await play({
+      const { outcomes, violations, database } = await runScript({
         days: 1,
         lines: [
           [9_000, 'backup'],

@@ -1,7 +1,7 @@
 /** The hard cases as scripts: what happens, and what must be true in the end besides all invariants. */
 import assert from 'node:assert/strict';
 import type { Database } from './database.ts';
-import { crashAt, day, slot, when, type Played, type Script } from './script.ts';
+import { crashAt, day, slot, when, type ScriptResult, type Script } from './script.ts';
 import type { World } from './world.ts';
 
 export interface HardCase {
@@ -9,11 +9,11 @@ export interface HardCase {
   readonly numbers: readonly number[];
   readonly name: string;
   readonly script: Script;
-  readonly want: (played: Played) => void;
+  readonly want: (result: ScriptResult) => void;
 }
 
 function outcomes(...wanted: readonly string[]): HardCase['want'] {
-  return (played) => assert.deepEqual(played.outcomes, wanted);
+  return (result) => assert.deepEqual(result.outcomes, wanted);
 }
 
 function onlyDatabase(world: World): Database {
@@ -531,7 +531,7 @@ function manual(world: World): void {
 function removeAll(world: World): void {
   world.outages.watch = true;
   for (const { metadata } of world.api.all('pgbackups')) {
-    world.truth.forgiven.add(metadata.uid);
+    world.oracle.forgiven.add(metadata.uid);
     world.api.remove(`/apis/aidbox.pg/v01/namespaces/shop/pgbackups/${metadata.name}`);
   }
   world.outages.watch = false;
@@ -543,7 +543,7 @@ function terminate(world: World, seconds: number): void {
   world.scheduler.at(at, () => world.api.terminate('shop'));
   world.scheduler.at(at + 60_000, () => {
     for (const { metadata } of world.api.all('pgmanagers')) {
-      world.truth.forgiven.add(metadata.uid);
+      world.oracle.forgiven.add(metadata.uid);
       world.api.remove(`/apis/aidbox.pg/v01/namespaces/shop/pgmanagers/${metadata.name}`);
     }
   });

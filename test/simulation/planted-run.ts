@@ -10,8 +10,8 @@ import type { Violation } from './world.ts';
 export interface Found {
   /** Absent when nothing was found. */
   readonly seed?: number;
-  /** How many were played. */
-  readonly played: number;
+  /** How many seeds were run. */
+  readonly runs: number;
   readonly violations: readonly Violation[];
 }
 
@@ -50,16 +50,16 @@ async function search(
   const { run } = await import('./run.ts');
   const { createScenario } = await import('./scenario.ts');
   if (applied.size !== patches.length) throw new Error('a patched source is not used');
-  let played = 0;
+  let runs = 0;
   for (const seed of [last, ...Array.from({ length: within }, (_, at) => at + 1)]) {
     const scenario = createScenario(seed);
     // Long quiet times find nothing that short ones do not.
     if (scenario.days > 8 && seed !== last) continue;
-    played += 1;
+    runs += 1;
     const { violations } = await run(scenario);
     // A bug that makes a function throw would be found by anything.
     const broken = violations.filter(({ invariant, text }) => breaks.includes(invariant) && !text.includes(' throws '));
-    if (broken.length > 0) return { seed, played, violations: broken };
+    if (broken.length > 0) return { seed, runs, violations: broken };
   }
-  return { played, violations: [] };
+  return { runs, violations: [] };
 }

@@ -15,10 +15,10 @@ test('planted bugs', { concurrency: availableParallelism() }, async (context) =>
     plantedBugs.map(({ breaks, name, within }) =>
       context.test(`${breaks.map((number) => `I${number}`).join(' ')} ${name}`, async (each) => {
         const { stdout } = await promisify(execFile)(process.execPath, [program, name], { maxBuffer: 1 << 26 });
-        const { played, seed, violations } = JSON.parse(stdout) as Found;
+        const { runs, seed, violations } = JSON.parse(stdout) as Found;
         assert.ok(seed !== undefined, `not found within ${within} seeds`);
         const [first] = violations;
-        each.diagnostic(`seed ${seed}, played ${played}: I${first?.invariant}: ${first?.text.slice(0, 120)}`);
+        each.diagnostic(`seed ${seed}, ${runs} seeds run: I${first?.invariant}: ${first?.text.slice(0, 120)}`);
       }),
     ),
   );

@@ -1,4 +1,4 @@
-/** Plays a scenario and says which invariants were broken. The same scenario gives the same run, to the last effect. */
+/** Runs a scenario and says which invariants were broken. The same scenario gives the same run, to the last effect. */
 import { parseOnce } from './parse-once.ts';
 import { rotationIsDue } from '../../functions/domain/resources/manager-state.ts';
 import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
@@ -10,7 +10,7 @@ import { createDatabase } from './database.ts';
 import { createEventing, type Eventing } from './eventing.ts';
 import { checkEnd, checkLiveness, checkQuiet } from './final-check.ts';
 import type { Scenario } from './scenario.ts';
-import { watchOrphan } from './truth.ts';
+import { watchOrphan } from './oracle.ts';
 import { createWorld, silence, type Violation, type World } from './world.ts';
 
 for (const schema of [PgBackup, PgManager, Pod, StatefulSet]) parseOnce(schema);
@@ -41,8 +41,8 @@ export async function run(scenario: Scenario, traced = false, prepare: Prepare =
   for (const database of databases) installDatabase(world, database);
   prepare(world, eventing);
   for (const action of scenario.actions) schedule(world, action, () => perform({ world, eventing, databases }, action));
-  await play(world, eventing, scenario);
-  const { seen, activations } = world.truth;
+  await drive(world, eventing, scenario);
+  const { seen, activations } = world.oracle;
   for (const reason of activations) seen.add(`reason ${reason}`);
   for (const { kind } of scenario.actions) seen.add(`action ${kind}`);
   return {
@@ -59,7 +59,7 @@ function schedule(world: World, { at }: Action, work: () => void): void {
 }
 
 /** Faults, then peace until everything is over, at most twelve hours; then a quiet while. */
-async function play(world: World, eventing: Eventing, scenario: Scenario): Promise<void> {
+async function drive(world: World, eventing: Eventing, scenario: Scenario): Promise<void> {
   const { scheduler } = world;
   const recovered = (start + scenario.days * 86_400) * 1000 + 1_500;
   await scheduler.run(recovered);

@@ -30,7 +30,7 @@ export interface Script {
 const usual = 61;
 
 /** What is left in the end. */
-export interface Played extends Result {
+export interface ScriptResult extends Result {
   readonly backups: readonly PgBackup[];
   readonly manager: PgManager | undefined;
   readonly database: Database;
@@ -40,7 +40,7 @@ export interface Played extends Result {
   readonly events: readonly string[];
 }
 
-export async function play(script: Script): Promise<Played> {
+export async function runScript(script: Script): Promise<ScriptResult> {
   const { lines = [], days = 1, noise = {}, seed = 1, pageCap = 500 } = script;
   const number = 'manager' in script ? script.manager : usual;
   const first: Line[] = number === undefined ? [] : [[0, 'createManager', 0, number]];

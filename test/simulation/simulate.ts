@@ -22,11 +22,11 @@ await runCommand(
   },
   ({ values: { seeds, from, seed, trace: isTraced } }) =>
     seed === undefined
-      ? playMany(wholeNumber('--seeds', seeds), wholeNumber('--from', from))
-      : playOne(wholeNumber('--seed', seed), isTraced),
+      ? runMany(wholeNumber('--seeds', seeds), wholeNumber('--from', from))
+      : runOne(wholeNumber('--seed', seed), isTraced),
 );
 
-async function playMany(count: number, from: number): Promise<number> {
+async function runMany(count: number, from: number): Promise<number> {
   const begun = performance.now();
   const seeds = Array.from({ length: count }, (_, at) => from + at);
   const failing: number[] = [];
@@ -43,7 +43,7 @@ async function playMany(count: number, from: number): Promise<number> {
   return failing.length === 0 ? 0 : 1;
 }
 
-async function playOne(seed: number, isTraced: boolean): Promise<number> {
+async function runOne(seed: number, isTraced: boolean): Promise<number> {
   const scenario = createScenario(seed);
   const { trace, violations } = await run(scenario, isTraced);
   if (isTraced) process.stdout.write(`${trace.join('\n')}\n`);

@@ -6,7 +6,7 @@ import type { Random } from './random.ts';
 import type { Scheduler } from './scheduler.ts';
 
 /** Who watches what wal-g does. */
-export interface Witness {
+export interface Recorder {
   /** A run has the lock now. */
   began(database: Database, run: Alive): void;
   /** A delete takes these; they are still stored. */
@@ -21,7 +21,7 @@ export interface Witness {
 export interface WalG {
   readonly scheduler: Scheduler;
   readonly random: Random;
-  readonly witness: Witness;
+  readonly recorder: Recorder;
   /** How likely wal-g fails without a reason that anybody can see. */
   failures: number;
   /** How likely a push takes up to hours. */
@@ -37,7 +37,7 @@ export function podTime(walG: WalG, database: Database): number {
 
 /** Takes the lock and runs until wal-g ends, is stopped, or hits its deadline. */
 export function launch(walG: WalG, database: Database, request: StartRequest): RunFiles {
-  const { scheduler, witness } = walG;
+  const { scheduler, recorder } = walG;
   const startedAt = podTime(walG, database);
   const earlier = database.files.get(fileKey(request.dir, request.id));
   const files: RunFiles = {
@@ -57,7 +57,7 @@ export function launch(walG: WalG, database: Database, request: StartRequest): R
   };
   database.files.set(fileKey(request.dir, request.id), files);
   database.lock = alive;
-  witness.began(database, alive);
+  recorder.began(database, alive);
   const seconds = request.kind === 'backup' ? pushSeconds(walG, database) : walG.random.between(1, 20);
   const limit = request.timeoutSeconds;
   if (seconds >= limit) {
@@ -83,7 +83,7 @@ function pushSeconds({ random, slow }: WalG, database: Database): number {
 
 /** The lock is free when the exit file is written, or a second later. */
 function end(
-  { scheduler, random, witness }: WalG,
+  { scheduler, random, recorder }: WalG,
   database: Database,
   alive: Alive,
   { code, hit }: { code: number; hit: boolean },
@@ -92,8 +92,8 @@ function end(
   const at = Math.floor(scheduler.now() / 1000) + database.skew;
   alive.files.exit = { code, at, hit };
   if (code !== 0) alive.files.log += `ERROR: ended with ${code}: password=${plantedSecret}\n`;
-  witness.note(`${alive.kind} ${alive.id} ends with ${code} in ${database.namespace}/${database.pod}`);
-  witness.ended(database, alive);
+  recorder.note(`${alive.kind} ${alive.id} ends with ${code} in ${database.namespace}/${database.pod}`);
+  recorder.ended(database, alive);
   const free = (): void => void (database.lock === alive && (database.lock = undefined));
   if (random.chance(0.5)) free();
   else scheduler.at(scheduler.now() + 900, free);
@@ -112,7 +112,7 @@ function push(walG: WalG, database: Database, request: StartRequest & { kind: 'b
     userData: request.userData,
   });
   bucket.entries = [...bucket.entries, entry];
-  walG.witness.note(`${entry.name} is stored in ${database.namespace}/${database.pod}`);
+  walG.recorder.note(`${entry.name} is stored in ${database.namespace}/${database.pod}`);
   // Listed, but wal-g says that it failed.
   return walG.random.chance(walG.failures) ? 1 : 0;
 }
@@ -133,7 +133,7 @@ function baseFor(walG: WalG, database: Database): Entry | undefined {
 }
 
 function rotate(
-  { random, witness, failures }: WalG,
+  { random, recorder, failures }: WalG,
   database: Database,
   { alive, request }: { alive: Alive; request: StartRequest & { kind: 'rotation' } },
 ): number {
@@ -150,16 +150,16 @@ function rotate(
   // Some are deleted, then storage fails.
   const failing = random.chance(failures);
   const taken = failing ? doomed.slice(0, random.between(0, doomed.length)) : doomed;
-  witness.deletes(database, taken);
+  recorder.deletes(database, taken);
   discard(bucket, taken);
   return failing ? 1 : 0;
 }
 
 /** TERM, which wal-g may ignore; KILL at least 30 s later. */
 export function signal(walG: WalG, database: Database, alive: Alive): void {
-  const { scheduler, random, witness } = walG;
+  const { scheduler, random, recorder } = walG;
   const now = podTime(walG, database);
-  witness.stops(database, alive);
+  recorder.stops(database, alive);
   alive.files.tombstone = true;
   if (alive.files.termAt === undefined) {
     alive.files.termAt = now;

@@ -3,7 +3,7 @@ import { createApiServer, type ApiServer } from './api-server.ts';
 import type { Database } from './database.ts';
 import { createRandom, type Random } from './random.ts';
 import { createScheduler, type Scheduler } from './scheduler.ts';
-import { createTruth, type Truth } from './truth.ts';
+import { createTruth, type Oracle } from './oracle.ts';
 import type { WalG } from './wal-g.ts';
 
 /** How likely things go wrong by chance. All 0 once the faults are over. */
@@ -52,7 +52,7 @@ export interface World {
   readonly databases: Map<string, Database>;
   readonly noise: Noise;
   readonly outages: Outages;
-  readonly truth: Truth;
+  readonly oracle: Oracle;
   /** Most objects a list answers, whatever was asked for. */
   pageCap: number;
   /** Deliveries lost with the broker's memory: those of an older epoch. */
@@ -84,7 +84,7 @@ export interface WorldOptions {
 
 export function createWorld({ seed, start, traced }: WorldOptions): World {
   const scheduler = createScheduler(start * 1000);
-  const api = createApiServer(scheduler, createRandom(seed, 'api'), (text) => world.truth.seen.add(text));
+  const api = createApiServer(scheduler, createRandom(seed, 'api'), (text) => world.oracle.seen.add(text));
   const trace: string[] = [];
   const violations: Violation[] = [];
   const note = (text: string, detail?: unknown): void => {
@@ -102,18 +102,18 @@ export function createWorld({ seed, start, traced }: WorldOptions): World {
       random: createRandom(seed, 'wal-g'),
       failures: 0,
       slow: 0.06,
-      witness: {
-        began: (database, run) => world.truth.began(database, run),
-        deletes: (database, doomed) => world.truth.deletes(database, doomed),
-        stops: (database, run) => world.truth.stops(database, run),
-        ended: (database, run) => world.truth.ended(database, run),
+      recorder: {
+        began: (database, run) => world.oracle.began(database, run),
+        deletes: (database, doomed) => world.oracle.deletes(database, doomed),
+        stops: (database, run) => world.oracle.stops(database, run),
+        ended: (database, run) => world.oracle.ended(database, run),
         note,
       },
     },
     databases: new Map(),
     noise: { ...silence },
     outages: { api: false, broker: false, watch: false, pings: false },
-    truth: undefined as never,
+    oracle: undefined as never,
     pageCap: 500,
     brokerEpoch: 0,
     changes: 0,
@@ -128,6 +128,6 @@ export function createWorld({ seed, start, traced }: WorldOptions): World {
       note(`INVARIANT I${invariant} BROKEN: ${text}`);
     },
   };
-  Object.assign(world, { truth: createTruth(world) });
+  Object.assign(world, { oracle: createTruth(world) });
   return world;
 }

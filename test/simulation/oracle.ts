@@ -15,7 +15,7 @@ import { plantedSecret } from './wal-g.ts';
 import type { World } from './world.ts';
 
 /** One incarnation of a PgManager. */
-export interface ManagerLife {
+export interface ManagerHistory {
   readonly uid: string;
   readonly name: string;
   readonly namespace: string;
@@ -47,8 +47,8 @@ export interface SlotRun {
   readonly uid: string;
 }
 
-export interface Truth {
-  readonly managers: Map<string, ManagerLife>;
+export interface Oracle {
+  readonly managers: Map<string, ManagerHistory>;
   readonly slotRuns: SlotRun[];
   /** Event id → what must be told, and since when it is owed. */
   readonly owed: Map<string, { readonly since: number; readonly uid: string }>;
@@ -84,9 +84,9 @@ const sayings: readonly (readonly [string, RegExp])[] = [
 /** How far back a plan may have been made (seconds): a rotation's deadline and what comes before and after. */
 const planAge = 2 * 3600;
 
-export function createTruth(world: World): Truth {
+export function createTruth(world: World): Oracle {
   const now = (): number => world.scheduler.now() / 1000;
-  const truth: Truth = {
+  const oracle: Oracle = {
     managers: new Map(),
     slotRuns: [],
     owed: new Map(),
@@ -127,16 +127,16 @@ export function createTruth(world: World): Truth {
     },
     ended: ({ bucket }, { files, id }) => {
       const code = files.exit?.code;
-      if (code !== 0 && bucket.entries.some(({ owner }) => owner?.uid === id)) truth.seen.add('listed, yet it failed');
-      if (files.exit?.hit === true) truth.seen.add('stopped at its deadline');
+      if (code !== 0 && bucket.entries.some(({ owner }) => owner?.uid === id)) oracle.seen.add('listed, yet it failed');
+      if (files.exit?.hit === true) oracle.seen.add('stopped at its deadline');
     },
     posted: (event) => {
       if (event.type.includes('.page.') || event.type.includes('.look.')) return;
       const fact = `${event.type} ${JSON.stringify({ ...event.data, message: '' })}`;
-      const told = truth.told.get(event.id);
-      if (told !== undefined && told !== fact && !isServedAgain(truth, event))
+      const told = oracle.told.get(event.id);
+      if (told !== undefined && told !== fact && !isServedAgain(oracle, event))
         world.violated(10, `two facts have the id ${event.id}: ${told} / ${fact}`);
-      truth.told.set(event.id, fact);
+      oracle.told.set(event.id, fact);
     },
     logged: (fields) => {
       if (JSON.stringify(fields).includes(plantedSecret)) world.violated(9, 'a secret is in the log');
@@ -150,17 +150,17 @@ export function createTruth(world: World): Truth {
     if (isFinal(before) && (before.state !== after.state || before.finishTime !== after.finishTime))
       world.violated(4, `PgBackup ${object.metadata.name} went from ${before.state} to ${after.state ?? 'nothing'}`);
     if (before.state === after.state) return;
-    truth.seen.add(`state ${after.state} ${after.reason ?? ''}`);
+    oracle.seen.add(`state ${after.state} ${after.reason ?? ''}`);
     if (isFinal(after)) finished(object, after);
   }
 
   function finished(object: Stored, { message = '', state }: PgBackupStatus): void {
     const { uid } = object.metadata;
-    truth.owed.set(`${uid}/${state === 'success' ? 'succeeded' : 'failed'}`, { since: now(), uid });
-    for (const [saying] of sayings.filter(([, pattern]) => pattern.test(message))) truth.seen.add(`said: ${saying}`);
+    oracle.owed.set(`${uid}/${state === 'success' ? 'succeeded' : 'failed'}`, { since: now(), uid });
+    for (const [saying] of sayings.filter(([, pattern]) => pattern.test(message))) oracle.seen.add(`said: ${saying}`);
     if (message.includes(plantedSecret)) world.violated(9, 'a secret is in the status of a PgBackup');
     if (state !== 'success') return;
-    truth.successes.set(uid, undefined);
+    oracle.successes.set(uid, undefined);
     checkSuccess(world, object);
   }
 
@@ -168,41 +168,41 @@ export function createTruth(world: World): Truth {
     const slot = parseTime(metadata.annotations?.[slotAnnotation]);
     const manager = metadata.labels?.[label.managerUid];
     if (slot === undefined || manager === undefined) return;
-    const again = truth.slotRuns.find((run) => run.manager === manager && run.slot === slot);
-    if (again !== undefined && !truth.forgiven.has(again.uid))
+    const again = oracle.slotRuns.find((run) => run.manager === manager && run.slot === slot);
+    if (again !== undefined && !oracle.forgiven.has(again.uid))
       world.violated(1, `a second PgBackup ${metadata.name} was made for the same slot`);
-    truth.slotRuns.push({ manager, slot, created: now(), uid: metadata.uid });
+    oracle.slotRuns.push({ manager, slot, created: now(), uid: metadata.uid });
   }
 
   /** A rotation removes only what has been told. */
   function backupDeleted(object: Stored): void {
     const { uid, name } = object.metadata;
     const { state } = statusOf(object);
-    if (state === 'success') truth.successes.set(uid, now());
+    if (state === 'success') oracle.successes.set(uid, now());
     watchOrphan(world, uid);
-    if (truth.forgiven.has(uid)) return;
+    if (oracle.forgiven.has(uid)) return;
     for (const { bucket } of state === 'success' ? world.databases.values() : [])
       if (bucket.entries.some(({ owner }) => owner?.uid === uid))
         world.violated(6, `PgBackup ${name} was removed although its backup is still stored`);
     const id = `${uid}/${state === 'success' ? 'succeeded' : 'failed'}`;
-    if (!truth.told.has(id)) world.violated(10, `PgBackup ${name} was removed before its end was announced`);
+    if (!oracle.told.has(id)) world.violated(10, `PgBackup ${name} was removed before its end was announced`);
   }
 
   function managerChanged(_world: World, { verb, object }: Change): void {
-    const life = lifeOf(truth, object, now());
-    if (verb === 'delete') life.deleted = now();
-    noteWish(life, object, now());
-    noteStatus(truth, life, { object, now: now() });
+    const history = historyOf(oracle, object, now());
+    if (verb === 'delete') history.deleted = now();
+    noteWish(history, object, now());
+    noteStatus(oracle, history, { object, now: now() });
   }
 
-  return truth;
+  return oracle;
 }
 
 /**
  * Accepted: a newer success was deleted by a person after ten failed rotations, so the log (five runs) knows nothing of
  * the older success that is served again, and its first run's id is used once more.
  */
-function isServedAgain({ forgiven, told }: Truth, event: OwnEvent): boolean {
+function isServedAgain({ forgiven, told }: Oracle, event: OwnEvent): boolean {
   if (!event.id.includes('/rotation/') || forgiven.size === 0) return false;
   const ids = [...told.keys()].filter((id) => id.includes('/rotation/') && id.split('/')[0] === event.id.split('/')[0]);
   return ids.length - ids.indexOf(event.id) > 5;
@@ -213,15 +213,16 @@ const orphanTime = 35 * 60_000;
 
 /** A run whose PgBackup is gone is stopped: by the delete event, or, when that was lost, after a probe. */
 export function watchOrphan(world: World, uid: string): void {
-  const { scheduler, truth } = world;
+  const { scheduler, oracle } = world;
   const since = scheduler.now();
   scheduler.at(since + orphanTime, () => {
     if (world.disturbed >= since || Object.values(world.noise).some((chance) => chance > 0)) return;
     for (const { lock, namespace, pod, statefulSet, up } of world.databases.values()) {
       if (!up || lock === undefined || lock === 'unknown' || lock.id !== uid || lock.files.exit !== undefined) continue;
       // Only databases that have a manager are probed.
-      const probed = [...truth.managers.values()].some(
-        (life) => life.namespace === namespace && life.statefulSet === statefulSet && life.deleted === undefined,
+      const probed = [...oracle.managers.values()].some(
+        (history) =>
+          history.namespace === namespace && history.statefulSet === statefulSet && history.deleted === undefined,
       );
       if (probed) world.violated(5, `run ${uid}, whose PgBackup is gone, is alive in ${pod} half an hour later`);
     }
@@ -236,12 +237,12 @@ function statusOf(object: Stored | undefined): PgBackupStatus {
   return object?.['status'] ?? {};
 }
 
-function lifeOf(truth: Truth, { metadata, ...rest }: Stored, now: number): ManagerLife {
-  let life = truth.managers.get(metadata.uid);
-  if (life === undefined) {
+function historyOf(oracle: Oracle, { metadata, ...rest }: Stored, now: number): ManagerHistory {
+  let history = oracle.managers.get(metadata.uid);
+  if (history === undefined) {
     const { uid, name, namespace } = metadata;
     const statefulSet = (rest['spec'] as PgManager['spec']).selector.name;
-    life = {
+    history = {
       uid,
       name,
       namespace,
@@ -252,18 +253,18 @@ function lifeOf(truth: Truth, { metadata, ...rest }: Stored, now: number): Manag
       missed: new Map(),
       retention: [],
     };
-    truth.managers.set(uid, life);
+    oracle.managers.set(uid, history);
   }
-  return life;
+  return history;
 }
 
-function noteWish(life: ManagerLife, object: Stored, now: number): void {
+function noteWish(history: ManagerHistory, object: Stored, now: number): void {
   const spec = object['spec'] as PgManager['spec'];
   const { at, suspend: suspended, startingDeadlineSeconds: deadline, numberToRetain: keep } = spec.backup;
   const wish = { from: now, at, suspended, deadline };
-  if (!isSame(life.wishes.at(-1), wish)) life.wishes.push(wish);
+  if (!isSame(history.wishes.at(-1), wish)) history.wishes.push(wish);
   const retention = { from: now, keep, adopt: spec.rotation.adopt };
-  if (!isSame(life.retention.at(-1), retention)) life.retention.push(retention);
+  if (!isSame(history.retention.at(-1), retention)) history.retention.push(retention);
 }
 
 /** But for when it was said. */
@@ -271,40 +272,40 @@ function isSame(known: { readonly from: number } | undefined, said: { readonly f
   return isDeepStrictEqual({ ...known, from: 0 }, { ...said, from: 0 });
 }
 
-function noteStatus(truth: Truth, life: ManagerLife, { object, now }: { object: Stored; now: number }): void {
+function noteStatus(oracle: Oracle, history: ManagerHistory, { object, now }: { object: Stored; now: number }): void {
   const { schedule, conditions } = (object['status'] ?? {}) as Partial<PgManager['status']>;
-  if (schedule !== undefined) noteSchedule(truth, life, { schedule, now });
-  noteOutbox(truth, life, { outbox: conditions?.rotation?.outbox ?? [], now });
-  if (conditions?.storage?.state === 'unavailable') truth.seen.add('storage unavailable');
+  if (schedule !== undefined) noteSchedule(oracle, history, { schedule, now });
+  noteOutbox(oracle, history, { outbox: conditions?.rotation?.outbox ?? [], now });
+  if (conditions?.storage?.state === 'unavailable') oracle.seen.add('storage unavailable');
 }
 
 function noteOutbox(
-  truth: Truth,
-  { uid }: ManagerLife,
+  oracle: Oracle,
+  { uid }: ManagerHistory,
   { outbox, now }: { outbox: readonly PendingAnnouncement[]; now: number },
 ): void {
   for (const { id, outcome, deleted } of outbox) {
-    truth.seen.add(`rotation ${outcome}${deleted.length > 0 ? ' deleted' : ''}`);
+    oracle.seen.add(`rotation ${outcome}${deleted.length > 0 ? ' deleted' : ''}`);
     const key = `${uid}/rotation/${id}/${outcome}`;
-    if (!truth.owed.has(key)) truth.owed.set(key, { since: now, uid });
+    if (!oracle.owed.has(key)) oracle.owed.set(key, { since: now, uid });
   }
 }
 
 type PendingAnnouncement = NonNullable<RotationCondition['outbox']>[number];
 
 function noteSchedule(
-  truth: Truth,
-  life: ManagerLife,
+  oracle: Oracle,
+  history: ManagerHistory,
   { schedule, now }: { schedule: ScheduleStatus; now: number },
 ): void {
   const { at, suspended, missed } = schedule;
-  const cursor = life.cursors.at(-1);
-  if (cursor?.at !== at || cursor.suspended !== suspended) life.cursors.push({ time: now, at, suspended });
+  const cursor = history.cursors.at(-1);
+  if (cursor?.at !== at || cursor.suspended !== suspended) history.cursors.push({ time: now, at, suspended });
   for (const { slot, first, count, reason } of missed?.last ?? []) {
-    if (life.missed.has(slot)) continue;
-    truth.seen.add(`missed ${reason}`);
-    life.missed.set(slot, { first: parseTime(first) ?? 0, last: parseTime(slot) ?? 0, count });
-    truth.owed.set(`${life.uid}/missed/${slot}`, { since: now, uid: life.uid });
+    if (history.missed.has(slot)) continue;
+    oracle.seen.add(`missed ${reason}`);
+    history.missed.set(slot, { first: parseTime(first) ?? 0, last: parseTime(slot) ?? 0, count });
+    oracle.owed.set(`${history.uid}/missed/${slot}`, { since: now, uid: history.uid });
   }
 }
 
@@ -349,9 +350,9 @@ function protectedEntries(world: World, database: Database, deletedWithin: numbe
   return why;
 }
 
-function isProven({ scheduler, truth }: World, { owner }: Entry, deletedWithin: number): boolean {
-  if (owner === undefined || !truth.successes.has(owner.uid)) return false;
-  const deleted = truth.successes.get(owner.uid);
+function isProven({ scheduler, oracle }: World, { owner }: Entry, deletedWithin: number): boolean {
+  if (owner === undefined || !oracle.successes.has(owner.uid)) return false;
+  const deleted = oracle.successes.get(owner.uid);
   return deleted === undefined || scheduler.now() / 1000 - deleted < deletedWithin;
 }
 
@@ -376,7 +377,7 @@ function stateOfOwner(world: World, { namespace }: Database, { owner }: Entry): 
 /** The least that anybody wished to keep while this plan may have been made, and whether anybody adopted. */
 function retentionOf(world: World, database: Database): { keep: number; adopt: boolean } {
   const now = world.scheduler.now() / 1000;
-  const wishes = [...world.truth.managers.values()]
+  const wishes = [...world.oracle.managers.values()]
     .filter(({ namespace, statefulSet }) => namespace === database.namespace && statefulSet === database.statefulSet)
     .flatMap(({ deleted = now, retention }) =>
       retention.filter((_wish, at) => (retention[at + 1]?.from ?? deleted) >= now - planAge),
