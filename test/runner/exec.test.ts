@@ -7,7 +7,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { createExec, type ExecOptions, type ExecResult } from '../../functions/platform/kubernetes/exec.ts';
 
-type Play = (socket: WebSocket, request: IncomingMessage) => void;
+type Answer = (socket: WebSocket, request: IncomingMessage) => void;
 
 function frame(channel: number, text: string): Buffer {
   return Buffer.concat([Buffer.from([channel]), Buffer.from(text)]);
@@ -53,7 +53,7 @@ async function pour(socket: WebSocket, channel: number): Promise<number> {
 
 describe('exec', () => {
   let server: Server;
-  let play: Play;
+  let answer: Answer;
   let reject: { code: number; body: string; times?: number } | undefined;
   let requested: URL;
   let closed: Promise<number>;
@@ -73,7 +73,7 @@ describe('exec', () => {
       }
       sockets.handleUpgrade(request, socket, head, (opened) => {
         closed = new Promise((resolve) => opened.on('close', resolve));
-        play(opened, request);
+        answer(opened, request);
       });
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -85,8 +85,8 @@ describe('exec', () => {
     return createExec(configOf(port), 1)(target, argv, { timeoutMs: 10_000, ...options });
   }
 
-  async function played(by: Play, options?: Partial<ExecOptions>): Promise<ExecResult> {
-    play = by;
+  async function execAgainst(by: Answer, options?: Partial<ExecOptions>): Promise<ExecResult> {
+    answer = by;
     reject = undefined;
     return exec(undefined, options);
   }
@@ -97,7 +97,7 @@ describe('exec', () => {
   }
 
   test('success: both streams, argv unharmed, container named, no stdin asked for', async () => {
-    play = (socket) => {
+    answer = (socket) => {
       socket.send(frame(1, 'out '));
       socket.send(frame(2, 'err'));
       socket.send(frame(1, 'ü'));
@@ -115,12 +115,12 @@ describe('exec', () => {
   });
 
   test('the exit code of the command', async () => {
-    const result = await played((socket) => socket.send(exitStatus(3)));
+    const result = await execAgainst((socket) => socket.send(exitStatus(3)));
     assert.deepEqual(result, { kind: 'done', exitCode: 3, stdout: '', stderr: '' });
   });
 
   test('connection dropped before the status', async () => {
-    const result = await played((socket) => {
+    const result = await execAgainst((socket) => {
       socket.send(frame(1, 'some'));
       socket.terminate();
     });
@@ -128,7 +128,7 @@ describe('exec', () => {
   });
 
   test('closed in order, without a status', async () => {
-    const result = await played((socket) => socket.close(1000));
+    const result = await execAgainst((socket) => socket.close(1000));
     assert.deepEqual(result, { kind: 'unknown', message: 'stream closed (1000) before the end' });
   });
 
@@ -138,7 +138,7 @@ describe('exec', () => {
   });
 
   test('forbidden by an API server that has not read the roles yet: asked again', async () => {
-    play = (socket) => socket.send(success);
+    answer = (socket) => socket.send(success);
     reject = { code: 403, body: JSON.stringify({ kind: 'Status', message: 'not yet', code: 403 }), times: 1 };
     assert.deepEqual(await exec(), { kind: 'done', exitCode: 0, stdout: '', stderr: '' });
   });
@@ -152,7 +152,7 @@ describe('exec', () => {
 
   test('1 GB of output: cut off after 8 MiB', async () => {
     const sent = Promise.withResolvers<number>();
-    const result = await played((socket) => void pour(socket, 1).then(sent.resolve));
+    const result = await execAgainst((socket) => void pour(socket, 1).then(sent.resolve));
     assert.deepEqual(result, { kind: 'unknown', message: 'command wrote more than 8388608 bytes' });
     assert.ok((await sent.promise) < gigabyte, 'nobody takes the rest');
   });
@@ -160,14 +160,14 @@ describe('exec', () => {
   test('1 GB of errors: the beginning is kept, and the end is seen', async () => {
     const before = process.memoryUsage().rss;
     const pouring = (socket: WebSocket): void => void pour(socket, 2).then(() => socket.send(exitStatus(3)));
-    const result = await played(pouring, { timeoutMs: 120_000 });
+    const result = await execAgainst(pouring, { timeoutMs: 120_000 });
     assert.ok(result.kind === 'done' && result.exitCode === 3, result.kind);
     assert.equal(result.stderr.length, 64 * 1024);
     assert.ok(process.memoryUsage().rss - before < gigabyte / 2, 'memory is bounded');
   });
 
   test('silence after the connection is ended by our deadline', async () => {
-    assert.deepEqual(await played(() => undefined, { timeoutMs: 200 }), { kind: 'timeout' });
+    assert.deepEqual(await execAgainst(() => undefined, { timeoutMs: 200 }), { kind: 'timeout' });
     assert.equal(await closed, 1006);
   });
 
@@ -189,7 +189,7 @@ describe('exec', () => {
   });
 
   test('after end=1 the caller hangs up, even when the line comes in pieces', async () => {
-    const result = await played(
+    const result = await execAgainst(
       (socket) => {
         socket.send(frame(1, 'log=end=1\nnow=5\nen'));
         socket.send(frame(1, 'd=1'));
@@ -202,15 +202,15 @@ describe('exec', () => {
   });
 
   test('end=1 means nothing unless it was asked for, or inside of another line', async () => {
-    const drop: Play = (socket) => {
+    const drop: Answer = (socket) => {
       socket.send(frame(1, 'x=end=1\n'));
       socket.send(frame(1, 'end=12\n'), () => socket.terminate());
     };
-    assert.equal((await played(drop, { untilEnd: true })).kind, 'unknown');
+    assert.equal((await execAgainst(drop, { untilEnd: true })).kind, 'unknown');
   });
 
   test('more output than anybody may send ends the stream', async () => {
-    const result = await played((socket) => {
+    const result = await execAgainst((socket) => {
       for (let sent = 0; sent <= 8; sent += 1) socket.send(frame(1, 'x'.repeat(1024 * 1024)));
     });
     assert.equal(result.kind, 'unknown');
@@ -230,7 +230,8 @@ describe('exec', () => {
     ],
     [
       'container stopping',
-      () => played((socket) => socket.send(failureStatus('error executing command in container: write: broken pipe'))),
+      () =>
+        execAgainst((socket) => socket.send(failureStatus('error executing command in container: write: broken pipe'))),
       'transient',
     ],
     ['kubelet down', () => rejected(502, 'dial tcp: connection refused'), 'transient'],
@@ -238,15 +239,15 @@ describe('exec', () => {
     ['token rotated', () => rejected(401, { message: 'Unauthorized' }), 'transient'],
     [
       'no shell',
-      () => played((socket) => socket.send(failureStatus('exec: "sh": executable file not found in $PATH'))),
+      () => execAgainst((socket) => socket.send(failureStatus('exec: "sh": executable file not found in $PATH'))),
       'not-found',
     ],
-    ['status is not JSON', () => played((socket) => socket.send(frame(3, 'nonsense'))), 'transient'],
-    ['status of a wrong shape', () => played((socket) => socket.send(frame(3, '{"status":5}'))), 'transient'],
+    ['status is not JSON', () => execAgainst((socket) => socket.send(frame(3, 'nonsense'))), 'transient'],
+    ['status of a wrong shape', () => execAgainst((socket) => socket.send(frame(3, '{"status":5}'))), 'transient'],
     [
       'exit code is not a number',
       () =>
-        played((socket) =>
+        execAgainst((socket) =>
           socket.send(
             frame(
               3,

@@ -1,4 +1,4 @@
-/** Lock, launch, process shape and stop, with a wal-g that does as it is told (see scene.ts). */
+/** Lock, launch, process shape and stop, with a wal-g that does as a test says (see fixture.ts). */
 import assert from 'node:assert/strict';
 import {
   existsSync,
@@ -15,13 +15,13 @@ import { after, before, describe, test } from 'node:test';
 import type { StartRequest } from '../../functions/domain/run/protocol.ts';
 import { createRunner } from '../../functions/platform/run/runner.ts';
 import { give, isRoot, kill, owner, type Pod, shells, target, until } from './pod.ts';
-import { createScene, hang, type Scene, value } from './scene.ts';
+import { createFixture, hang, type Fixture, value } from './fixture.ts';
 
 describe('the runner', { concurrency: true }, () => {
   for (const shell of shells) {
     describe(`under ${shell}`, { concurrency: false }, () => {
-      let the: Scene;
-      before(async () => (the = await createScene(shell)));
+      let the: Fixture;
+      before(async () => (the = await createFixture(shell)));
       after(() => the.pod.remove());
 
       test('a backup runs once, detached, with data directory, user data and a log file that its name links to', async () => {

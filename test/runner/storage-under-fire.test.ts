@@ -7,7 +7,7 @@ import type { CatalogueAnswer, RunReport } from '../../functions/domain/run/prot
 import { createRunner, type Runner } from '../../functions/platform/run/runner.ts';
 import { makeReadOnly, mountMemory } from './mounts.ts';
 import { createPod, kill, type Pod, target, until } from './pod.ts';
-import { value } from './scene.ts';
+import { value } from './fixture.ts';
 
 describe('storage under fire', { concurrency: true }, () => {
   for (const shell of ['dash', 'busybox'] as const) {

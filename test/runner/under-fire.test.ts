@@ -19,12 +19,12 @@ import type { PodObstacle } from '../../functions/domain/run/protocol.ts';
 import { createRunner, type Runner } from '../../functions/platform/run/runner.ts';
 import { makeReadOnly, mountMemory } from './mounts.ts';
 import { give, kill, owner, target, until } from './pod.ts';
-import { createScene, hang, type Scene, value } from './scene.ts';
+import { createFixture, hang, type Fixture, value } from './fixture.ts';
 
 for (const shell of ['dash', 'busybox'] as const) {
   describe(`the runner under fire, in ${shell}`, { concurrency: false }, () => {
-    let the: Scene;
-    before(async () => (the = await createScene(shell)));
+    let the: Fixture;
+    before(async () => (the = await createFixture(shell)));
     after(() => the.pod.remove());
 
     /** The runner behind an exec that waits so long for an answer. */
@@ -280,7 +280,7 @@ for (const shell of ['dash', 'busybox'] as const) {
 }
 
 /** A directory with links to every program on the pod's PATH; a second one of the same pod replaces it. */
-function every({ pod }: Scene): string {
+function every({ pod }: Fixture): string {
   const tools = join(pod.root, 'tools');
   rmSync(tools, { recursive: true, force: true });
   mkdirSync(tools);

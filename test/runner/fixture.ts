@@ -25,7 +25,7 @@ const obedient = `echo "$*" >>"$PGHOST/calls"
 export const hang = 'read -r _ <"$PGHOST/hang"';
 
 /** A pod and its runs. */
-export interface Scene {
+export interface Fixture {
   readonly pod: Pod;
   behave(script: string): void;
   calls(): string[];
@@ -47,20 +47,20 @@ export function value<T>(result: RunnerResult<T>): T {
   return result.value;
 }
 
-/** Starts a pod for a scene. */
-export async function createScene(shell: Shell): Promise<Scene> {
+/** Starts a pod for a test. */
+export async function createFixture(shell: Shell): Promise<Fixture> {
   const pod = await createPod({ shell });
   pod.fakeWalg(obedient);
   writeFileSync(join(pod.root, 'list'), '');
   writeFileSync(join(pod.root, 'list-code'), '0\n');
   const made = await pod.exec(target, ['mkfifo', join(pod.root, 'hang')], { timeoutMs: 5_000 });
   assert.equal(made.kind, 'done');
-  return scene(pod);
+  return fixtureOf(pod);
 }
 
-function scene(pod: Pod): Scene {
+function fixtureOf(pod: Pod): Fixture {
   const file = (name: string): string => join(pod.root, name);
-  const self: Scene = {
+  const self: Fixture = {
     pod,
     behave: (script) => writeFileSync(file('behave'), script),
     calls: () => (existsSync(file('calls')) ? readFileSync(file('calls'), 'utf8').trim().split('\n') : []),
