@@ -9,7 +9,7 @@ import { buildVariants, shipped } from './variants.ts';
 /** As the Service allows one process. */
 export const concurrency = 10;
 
-export interface Stage {
+export interface Fixture {
   readonly api: FakeApi;
   readonly schedule: RunningProgram;
   readonly close: () => Promise<void>;
@@ -20,7 +20,7 @@ export async function prepare(
   count: number,
   at: number,
   under = (program: Program): Program => program,
-): Promise<Stage> {
+): Promise<Fixture> {
   await buildVariants();
   const [time, since] = [rfc3339(at).slice(11, 19), rfc3339(at - 3_600)];
   const objects = Array.from({ length: count }, (_, number) =>

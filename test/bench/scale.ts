@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Extent } from './extent.ts';
 import { concurrency } from './load.ts';
 import { compare } from './rounds.ts';
-import { openSize, sweep, type Sample, type Size, type Stage } from './scale-stage.ts';
+import { openSize, sweep, type Sample, type Size, type Fixture } from './scale-fixture.ts';
 import { median, pairedRatio, rounded } from './statistics.ts';
 import type { Row, Table, Target } from '../support/table.ts';
 import { buildVariants } from './variants.ts';
@@ -26,21 +26,21 @@ const share = 1 / 5;
 export async function benchScale(extent: Extent): Promise<Table> {
   await buildVariants();
   const dir = mkdtempSync(join(tmpdir(), 'aidboxops-scale-'));
-  const stages: Stage[] = [];
+  const fixtures: Fixture[] = [];
   const rounds = Math.ceil(extent.rounds * share);
   try {
     for (const { managers, backups } of sizes) {
       const size = { managers: Math.round(managers * extent.share), backups: Math.round(backups * extent.share) };
-      stages.push(await openSize(join(dir, String(stages.length)), size));
+      fixtures.push(await openSize(join(dir, String(fixtures.length)), size));
     }
-    return tableOf(await compare(stages, { rounds, warmUps: 1 }, sweep), rounds);
+    return tableOf(await compare(fixtures, { rounds, warmUps: 1 }, sweep), rounds);
   } finally {
-    for (const stage of stages) await stage.close();
+    for (const fixture of fixtures) await fixture.close();
     rmSync(dir, { recursive: true, force: true });
   }
 }
 
-function tableOf(samples: ReadonlyMap<Stage, readonly Sample[]>, rounds: number): Table {
+function tableOf(samples: ReadonlyMap<Fixture, readonly Sample[]>, rounds: number): Table {
   const all = [...samples];
   const rows = all.map(([size, some]): Row => {
     const middle = (key: keyof Sample): number => median(some.map((sample) => sample[key]));
@@ -66,7 +66,7 @@ function tableOf(samples: ReadonlyMap<Stage, readonly Sample[]>, rounds: number)
   };
 }
 
-function targetsOf(all: readonly (readonly [Stage, readonly Sample[]])[]): Target[] {
+function targetsOf(all: readonly (readonly [Fixture, readonly Sample[]])[]): Target[] {
   const [few, fewOld, many, manyOld] = all;
   const peak = rounded(Math.max(...all.flatMap(([, some]) => some.map((sample) => sample.peak))));
   return [
@@ -78,7 +78,7 @@ function targetsOf(all: readonly (readonly [Stage, readonly Sample[]])[]): Targe
   ];
 }
 
-type Measured = readonly [Stage, readonly Sample[]];
+type Measured = readonly [Fixture, readonly Sample[]];
 
 function perManager(key: 'seconds' | 'bytes', [size, some]: Measured, [other, others]: Measured): number {
   const [left, right] = [

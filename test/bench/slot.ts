@@ -6,11 +6,11 @@ import { existsSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { slotBackupName } from '../../functions/schedule/slot-backup.ts';
 import { eventually } from '../support/eventually.ts';
-import { runAsOwner, type Shop } from '../support/shop.ts';
+import { runAsOwner, type LocalCluster } from '../support/local-cluster.ts';
 import type { Extent } from './extent.ts';
 import { watch } from './watch.ts';
 import { compare } from './rounds.ts';
-import { addManager, keepWarm, nextSlot, openStage, patience, slotFromZero, untilAtZero } from './shop-stage.ts';
+import { addManager, keepWarm, nextSlot, openFixture, patience, slotFromZero, untilAtZero } from './local-fixture.ts';
 import { median, quantile, rounded } from './statistics.ts';
 import type { Row, Table } from '../support/table.ts';
 
@@ -39,34 +39,34 @@ interface Sample {
 }
 
 export async function benchSlot({ rounds }: Extent): Promise<Table> {
-  const shop = await openStage('bench-slot');
+  const cluster = await openFixture('bench-slot');
   try {
-    await shop.database();
-    await addManager(shop);
+    await cluster.database();
+    await addManager(cluster);
     // The first round warms up the database and the page cache.
-    return tableOf(await compare(ways, { rounds, warmUps: 1 }, (way) => play(shop, way)), rounds);
+    return tableOf(await compare(ways, { rounds, warmUps: 1 }, (way) => measure(cluster, way)), rounds);
   } finally {
-    await shop.close();
+    await cluster.close();
   }
 }
 
-async function play(shop: Shop, { isAhead, isWarm }: Way): Promise<Sample> {
-  const slot = isWarm ? await nextSlot(shop, isAhead) : await slotFromZero(shop, isAhead);
-  if (isWarm) await keepWarm(shop, workers, slot - 1_000);
-  const watching = watch(() => shop.environment.functions());
+async function measure(cluster: LocalCluster, { isAhead, isWarm }: Way): Promise<Sample> {
+  const slot = isWarm ? await nextSlot(cluster, isAhead) : await slotFromZero(cluster, isAhead);
+  if (isWarm) await keepWarm(cluster, workers, slot - 1_000);
+  const watching = watch(() => cluster.environment.functions());
   const name = slotBackupName('pg-manager', slot / 1000);
-  const log = shop.running().realPath(`/PgBackup/${name}.log`);
-  const [line, success] = await Promise.all([firstLine(log), successOf(shop, name)]);
+  const log = cluster.running().realPath(`/PgBackup/${name}.log`);
+  const [line, success] = await Promise.all([firstLine(log), successOf(cluster, name)]);
   const rotated = async (): Promise<true | undefined> => {
-    const { status } = await shop.pgm();
+    const { status } = await cluster.pgm();
     const { backup, rotation } = status.conditions;
     return backup?.lastSuccess?.name === name && rotation?.servedBackup === backup.lastSuccess.uid ? true : undefined;
   };
   await eventually('rotation', rotated, patience);
   watching.stop();
   const cpu = Object.fromEntries(workers.map((each) => [each, watching.cpuOf(each)])) as Sample['cpu'];
-  await untilAtZero(shop);
-  return { line: (line - slot) / 1000, success: (success - slot) / 1000, hand: await byHand(shop), cpu };
+  await untilAtZero(cluster);
+  return { line: (line - slot) / 1000, success: (success - slot) / 1000, hand: await byHand(cluster), cpu };
 }
 
 /** When the log of the run has something in it, in milliseconds since 1970. */
@@ -75,7 +75,7 @@ async function firstLine(log: string): Promise<number> {
   return Date.now();
 }
 
-async function successOf({ environment, namespace }: Shop, name: string): Promise<number> {
+async function successOf({ environment, namespace }: LocalCluster, name: string): Promise<number> {
   const path = `/apis/aidbox.pg/v01/namespaces/${namespace}/pgbackups?watch=1`;
   for await (const line of environment.api.lines({ path })) {
     const { object } = JSON.parse(line) as { object: { metadata: { name: string }; status?: Ended } };
@@ -92,9 +92,9 @@ interface Ended {
 }
 
 /** Seconds of the same command, without us. */
-async function byHand(shop: Shop): Promise<number> {
+async function byHand(cluster: LocalCluster): Promise<number> {
   const begun = performance.now();
-  await runAsOwner(shop.running(), 'wal-g backup-push "$PGDATA"');
+  await runAsOwner(cluster.running(), 'wal-g backup-push "$PGDATA"');
   return (performance.now() - begun) / 1000;
 }
 

@@ -1,7 +1,7 @@
 /** Twenty thousand events through one process, within the memory that its Service has and without a limit. */
 import type { Extent } from './extent.ts';
 import { limited, memoryLimitOf } from './limits.ts';
-import { concurrency, prepare, sendAll, tick, type Stage } from './load.ts';
+import { concurrency, prepare, sendAll, tick, type Fixture } from './load.ts';
 import { descriptorsOf, memoryOf } from './program.ts';
 import { rounded } from './statistics.ts';
 import type { Row, Table } from '../support/table.ts';
@@ -37,7 +37,7 @@ export async function benchSoak({ share }: Extent): Promise<Table> {
   };
 }
 
-function weightOf(name: string, { schedule }: Stage): Row {
+function weightOf(name: string, { schedule }: Fixture): Row {
   const { rss, private: own } = memoryOf(schedule.pid);
   return {
     [`RSS MB, ${name}`]: rounded(rss),

@@ -1,11 +1,11 @@
 /** The matrix: which fault meets which function at which moment, and how that must end. Data only. */
 import type { FaultName } from './faults.ts';
 import type { MomentName } from './moments.ts';
-import type { StoryName } from './stage.ts';
+import type { ScenarioName } from './fixture.ts';
 
-/** One story with one fault. */
+/** One scenario with one fault. */
 export interface Case {
-  readonly function: StoryName;
+  readonly function: ScenarioName;
   readonly fault: FaultName;
   readonly moment: MomentName;
   /** How it may end; more than one where the fault and the end of the work race. */
@@ -123,12 +123,12 @@ export const cases: readonly Case[] = [
 ];
 
 function row(
-  story: StoryName,
+  scenario: ScenarioName,
   moment: MomentName,
   faults: Partial<Record<FaultName, readonly string[]>>,
 ): readonly Case[] {
   return Object.entries(faults).map(([fault, expected]) => ({
-    function: story,
+    function: scenario,
     fault: fault as FaultName,
     moment,
     expected,
@@ -136,6 +136,6 @@ function row(
 }
 
 /** As `--only` and the table have it. */
-export function titleOf({ function: story, fault, moment, round }: Case): string {
-  return `${story}: ${fault}, ${moment}${round === undefined ? '' : ` (${round})`}`;
+export function titleOf({ function: scenario, fault, moment, round }: Case): string {
+  return `${scenario}: ${fault}, ${moment}${round === undefined ? '' : ` (${round})`}`;
 }

@@ -4,18 +4,18 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '../support/eventually.ts';
 import { killEveryFunction, killFunction } from './functions.ts';
 import { isAbout } from './interference.ts';
-import { startRival } from './rival.ts';
-import type { Stage } from './stage.ts';
+import { startSecondReplica } from './second-replica.ts';
+import type { Fixture } from './fixture.ts';
 
 /** Takes the fault away. */
 export type Mend = () => Promise<void> | void;
 
 export interface FaultKind {
-  /** Hits parts that all cases share: nothing else is played meanwhile. */
+  /** Hits parts that all cases share: nothing else is run meanwhile. */
   readonly isShared: boolean;
   /** How long it lasts before it is mended (seconds), or until the case is quiet. */
   readonly lasts: number | 'to the end';
-  strike(stage: Stage): Promise<Mend>;
+  strike(fixture: Fixture): Promise<Mend>;
 }
 
 const nothingToMend: Mend = () => undefined;
@@ -90,11 +90,11 @@ export const faults = {
   'PostgreSQL restarted': {
     isShared: false,
     lasts: 0,
-    async strike({ shop }) {
-      const { containerId, pid } = shop.running();
+    async strike({ cluster }) {
+      const { containerId, pid } = cluster.running();
       process.kill(pid, 'SIGINT');
       await eventually('PostgreSQL again', async () => {
-        const again = shop.running();
+        const again = cluster.running();
         if (again.containerId === containerId) return undefined;
         return (await again.sql('select 1')).length;
       });
@@ -139,14 +139,14 @@ export const faults = {
     isShared: true,
     lasts: 'to the end',
     async strike({ environment, function: name, interference }) {
-      const rival = await startRival(environment, name);
+      const replica = await startSecondReplica(environment, name);
       const part = interference.add((event, trigger) => {
-        if (trigger.startsWith(`${name}-`)) rival.hand(event);
+        if (trigger.startsWith(`${name}-`)) replica.hand(event);
         return undefined;
       });
       return async () => {
         part();
-        await rival.stop();
+        await replica.stop();
       };
     },
   },

@@ -7,32 +7,32 @@ import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import type { ApiClient } from '../../local/kubernetes/client/api-client.ts';
 import { startInformer, type Informer } from '../../local/kubernetes/client/informer.ts';
 import type { Stored } from '../../local/kubernetes/client/objects.ts';
-import type { Life } from './seen.ts';
+import type { BackupHistory } from './seen.ts';
 
 /** By namespace. */
 export interface History {
   /** Oldest first. */
-  lives(namespace: string): readonly Life[];
+  backups(namespace: string): readonly BackupHistory[];
   manager(namespace: string): PgManager | undefined;
   /** Names of PingSources. */
   timers(namespace: string): readonly string[];
   /** Another one after every write. */
   version(namespace: string): string;
   /** Resolves at the change that makes this true of a PgBackup. */
-  until(namespace: string, isTrue: (life: Life) => boolean): Promise<void>;
+  until(namespace: string, isTrue: (backup: BackupHistory) => boolean): Promise<void>;
   stop(): void;
 }
 
 /** Begins to watch. */
 export function watchHistory(api: ApiClient): History {
-  const lives = new Map<string, { namespace: string; life: Life }>();
+  const seen = new Map<string, { namespace: string; backup: BackupHistory }>();
   const listeners = new Set<() => void>();
   const backups = startInformer<Stored>(api, {
     path: path.backups(''),
     changed({ object, type }) {
       const backup = PgBackup.parse(object);
       const { namespace, uid } = backup.metadata;
-      lives.set(uid, { namespace, life: goneOn(lives.get(uid)?.life, backup, type === 'deleted') });
+      seen.set(uid, { namespace, backup: goneOn(seen.get(uid)?.backup, backup, type === 'deleted') });
       for (const listener of [...listeners]) listener();
     },
   });
@@ -40,12 +40,12 @@ export function watchHistory(api: ApiClient): History {
     startInformer<Stored>(api, { path: at, changed: () => undefined }),
   ) as [Informer<Stored>, Informer<Stored>];
 
-  function of(namespace: string): Life[] {
-    return [...lives.values()].filter((one) => one.namespace === namespace).map(({ life }) => life);
+  function of(namespace: string): BackupHistory[] {
+    return [...seen.values()].filter((one) => one.namespace === namespace).map(({ backup }) => backup);
   }
 
   return {
-    lives: of,
+    backups: of,
     manager(namespace) {
       const [found] = inNamespace(managers, namespace);
       return found === undefined ? undefined : PgManager.parse(found);
@@ -76,8 +76,8 @@ function inNamespace(informer: Informer<Stored>, namespace: string): Stored[] {
   return informer.all().filter(({ metadata }) => metadata.namespace === namespace);
 }
 
-/** A life with one more look at it. */
-function goneOn(before: Life | undefined, { metadata, status }: PgBackup, deleted: boolean): Life {
+/** Adds what a change says to the history of its backup. */
+function goneOn(before: BackupHistory | undefined, { metadata, status }: PgBackup, deleted: boolean): BackupHistory {
   const state = { state: status.state, finishTime: status.finishTime };
   const isSame = isDeepStrictEqual(before?.states.at(-1), state);
   return {

@@ -5,7 +5,7 @@ import { rfc3339 } from '../../functions/domain/time.ts';
 import { executor } from '../support/situation-rotation.ts';
 import { aManager, slot, type ManagerBuilder } from '../support/builders.ts';
 import { breaksOf } from './invariants.ts';
-import type { Life, Seen } from './seen.ts';
+import type { BackupHistory, Seen } from './seen.ts';
 
 const secret = 'hush';
 const slotTime = rfc3339(slot);
@@ -15,7 +15,7 @@ const names = ['base_000000010000000000000002', 'base_000000010000000000000004',
 const well: Seen = {
   manager: manager().build(),
   slots: [slotTime],
-  lives: [
+  backups: [
     success(0, { deleted: true }),
     success(1),
     success(2, { slot: slotTime, manager: 'uid-pg-manager' }),
@@ -54,7 +54,7 @@ function manager(): ManagerBuilder {
     });
 }
 
-function success(day: number, change: Partial<Life> = {}): Life {
+function success(day: number, change: Partial<BackupHistory> = {}): BackupHistory {
   const uid = `day-${day}`;
   const status = {
     state: 'success',
@@ -62,14 +62,14 @@ function success(day: number, change: Partial<Life> = {}): Life {
     startTime: slotTime,
     backup: { name: names[day]! },
   } as const;
-  return { ...life(uid, status), ...change };
+  return { ...backup(uid, status), ...change };
 }
 
-function failed(): Life {
-  return life('failed', { state: 'error', reason: 'WalgError', announced: 'error', startTime: slotTime });
+function failed(): BackupHistory {
+  return backup('failed', { state: 'error', reason: 'WalgError', announced: 'error', startTime: slotTime });
 }
 
-function life(uid: string, status: Life['status']): Life {
+function backup(uid: string, status: BackupHistory['status']): BackupHistory {
   const states = ['pending', 'running', status.state].map((state) => ({ state, finishTime: undefined }));
   return { uid, name: uid, created: slotTime, slot: undefined, manager: undefined, states, status, deleted: false };
 }
@@ -85,9 +85,9 @@ function eventsOf(uid: string, end = 'Normal BackupSucceeded'): Seen['events'] {
   });
 }
 
-/** All lives but one, and that one changed. */
-function withLife(uid: string, change: Partial<Life>): Seen['lives'] {
-  return well.lives.map((one) => (one.uid === uid ? { ...one, ...change } : one));
+/** All backups but one, and that one changed. */
+function withBackup(uid: string, change: Partial<BackupHistory>): Seen['backups'] {
+  return well.backups.map((one) => (one.uid === uid ? { ...one, ...change } : one));
 }
 
 const push = { kind: 'backup-push', run: 'day-2/backup', overlaps: undefined };
@@ -98,7 +98,7 @@ const wrong: readonly { readonly what: string; readonly change: Partial<Seen>; r
   [
     {
       what: 'I1 two PgBackups for one slot',
-      change: { lives: withLife('day-1', { slot: slotTime }) },
+      change: { backups: withBackup('day-1', { slot: slotTime }) },
       wanted: [/^I1: slot .* has 2 PgBackups/],
     },
     {
@@ -161,7 +161,7 @@ const wrong: readonly { readonly what: string; readonly change: Partial<Seen>; r
     {
       what: 'I4 a terminal state that was left',
       change: {
-        lives: withLife('day-2', {
+        backups: withBackup('day-2', {
           states: [
             { state: 'error', finishTime: slotTime },
             { state: 'success', finishTime: slotTime },
@@ -173,7 +173,7 @@ const wrong: readonly { readonly what: string; readonly change: Partial<Seen>; r
     {
       what: 'I4 a terminal state whose time was changed',
       change: {
-        lives: withLife('day-2', {
+        backups: withBackup('day-2', {
           states: [
             { state: 'success', finishTime: slotTime },
             { state: 'success', finishTime: rfc3339(slot + 1) },
@@ -185,9 +185,22 @@ const wrong: readonly { readonly what: string; readonly change: Partial<Seen>; r
     {
       what: 'I5 a PgBackup that never ends',
       change: {
-        lives: [...well.lives, life('stuck', running)],
+        backups: [...well.backups, backup('stuck', running)],
       },
       wanted: [/^I5: stuck is running: /],
+    },
+    {
+      what: 'I7 a last success that is not the newest',
+      change: {
+        manager: manager()
+          .condition('backup', {
+            ...manager().build().status.conditions.backup,
+            status: 'ok',
+            lastSuccess: { name: 'day-1', uid: 'day-1', finishTime: slotTime },
+          })
+          .build(),
+      },
+      wanted: [/^I7: the last success of the manager is day-1, the newest is day-2$/],
     },
     {
       what: 'I5 a wal-g that was left',
@@ -206,12 +219,12 @@ const wrong: readonly { readonly what: string; readonly change: Partial<Seen>; r
     },
     {
       what: 'I6 a kept backup that was deleted',
-      change: { lives: withLife('day-1', { deleted: true }), stored: [entry(2)] },
+      change: { backups: withBackup('day-1', { deleted: true }), stored: [entry(2)] },
       wanted: [/^I6: base_000000010000000000000004 is one of the newest proven backups and is gone$/],
     },
     {
       what: 'I6 more backups than numberToRetain after a rotation',
-      change: { lives: withLife('day-0', { deleted: false }), stored: [entry(0), ...well.stored] },
+      change: { backups: withBackup('day-0', { deleted: false }), stored: [entry(0), ...well.stored] },
       wanted: [
         /^I6: 3 proven backups are stored, numberToRetain is 2$/,
         /^I7: day-0 is in the history/,

@@ -1,5 +1,5 @@
 /** The invariants of the product, as far as they can be judged from a final state. Each check gives its breaks, in words. No side effects. */
-import type { Life, Seen } from './seen.ts';
+import type { BackupHistory, Seen } from './seen.ts';
 
 type Check = (seen: Seen) => readonly string[];
 
@@ -22,6 +22,7 @@ const checks: readonly Check[] = [
   tooManyKept,
   prunedButStored,
   notOnceInTheLog,
+  lastSuccessIsNotTheNewest,
   timersLeft,
   secretsShown,
   endsNotAnnounced,
@@ -30,10 +31,10 @@ const checks: readonly Check[] = [
   managerNotAnnounced,
 ];
 
-function slotRunsNotOnce({ lives, manager, slots }: Seen): string[] {
+function slotRunsNotOnce({ backups, manager, slots }: Seen): string[] {
   const missed = (manager.status.schedule?.missed?.last ?? []).map(({ slot }) => slot);
   return slots.flatMap((slot) => {
-    const runs = lives.filter((life) => life.slot === slot);
+    const runs = backups.filter((backup) => backup.slot === slot);
     const settlings = missed.filter((one) => one === slot);
     return runs.length + settlings.length === 1
       ? []
@@ -52,9 +53,9 @@ function pushesAtOnce({ calls }: Seen): string[] {
     .map(({ kind, run, overlaps }) => `I2: ${kind} of ${run} began while wal-g ${overlaps} was alive`);
 }
 
-function successesNotStored({ lives, manager, stored }: Seen): string[] {
+function successesNotStored({ backups, manager, stored }: Seen): string[] {
   const doomed = namesBeingDeleted(manager);
-  return lives
+  return backups
     .filter(isThere)
     .filter(isSuccess)
     .filter(({ status }) => !doomed.includes(status.backup?.name ?? ''))
@@ -73,17 +74,17 @@ function namesBeingDeleted({ status }: Seen['manager']): readonly string[] {
 }
 
 /** A run that failed may leave a backup that nobody proved; nothing else may be there. */
-function storedWithoutSuccess({ lives, stored }: Seen): string[] {
+function storedWithoutSuccess({ backups, stored }: Seen): string[] {
   return stored.flatMap(({ name, uid }) => {
-    const owner = lives.find((life) => life.uid === uid);
+    const owner = backups.find((backup) => backup.uid === uid);
     return owner !== undefined && isFinished(owner)
       ? []
       : [`I3: ${name} is stored, but belongs to no finished PgBackup`];
   });
 }
 
-function statesAfterTheEnd({ lives }: Seen): string[] {
-  return lives.flatMap(({ name, states }) => {
+function statesAfterTheEnd({ backups }: Seen): string[] {
+  return backups.flatMap(({ name, states }) => {
     const end = states.findIndex(({ state }) => state === 'success' || state === 'error');
     if (end === -1 || end === states.length - 1) return [];
     const path = states.map(({ state, finishTime }) => `${state} ${finishTime ?? ''}`.trim());
@@ -91,9 +92,9 @@ function statesAfterTheEnd({ lives }: Seen): string[] {
   });
 }
 
-function unfinishedBackups({ lives }: Seen): string[] {
-  return lives
-    .filter((life) => isThere(life) && !isFinished(life))
+function unfinishedBackups({ backups }: Seen): string[] {
+  return backups
+    .filter((backup) => isThere(backup) && !isFinished(backup))
     .map(({ name, status }) => `I5: ${name} is ${status.state ?? 'untouched'}: ${status.message ?? ''}`);
 }
 
@@ -108,41 +109,51 @@ function thingsLeftRunning({ alive, lockIsHeld, manager }: Seen): string[] {
 }
 
 /** The newest n proven backups, by their place in WAL. */
-function newestNotKept({ lives, manager, stored }: Seen): string[] {
+function newestNotKept({ backups, manager, stored }: Seen): string[] {
   const names = new Set(stored.map(({ name }) => name));
-  return provenNames(lives)
+  return provenNames(backups)
     .slice(-manager.spec.backup.numberToRetain)
     .filter((name) => !names.has(name))
     .map((name) => `I6: ${name} is one of the newest proven backups and is gone`);
 }
 
 /** Only a rotation that says that it is done can be held to the number. */
-function tooManyKept({ lives, manager, stored }: Seen): string[] {
+function tooManyKept({ backups, manager, stored }: Seen): string[] {
   const { numberToRetain } = manager.spec.backup;
   const { backup, rotation } = manager.status.conditions;
   if (rotation?.status !== 'ok' || rotation.servedBackup !== backup?.lastSuccess?.uid) return [];
-  const proven = new Set(provenNames(lives));
+  const proven = new Set(provenNames(backups));
   const kept = stored.filter(({ name }) => proven.has(name)).length;
   return kept <= numberToRetain ? [] : [`I6: ${kept} proven backups are stored, numberToRetain is ${numberToRetain}`];
 }
 
-function prunedButStored({ lives, stored }: Seen): string[] {
-  return lives
-    .filter((life) => life.deleted && isSuccess(life) && stored.some(({ uid }) => uid === life.uid))
+function prunedButStored({ backups, stored }: Seen): string[] {
+  return backups
+    .filter((backup) => backup.deleted && isSuccess(backup) && stored.some(({ uid }) => uid === backup.uid))
     .map(({ name }) => `I6: ${name} was removed although its backup is stored`);
 }
 
 /** The log holds five. */
-function notOnceInTheLog({ lives, manager }: Seen): string[] {
+function notOnceInTheLog({ backups, manager }: Seen): string[] {
   const log = manager.status.conditions.backup?.log ?? [];
-  if (lives.length > 5) return [];
-  return lives
+  if (backups.length > 5) return [];
+  return backups
     .filter(isThere)
     .filter(isFinished)
     .flatMap(({ name }) => {
       const count = log.filter((run) => run.name === name).length;
       return count === 1 ? [] : [`I7: ${name} is in the history of the manager ${count} times`];
     });
+}
+
+function lastSuccessIsNotTheNewest({ backups, manager }: Seen): string[] {
+  const newest = provenNames(backups).at(-1);
+  const found = backups.find(({ status }) => newest !== undefined && status.backup?.name === newest);
+  const { lastSuccess } = manager.status.conditions.backup ?? {};
+  if (lastSuccess?.uid === found?.uid) return [];
+  return [
+    `I7: the last success of the manager is ${lastSuccess?.name ?? 'none'}, the newest is ${found?.name ?? 'none'}`,
+  ];
 }
 
 function timersLeft({ timers }: Seen): string[] {
@@ -153,9 +164,9 @@ function secretsShown({ secret, texts }: Seen): string[] {
   return texts.includes(secret) ? ['I9: a secret can be read'] : [];
 }
 
-function endsNotAnnounced({ announced, lives }: Seen): string[] {
+function endsNotAnnounced({ announced, backups }: Seen): string[] {
   const ids = new Set(announced.map(({ id }) => id));
-  return lives.filter(isFinished).flatMap(({ name, status, uid }) => {
+  return backups.filter(isFinished).flatMap(({ name, status, uid }) => {
     const wanted = `${uid}/${status.state === 'success' ? 'succeeded' : 'failed'}`;
     const other = `${uid}/${status.state === 'success' ? 'failed' : 'succeeded'}`;
     return [
@@ -179,8 +190,8 @@ function idsWithTwoFacts({ announced }: Seen): string[] {
 const deadLetter = 'Warning Undelivered';
 
 /** Kubernetes Events about PgBackups: one of each transition. */
-function eventsNotOnce({ events, lives }: Seen): string[] {
-  return lives
+function eventsNotOnce({ events, backups }: Seen): string[] {
+  return backups
     .filter(isThere)
     .filter(isFinished)
     .flatMap(({ name, status, uid }) => {
@@ -219,22 +230,22 @@ function idsOwedBy({ metadata, status }: Seen['manager']): string[] {
   ].map((id) => `${metadata.uid}/${id}`);
 }
 
-function provenNames(lives: readonly Life[]): string[] {
-  return lives
+function provenNames(backups: readonly BackupHistory[]): string[] {
+  return backups
     .filter(isSuccess)
     .flatMap(({ status }) => status.backup?.name ?? [])
     .sort();
 }
 
-function isThere({ deleted }: Life): boolean {
+function isThere({ deleted }: BackupHistory): boolean {
   return !deleted;
 }
 
-function isSuccess({ status }: Life): boolean {
+function isSuccess({ status }: BackupHistory): boolean {
   return status.state === 'success';
 }
 
-function isFinished({ status }: Life): boolean {
+function isFinished({ status }: BackupHistory): boolean {
   return status.state === 'success' || status.state === 'error';
 }
 

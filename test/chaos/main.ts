@@ -5,10 +5,10 @@ import { buildFunctions } from '../../tools/build.ts';
 import { textOf } from '../support/table.ts';
 import { cases, titleOf, type Case } from './cases.ts';
 import { faults, type FaultKind } from './faults.ts';
-import { play, type Outcome } from './play.ts';
-import { openTheatre } from './theatre.ts';
+import { runCase, type Outcome } from './run-case.ts';
+import { openSharedFixture } from './shared-fixture.ts';
 
-/** Cases that touch only their own namespace are played side by side. */
+/** Cases that touch only their own namespace are run side by side. */
 const lanes = 3;
 
 await runCommand(
@@ -26,33 +26,33 @@ await runCommand(
   ({ values: { only, seed } }) => {
     const wanted = cases.filter((one) => new RegExp(only, 'i').test(titleOf(one)));
     if (wanted.length === 0) throw usageError(`no case matches "${only}"`);
-    return playAll(wanted, wholeNumber('--seed', seed));
+    return runAll(wanted, wholeNumber('--seed', seed));
   },
 );
 
-async function playAll(chosen: readonly Case[], seed: number): Promise<number> {
+async function runAll(chosen: readonly Case[], seed: number): Promise<number> {
   const begun = performance.now();
   await buildFunctions();
-  const theatre = await openTheatre(join(import.meta.dirname, '../..', '.local', 'chaos'));
-  const stop = (): void => void theatre.close().then(() => process.exit(130));
+  const shared = await openSharedFixture(join(import.meta.dirname, '../..', '.local', 'chaos'));
+  const stop = (): void => void shared.close().then(() => process.exit(130));
   process.on('SIGINT', stop).on('SIGTERM', stop);
   const outcomes: Outcome[] = [];
   let count = 0;
-  async function playNext(queue: Case[]): Promise<void> {
+  async function runNext(queue: Case[]): Promise<void> {
     for (let one = queue.shift(); one !== undefined; one = queue.shift()) {
       count += 1;
-      const outcome = await play(theatre, one, { namespace: `case-${count}`, seed });
+      const outcome = await runCase(shared, one, { namespace: `case-${count}`, seed });
       outcomes.push(outcome);
       process.stdout.write(`${lineOf(outcome)}\n`);
     }
   }
   try {
     const beside = chosen.filter(({ fault }) => !isShared(fault));
-    await Promise.all(Array.from({ length: lanes }, () => playNext(beside)));
-    await playNext(chosen.filter(({ fault }) => isShared(fault)));
+    await Promise.all(Array.from({ length: lanes }, () => runNext(beside)));
+    await runNext(chosen.filter(({ fault }) => isShared(fault)));
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop);
-    await theatre.close();
+    await shared.close();
   }
   return report(chosen, outcomes, { seed, minutes: (performance.now() - begun) / 60_000 });
 }

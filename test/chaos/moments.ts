@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '../support/eventually.ts';
 import { livingRuns } from './processes.ts';
-import type { Life } from './seen.ts';
-import { patience, type Stage } from './stage.ts';
+import type { BackupHistory } from './seen.ts';
+import { patience, type Fixture } from './fixture.ts';
 import { callsIn } from './wal-g.ts';
 
 export type MomentName = keyof typeof moments;
@@ -18,61 +18,64 @@ const beforeSlotMs = 2_000;
 const closelyMs = 10;
 
 export const moments = {
-  "before the slot's timer": (stage: Stage) => beforeSlot(stage, beforeTimerMs),
-  'before the slot': (stage: Stage) => beforeSlot(stage, beforeSlotMs),
-  "at the slot's create": (stage: Stage) => untilSubject(stage, () => true),
-  async 'at its start'(stage: Stage): Promise<void> {
-    if (stage.function === 'rotation') await untilRotation(stage);
-    else await untilSubject(stage, ({ status }) => status.state === 'running');
+  "before the slot's timer": (fixture: Fixture) => beforeSlot(fixture, beforeTimerMs),
+  'before the slot': (fixture: Fixture) => beforeSlot(fixture, beforeSlotMs),
+  "at the slot's create": (fixture: Fixture) => untilSubject(fixture, () => true),
+  async 'at its start'(fixture: Fixture): Promise<void> {
+    if (fixture.function === 'rotation') await untilRotation(fixture);
+    else await untilSubject(fixture, ({ status }) => status.state === 'running');
   },
-  async 'in mid-backup'(stage: Stage): Promise<void> {
-    await untilSubject(stage, ({ status }) => status.state === 'running' && status.startTime !== undefined);
-    await eventually('wal-g', () => (livingRuns(stage.prefix).length > 0 ? true : undefined));
+  async 'in mid-backup'(fixture: Fixture): Promise<void> {
+    await untilSubject(fixture, ({ status }) => status.state === 'running' && status.startTime !== undefined);
+    await eventually('wal-g', () => (livingRuns(fixture.prefix).length > 0 ? true : undefined));
   },
-  async "at wal-g's end"(stage: Stage): Promise<void> {
-    await untilSubject(stage, ({ status }) => status.state === 'running');
-    const { uid } = subjectOf(stage);
-    const file = join(stage.shop.running().realPath('/PgBackup'), '.run', uid, 'exit');
+  async "at wal-g's end"(fixture: Fixture): Promise<void> {
+    await untilSubject(fixture, ({ status }) => status.state === 'running');
+    const { uid } = subjectOf(fixture);
+    const file = join(fixture.cluster.running().realPath('/PgBackup'), '.run', uid, 'exit');
     while (!existsSync(file)) await pause(closelyMs);
   },
-  'at its end in status': (stage: Stage) => untilSubject(stage, ({ status }) => status.finishTime !== undefined),
-  async 'during rotation'(stage: Stage): Promise<void> {
-    const { uid } = await subjectLater(stage);
-    await eventually('wal-g delete', () => (hasCall(stage, 'delete', uid) ? true : undefined), patience);
+  'at its end in status': (fixture: Fixture) => untilSubject(fixture, ({ status }) => status.finishTime !== undefined),
+  async 'during rotation'(fixture: Fixture): Promise<void> {
+    const { uid } = await subjectLater(fixture);
+    await eventually('wal-g delete', () => (hasCall(fixture, 'delete', uid) ? true : undefined), patience);
   },
-  async 'during the probe'(stage: Stage): Promise<void> {
-    const before = callsOf(stage, 'st');
-    await eventually('wal-g st', () => (callsOf(stage, 'st') > before ? true : undefined));
+  async 'during the probe'(fixture: Fixture): Promise<void> {
+    const before = callsOf(fixture, 'st');
+    await eventually('wal-g st', () => (callsOf(fixture, 'st') > before ? true : undefined));
   },
-  /** From before the story to its end. */
+  /** From before the scenario to its end. */
   throughout: () => Promise.resolve(),
 } as const;
 
-async function beforeSlot({ history, namespace, subject }: Stage, ms: number): Promise<void> {
+async function beforeSlot({ history, namespace, subject }: Fixture, ms: number): Promise<void> {
   await eventually('next slot', () => history.manager(namespace)?.status.schedule?.nextSlot);
   const left = Date.parse(subject.slot ?? '') - ms - Date.now();
   if (left < 0) throw new Error(`the machine is too slow: ${-left} ms late for a moment ${ms} ms before the slot`);
   await pause(left);
 }
 
-function untilSubject({ history, namespace, subject }: Stage, isTrue: (life: Life) => boolean): Promise<void> {
-  return history.until(namespace, (life) => life.name === subject.name && isTrue(life));
+function untilSubject(
+  { history, namespace, subject }: Fixture,
+  isTrue: (backup: BackupHistory) => boolean,
+): Promise<void> {
+  return history.until(namespace, (backup) => backup.name === subject.name && isTrue(backup));
 }
 
-function subjectOf({ history, namespace, subject }: Stage): Life {
-  const life = history.lives(namespace).find(({ name }) => name === subject.name);
-  if (life === undefined) throw new Error(`no PgBackup ${subject.name}`);
-  return life;
+function subjectOf({ history, namespace, subject }: Fixture): BackupHistory {
+  const backup = history.backups(namespace).find(({ name }) => name === subject.name);
+  if (backup === undefined) throw new Error(`no PgBackup ${subject.name}`);
+  return backup;
 }
 
-async function subjectLater(stage: Stage): Promise<Life> {
-  await untilSubject(stage, () => true);
-  return subjectOf(stage);
+async function subjectLater(fixture: Fixture): Promise<BackupHistory> {
+  await untilSubject(fixture, () => true);
+  return subjectOf(fixture);
 }
 
-async function untilRotation(stage: Stage): Promise<void> {
-  const { history, namespace } = stage;
-  const { uid } = await subjectLater(stage);
+async function untilRotation(fixture: Fixture): Promise<void> {
+  const { history, namespace } = fixture;
+  const { uid } = await subjectLater(fixture);
   const isRunning = (): boolean => {
     const { rotation } = history.manager(namespace)?.status.conditions ?? {};
     return rotation?.running?.id.startsWith(uid) === true;
@@ -80,10 +83,10 @@ async function untilRotation(stage: Stage): Promise<void> {
   await eventually('start of the rotation', () => (isRunning() ? true : undefined), patience);
 }
 
-function hasCall({ calls }: Stage, kind: string, id: string): boolean {
+function hasCall({ calls }: Fixture, kind: string, id: string): boolean {
   return callsIn(calls).some((call) => call.kind === kind && call.run.startsWith(id));
 }
 
-function callsOf({ calls }: Stage, kind: string): number {
+function callsOf({ calls }: Fixture, kind: string): number {
   return callsIn(calls).filter((call) => call.kind === kind).length;
 }

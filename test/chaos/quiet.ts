@@ -3,23 +3,23 @@ import { rotationIsDue } from '../../functions/domain/resources/manager-state.ts
 import type { RotationCondition } from '../../functions/domain/resources/pg-manager.ts';
 import { eventually } from '../support/eventually.ts';
 import { livingRuns } from './processes.ts';
-import { patience, type Stage } from './stage.ts';
-import { stories } from './stories.ts';
+import { patience, type Fixture } from './fixture.ts';
+import { scenarios } from './scenarios.ts';
 
 /** Nothing was written for so long (milliseconds). */
 const restMs = 2_000;
 
-/** The ending of the story; why it did not come to rest, in words, when it did not. */
-export async function untilQuiet(stage: Stage): Promise<string> {
+/** The ending of the scenario; why it did not come to rest, in words, when it did not. */
+export async function untilQuiet(fixture: Fixture): Promise<string> {
   let before = '';
   let since = performance.now();
   let obstacle = '';
   return eventually(
     'rest',
     () => {
-      const ending = stories[stage.function].ending(stage);
-      obstacle = ending === undefined ? 'the story has not ended' : (whatIsOpen(stage) ?? '');
-      const version = stage.history.version(stage.namespace);
+      const ending = scenarios[fixture.function].ending(fixture);
+      obstacle = ending === undefined ? 'the scenario has not ended' : (whatIsOpen(fixture) ?? '');
+      const version = fixture.history.version(fixture.namespace);
       if (obstacle !== '' || version !== before) since = performance.now();
       before = version;
       return performance.now() - since >= restMs ? ending : undefined;
@@ -29,13 +29,13 @@ export async function untilQuiet(stage: Stage): Promise<string> {
 }
 
 /** Cheap looks first. */
-function whatIsOpen(stage: Stage): string | undefined {
-  return whatIsUntold(stage) ?? whoIsAtWork(stage);
+function whatIsOpen(fixture: Fixture): string | undefined {
+  return whatIsUntold(fixture) ?? whoIsAtWork(fixture);
 }
 
-function whatIsUntold({ history, namespace }: Stage): string | undefined {
+function whatIsUntold({ history, namespace }: Fixture): string | undefined {
   const unfinished = history
-    .lives(namespace)
+    .backups(namespace)
     .find(({ deleted, status }) => !deleted && (status.finishTime === undefined || status.announced !== status.state));
   if (unfinished !== undefined) return `${unfinished.name} is ${unfinished.status.state ?? 'untouched'}`;
   const manager = history.manager(namespace);
@@ -48,7 +48,7 @@ function whatIsUntold({ history, namespace }: Stage): string | undefined {
 }
 
 /** A copy of an event may still be handled when nothing is open any more. */
-function whoIsAtWork({ environment, prefix }: Stage): string | undefined {
+function whoIsAtWork({ environment, prefix }: Fixture): string | undefined {
   const busy = environment.functions().find(({ requests }) => requests > 0);
   if (busy !== undefined) return `${busy.name} is at work`;
   const alive = livingRuns(prefix);

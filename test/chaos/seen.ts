@@ -3,7 +3,7 @@ import type { PgBackupStatus } from '../../functions/domain/resources/pg-backup.
 import type { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 
 /** A PgBackup from its creation on; it may be deleted by now. */
-export interface Life {
+export interface BackupHistory {
   readonly uid: string;
   readonly name: string;
   readonly created: string;
@@ -37,7 +37,7 @@ export interface Call {
 }
 
 /** A Kubernetes Event. */
-export interface Told {
+export interface SeenKubernetesEvent {
   readonly uid: string;
   readonly type: string;
   readonly reason: string;
@@ -54,7 +54,7 @@ export interface Seen {
   readonly manager: PgManager;
   /** Slots that have passed, RFC 3339. */
   readonly slots: readonly string[];
-  readonly lives: readonly Life[];
+  readonly backups: readonly BackupHistory[];
   readonly stored: readonly StoredBackup[];
   readonly calls: readonly Call[];
   /** Runs whose processes are alive. */
@@ -62,7 +62,7 @@ export interface Seen {
   readonly lockIsHeld: boolean;
   /** Names of PingSources beside the manager. */
   readonly timers: readonly string[];
-  readonly events: readonly Told[];
+  readonly events: readonly SeenKubernetesEvent[];
   readonly announced: readonly Announcement[];
   /** Every text that somebody could read: objects, Events, CloudEvents, logs. */
   readonly texts: string;

@@ -8,7 +8,7 @@ import { collectionPath } from '../../local/kubernetes/client/objects.ts';
 import { selectorText } from '../../local/kubernetes/client/selector.ts';
 import { createProgress } from '../../local/machine/progress.ts';
 import { eventually } from '../support/eventually.ts';
-import { openShop, type Shop } from '../support/shop.ts';
+import { openLocalCluster, type LocalCluster } from '../support/local-cluster.ts';
 import { senders, startAdapter, startRecorder, type Adapter, type Attempt, type Sender } from './knative-adapters.ts';
 
 /** A manifest with a namespace. */
@@ -28,7 +28,7 @@ export interface Form {
 
 /** The two sides. Namespaces `side` and `other` are for objects of the tests. */
 export interface Sides {
-  readonly shop: Shop;
+  readonly cluster: LocalCluster;
   readonly sinkUrl: string;
   put(object: Manifest): Promise<void>;
   putStatus(object: Manifest, status: object): Promise<void>;
@@ -67,30 +67,30 @@ export async function openSides(name: string, answerTo: (attempt: Attempt) => nu
     undo.push(() => recorder.close());
     // What a stand-in has for the Broker is lost, what it has for the recorder is compared.
     const losesFromSource = (_event: unknown, sinkUri: string): boolean => !sinkUri.startsWith(recorder.url);
-    const shop = await openShop(name, { eventing: { faults: { losesFromSource } } });
-    undo.push(() => shop.close());
+    const cluster = await openLocalCluster(name, { eventing: { faults: { losesFromSource } } });
+    undo.push(() => cluster.close());
     const adapters: Adapter[] = [];
     undo.push(async () => void (await Promise.all(adapters.map((adapter) => adapter.stop()))));
-    await prepare(shop);
-    const dir = join(shop.environment.dir, 'knative');
+    await prepare(cluster);
+    const dir = join(cluster.environment.dir, 'knative');
     mkdirSync(dir, { recursive: true });
-    adapters.push(startPing(shop, programs.ping, join(dir, 'mtping.log')));
+    adapters.push(startPing(cluster, programs.ping, join(dir, 'mtping.log')));
     return {
-      ...actions(shop),
+      ...actions(cluster),
       ...listening(recorder.attempts, adapters),
-      shop,
+      cluster,
       sinkUrl: recorder.url,
       bothWatch,
       close,
     };
 
     async function bothWatch(source: ApiServerSource): Promise<Adapter> {
-      await actions(shop).put(source as unknown as Manifest);
+      await actions(cluster).put(source as unknown as Manifest);
       const { name: sourceName, namespace } = source.metadata;
       const account = source.spec.serviceAccountName ?? 'default';
       const kubeConfig = join(dir, `${namespace}-${account}.kubeconfig`);
-      await writeKubeConfig(shop, { namespace, account, path: kubeConfig });
-      const env = { ...adapterEnvironment(shop, source), KUBECONFIG: kubeConfig };
+      await writeKubeConfig(cluster, { namespace, account, path: kubeConfig });
+      const env = { ...adapterEnvironment(cluster, source), KUBECONFIG: kubeConfig };
       const adapter = startAdapter({ program: programs.apiServer, env, log: join(dir, `${sourceName}.log`) });
       adapters.push(adapter);
       return adapter;
@@ -101,13 +101,13 @@ export async function openSides(name: string, answerTo: (attempt: Attempt) => nu
   }
 }
 
-async function prepare(shop: Shop): Promise<void> {
+async function prepare(cluster: LocalCluster): Promise<void> {
   // What these two would wake changes objects: every change here is to be one of the test's.
-  await shop.kubectl('delete', 'pingsources', '-n', 'aidboxops', '--all');
+  await cluster.kubectl('delete', 'pingsources', '-n', 'aidboxops', '--all');
   const namespaces = [knativeNamespace, 'side', 'other'];
-  await shop.apply(...namespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })));
+  await cluster.apply(...namespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })));
   const configuration = ['config-logging', 'config-observability'];
-  await shop.apply(
+  await cluster.apply(
     ...configuration.map((name) => ({
       apiVersion: 'v1',
       kind: 'ConfigMap',
@@ -130,9 +130,9 @@ async function prepare(shop: Shop): Promise<void> {
   );
 }
 
-function startPing(shop: Shop, program: string, log: string): Adapter {
+function startPing(cluster: LocalCluster, program: string, log: string): Adapter {
   const env = {
-    KUBECONFIG: shop.environment.kubeConfigPath,
+    KUBECONFIG: cluster.environment.kubeConfigPath,
     NAMESPACE: knativeNamespace,
     SYSTEM_NAMESPACE: knativeNamespace,
     // Another zone than that of the schedules shows that `timezone` decides.
@@ -143,7 +143,7 @@ function startPing(shop: Shop, program: string, log: string): Adapter {
   return startAdapter({ program, args: ['--disable-ha'], env, log });
 }
 
-function actions({ environment: { kube } }: Shop): Pick<Sides, 'put' | 'putStatus' | 'remove'> {
+function actions({ environment: { kube } }: LocalCluster): Pick<Sides, 'put' | 'putStatus' | 'remove'> {
   const options = { fieldManager: 'test', force: true } as const;
   return {
     async put(object) {
@@ -165,7 +165,10 @@ function pathOf({ apiVersion, kind, metadata }: Manifest): string {
 }
 
 /** As Knative's controller starts its adapter (eventing `pkg/reconciler/apiserversource/resources`). */
-function adapterEnvironment({ environment }: Shop, { metadata, spec }: ApiServerSource): Record<string, string> {
+function adapterEnvironment(
+  { environment }: LocalCluster,
+  { metadata, spec }: ApiServerSource,
+): Record<string, string> {
   const isEverywhere = spec.namespaceSelector !== undefined;
   const config = {
     namespaces: isEverywhere ? [''] : [metadata.namespace],
@@ -188,15 +191,15 @@ function adapterEnvironment({ environment }: Shop, { metadata, spec }: ApiServer
 }
 
 async function writeKubeConfig(
-  shop: Shop,
+  cluster: LocalCluster,
   { namespace, account, path }: { readonly namespace: string; readonly account: string; readonly path: string },
 ): Promise<void> {
-  const token = await shop.kubectl('create', 'token', '-n', namespace, account);
+  const token = await cluster.kubectl('create', 'token', '-n', namespace, account);
   const config = {
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': account,
-    clusters: [{ name: 'local', cluster: shop.environment.api.cluster }],
+    clusters: [{ name: 'local', cluster: cluster.environment.api.cluster }],
     users: [{ name: account, user: { token: token.trim() } }],
     contexts: [{ name: account, context: { cluster: 'local', user: account } }],
   };

@@ -9,7 +9,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { ApiServerSource } from '../../local/knative/core/objects.ts';
 import { eventually } from '../support/eventually.ts';
-import { timeOfDay } from '../support/shop.ts';
+import { timeOfDay } from '../support/local-cluster.ts';
 import { senders, type Adapter, type Attempt, type Sender } from './knative-adapters.ts';
 import { formOf, openSides, type Form, type Manifest, type Sides } from './knative-sides.ts';
 
@@ -59,7 +59,7 @@ describe('ApiServerSource', () => {
     assert.deepEqual(heard[0]?.attributes, {
       'ce-specversion': '1.0',
       'ce-type': 'dev.knative.apiserver.resource.add',
-      'ce-source': sides.shop.environment.apiServerUrl,
+      'ce-source': sides.cluster.environment.apiServerUrl,
       'ce-subject': '/apis/aidbox.pg/v01/namespaces/side/pgbackups/b',
       'ce-kind': 'PgBackup',
       'ce-apiversion': 'aidbox.pg/v01',
@@ -219,37 +219,37 @@ describe('PingSource', () => {
 });
 
 test("the functions behind Knative's adapters: slot, backup, rotation", async () => {
-  const { shop } = sides;
-  const ours = await shop.kubectl('get', 'apiserversource', '-n', 'aidboxops', 'aidboxops', '-o', 'json');
+  const { cluster } = sides;
+  const ours = await cluster.kubectl('get', 'apiserversource', '-n', 'aidboxops', 'aidboxops', '-o', 'json');
   const { apiVersion, kind, metadata, spec } = JSON.parse(ours) as ApiServerSource & { kind: string };
   const { name, namespace } = metadata;
   await sides.bothWatch({ apiVersion, kind, metadata: { name, namespace }, spec } as unknown as ApiServerSource);
   let n = 0;
   await eventually('a change in the Broker', async () => {
     await sides.put(pgBackup('poke', 'side', { functions: String((n += 1)) }));
-    return shop.observations.some((one) => one.kind === 'event' && one.event.extensions['name'] === 'poke')
+    return cluster.observations.some((one) => one.kind === 'event' && one.event.extensions['name'] === 'poke')
       ? true
       : undefined;
   });
 
-  await shop.database();
-  const begin = shop.observations.length;
-  await shop.manager({ at: timeOfDay(15), keep: 1 });
-  const slot = await eventually('the backup of the slot', async () => (await shop.pgbs())[0]?.metadata.name);
-  assert.equal((await shop.finished(slot)).status.state, 'success');
-  await shop.backup('by-hand');
-  assert.equal((await shop.finished('by-hand')).status.state, 'success');
-  await eventually('rotation', async () => ((await shop.pgb(slot)) === undefined ? true : undefined));
+  await cluster.database();
+  const begin = cluster.observations.length;
+  await cluster.manager({ at: timeOfDay(15), keep: 1 });
+  const slot = await eventually('the backup of the slot', async () => (await cluster.pgbs())[0]?.metadata.name);
+  assert.equal((await cluster.finished(slot)).status.state, 'success');
+  await cluster.backup('by-hand');
+  assert.equal((await cluster.finished('by-hand')).status.state, 'success');
+  await eventually('rotation', async () => ((await cluster.pgb(slot)) === undefined ? true : undefined));
   const wanted = [
     ...['schedule-pgmanager-add', 'storage-pgmanager-add', 'schedule-pgmanager-update', 'schedule-slot'],
     ...['backup-pgbackup-add', 'backup-pgbackup-delete', 'rotation-backup-succeeded'],
   ];
   const deliveries = await eventually('a delivery to each Trigger', () => {
-    const seen = shop.observations.slice(begin).flatMap((one) => (one.kind === 'delivery' ? [one] : []));
+    const seen = cluster.observations.slice(begin).flatMap((one) => (one.kind === 'delivery' ? [one] : []));
     return wanted.every((trigger) => seen.some((one) => one.trigger === `aidboxops/${trigger}`)) ? seen : undefined;
   });
   assert.deepEqual([...new Set(deliveries.map(({ status }) => status))], [204]);
-  const lost = shop.observations.slice(begin).filter((one) => one.kind === 'dead-letter' || one.kind === 'lost');
+  const lost = cluster.observations.slice(begin).filter((one) => one.kind === 'dead-letter' || one.kind === 'lost');
   assert.deepEqual(lost, []);
 });
 

@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
-import { sweep, told } from '../support/outside.ts';
-import { openShop, timeOfDay, type Shop } from '../support/shop.ts';
+import { kubernetesEvent } from '../support/outside.ts';
+import { openLocalCluster, timeOfDay, type LocalCluster } from '../support/local-cluster.ts';
 
 interface AuditLine {
   readonly verb: string;
@@ -42,65 +42,75 @@ const exceptions: Readonly<Record<string, string>> = {
 };
 
 /** A new database has about 25 MB: at this rate a backup outlives the activation that started it. */
-const slow = [{ name: 'WALG_DISK_RATE_LIMIT', value: String(1536 * 1024) }];
+const slow = { WALG_DISK_RATE_LIMIT: String(1536 * 1024) };
 
-let shop: Shop;
+let cluster: LocalCluster;
 /** While true, every event for the rotation function gets lost. */
 let rotationIsDeaf = false;
 
 before(async () => {
   const onDelivery = (_event: unknown, trigger: string): 'drop' | 'deliver' =>
     rotationIsDeaf && trigger.startsWith('aidboxops/rotation-') ? 'drop' : 'deliver';
-  shop = await openShop('rbac', { audit: true, eventing: { faults: { onDelivery } } });
+  cluster = await openLocalCluster('rbac', { audit: true, eventing: { faults: { onDelivery } } });
 });
 
-after(() => (shop as Shop | undefined)?.close());
+after(() => (cluster as LocalCluster | undefined)?.close());
 
 test('everything that the functions do', async () => {
-  await shop.database({ env: slow });
-  await shop.manager({ at: timeOfDay(12), keep: 1 });
-  const slot = await eventually('the backup of the slot', async () => (await shop.pgbs())[0]?.metadata.name);
-  assert.equal((await shop.finished(slot, 90)).status.state, 'success');
+  await cluster.database({ env: slow });
+  await cluster.manager({ at: timeOfDay(12), keep: 1 });
+  const slot = await eventually('the backup of the slot', async () => (await cluster.pgbs())[0]?.metadata.name);
+  assert.equal((await cluster.finished(slot, 90)).status.state, 'success');
   await forgetTheSlot();
-  await shop.backup('failing', 'nothing');
-  assert.equal((await shop.finished('failing')).status.reason, 'NoPodAccess');
+  await cluster.backup('failing', 'nothing');
+  assert.equal((await cluster.finished('failing')).status.reason, 'NoPodAccess');
   await missASlot();
 
   rotationIsDeaf = true;
   await backUpUnderProbe('by-hand');
   rotationIsDeaf = false;
   await withoutPod(async () => {
-    await sweep(shop);
+    await cluster.tick('sweep');
     await untilUsed('rotation list pods');
   });
 
   rotationIsDeaf = true;
-  await shop.backup('next');
-  assert.equal((await shop.finished('next', 90)).status.state, 'success');
+  await cluster.backup('next');
+  assert.equal((await cluster.finished('next', 90)).status.state, 'success');
   // Somebody took the timer of the rotation that is owed now: the rotation makes it anew, as soon as it hears.
-  await shop.kubectl('delete', 'pingsource', '-n', 'shop', `aidboxops-rotation-${(await shop.pgm()).metadata.uid}`);
+  await cluster.kubectl(
+    'delete',
+    'pingsource',
+    '-n',
+    'shop',
+    `aidboxops-rotation-${(await cluster.pgm()).metadata.uid}`,
+  );
   rotationIsDeaf = false;
-  await sweep(shop);
-  await eventually('rotation of the slot', async () => ((await shop.pgb(slot)) === undefined ? true : undefined), 90);
+  await cluster.tick('sweep');
+  await eventually(
+    'rotation of the slot',
+    async () => ((await cluster.pgb(slot)) === undefined ? true : undefined),
+    90,
+  );
 
   rotationIsDeaf = true;
-  await shop.backup('last');
-  assert.equal((await shop.finished('last', 90)).status.state, 'success');
-  await shop.kubectl('delete', 'statefulset', '-n', 'shop', 'postgres');
+  await cluster.backup('last');
+  assert.equal((await cluster.finished('last', 90)).status.state, 'success');
+  await cluster.kubectl('delete', 'statefulset', '-n', 'shop', 'postgres');
   rotationIsDeaf = false;
-  await sweep(shop);
+  await cluster.tick('sweep');
   await untilUsed('rotation list apps/statefulsets');
-  await shop.tick('probe');
+  await cluster.tick('probe');
   await untilUsed('storage list apps/statefulsets');
   const suspend = JSON.stringify({ spec: { backup: { suspend: true } } });
-  await shop.kubectl('patch', 'pgm', '-n', 'shop', 'pg-manager', '--type=merge', '-p', suspend);
+  await cluster.kubectl('patch', 'pgm', '-n', 'shop', 'pg-manager', '--type=merge', '-p', suspend);
   await untilUsed('schedule delete sources.knative.dev/pingsources');
 });
 
 test('nothing was refused, and every grant was used but for the exceptions', async () => {
   const granted = await grants();
   // Only when a watch ends the audit log has it.
-  await shop.close();
+  await cluster.close();
   const lines = auditLines();
   const refused = lines.filter(({ responseStatus }) => responseStatus?.code === 403);
   assert.deepEqual(
@@ -115,21 +125,21 @@ test('nothing was refused, and every grant was used but for the exceptions', asy
 /** As if the cursor had not moved when the slot's PgBackup was made: whose its name is has to be looked at. */
 async function forgetTheSlot(): Promise<void> {
   await setCursor(Date.now() - 60 * 60_000);
-  await sweep(shop);
+  await cluster.tick('sweep');
   await untilUsed('schedule get aidbox.pg/pgbackups');
 }
 
 /** An outage of three days, as an administrator can feign it: too late for all slots but the last. */
 async function missASlot(): Promise<void> {
   await setCursor(Date.now() - 3 * 86_400_000);
-  await sweep(shop);
-  await told(shop, (await shop.pgm()).metadata.uid, 'SlotMissed');
+  await cluster.tick('sweep');
+  await kubernetesEvent(cluster, (await cluster.pgm()).metadata.uid, 'SlotMissed');
 }
 
 async function setCursor(time: number): Promise<void> {
   const since = `${new Date(time).toISOString().slice(0, 19)}Z`;
   const status = JSON.stringify({ status: { schedule: { since, lastSlot: since } } });
-  await shop.kubectl(
+  await cluster.kubectl(
     ...['patch', 'pgm', '-n', 'shop', 'pg-manager', '--subresource=status', '--type=merge'],
     ...['--field-manager=aidboxops-schedule', '-p', status],
   );
@@ -137,23 +147,23 @@ async function setCursor(time: number): Promise<void> {
 
 /** Whoever probes meanwhile finds the lock held and asks what answers for it. */
 async function backUpUnderProbe(name: string): Promise<void> {
-  await shop.backup(name);
-  await eventually(`${name} runs`, async () => (await shop.pgb(name))?.status.startTime);
-  await shop.tick('probe');
-  assert.equal((await shop.finished(name, 90)).status.state, 'success');
+  await cluster.backup(name);
+  await eventually(`${name} runs`, async () => (await cluster.pgb(name))?.status.startTime);
+  await cluster.tick('probe');
+  assert.equal((await cluster.finished(name, 90)).status.state, 'success');
 }
 
 /** Without its pod: whoever works there next has to look for another. */
 async function withoutPod(work: () => Promise<unknown>): Promise<void> {
   await scale(0);
-  await eventually('no database', () => (shop.environment.databases().length === 0 ? true : undefined));
+  await eventually('no database', () => (cluster.environment.databases().length === 0 ? true : undefined));
   await work();
   await scale(1);
-  await shop.database({ env: slow });
+  await cluster.database({ env: slow });
 }
 
 async function scale(replicas: number): Promise<void> {
-  await shop.kubectl('scale', 'statefulset', '-n', 'shop', 'postgres', `--replicas=${replicas}`);
+  await cluster.kubectl('scale', 'statefulset', '-n', 'shop', 'postgres', `--replicas=${replicas}`);
 }
 
 function untilUsed(grant: string): Promise<true> {
@@ -161,7 +171,7 @@ function untilUsed(grant: string): Promise<true> {
 }
 
 function auditLines(): AuditLine[] {
-  return readFileSync(shop.environment.auditLogPath ?? '', 'utf8')
+  return readFileSync(cluster.environment.auditLogPath ?? '', 'utf8')
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as AuditLine)
@@ -185,7 +195,7 @@ function usedGrants(line: AuditLine): string[] {
 
 async function grants(): Promise<string[]> {
   const selector = 'app.kubernetes.io/component=function-access';
-  const roles = JSON.parse(await shop.kubectl('get', 'clusterroles', '-l', selector, '-o', 'json')) as {
+  const roles = JSON.parse(await cluster.kubectl('get', 'clusterroles', '-l', selector, '-o', 'json')) as {
     items: Role[];
   };
   return roles.items.flatMap(({ metadata, rules }) =>

@@ -8,81 +8,80 @@ import {
   assertAsPublished,
   postEvent,
   subscribe,
-  sweep,
   timers,
-  told,
-  toldOf,
+  kubernetesEvent,
+  kubernetesEvents,
   type Consumer,
   type MadeUpEvent,
 } from '../support/outside.ts';
 import { eventually } from '../support/eventually.ts';
-import { openShop, type Shop } from '../support/shop.ts';
+import { openLocalCluster, type LocalCluster } from '../support/local-cluster.ts';
 
 /** A new database has about 25 MB: at this rate there is time to do something meanwhile. */
-const slow = [{ name: 'WALG_DISK_RATE_LIMIT', value: String(3 * 1024 * 1024) }];
+const slow = { WALG_DISK_RATE_LIMIT: String(3 * 1024 * 1024) };
 const day = 86_400_000;
 const subject = 'pgmanager/shop/pg-manager';
 
-let shop: Shop;
+let cluster: LocalCluster;
 let consumer: Consumer;
 
 before(async () => {
-  shop = await openShop('lifecycle');
-  consumer = await subscribe(shop);
-  await shop.database();
-  await shop.manager();
-  await slotTimer(await shop.pgm());
+  cluster = await openLocalCluster('lifecycle');
+  consumer = await subscribe(cluster.environment);
+  await cluster.database();
+  await cluster.manager();
+  await slotTimer(await cluster.pgm());
 });
 
 after(async () => {
   await (consumer as Consumer | undefined)?.close();
-  await (shop as Shop | undefined)?.close();
+  await (cluster as LocalCluster | undefined)?.close();
 });
 
 test('suspended: no timer, and a slot that passes is neither run nor missed; resumed: nothing starts at once (H7)', async () => {
   const slot = wholeSecond(Date.now() + 4000);
   await patch({ spec: { backup: { suspend: true, at: time(slot) } } });
   const suspended = await eventually('suspension', async () => {
-    const manager = await shop.pgm();
+    const manager = await cluster.pgm();
     return manager.status.schedule?.suspended === true ? manager : undefined;
   });
   assert.equal(suspended.status.schedule?.nextSlot, undefined);
   assert.equal(suspended.status.schedule?.message, 'suspended by spec.backup.suspend; no backup yet');
-  await eventually('no timer', async () => ((await timers(shop)).length === 0 ? true : undefined));
+  await eventually('no timer', async () => ((await timers(cluster)).length === 0 ? true : undefined));
   await clockPasses(slot + 1000);
   await sweepAndWait();
-  assert.deepEqual(await shop.pgbs(), []);
+  assert.deepEqual(await cluster.pgbs(), []);
 
   await patch({ spec: { backup: { suspend: false } } });
-  const resumed = await slotTimer(await shop.pgm());
+  const resumed = await slotTimer(await cluster.pgm());
   assert.equal(resumed.schedule, cron(slot));
   await sweepAndWait();
-  const { schedule } = (await shop.pgm()).status;
+  const { schedule } = (await cluster.pgm()).status;
   assert.deepEqual([schedule?.nextSlot, schedule?.missed], [rfc3339(slot + day), undefined]);
-  assert.deepEqual(await shop.pgbs(), []);
+  assert.deepEqual(await cluster.pgbs(), []);
 });
 
 test('an outage of thirty days: one late run, twenty-nine slots recorded as missed, told once (H10)', async () => {
   const latest = wholeSecond(Date.now() - 3_600_000);
   await patch({ spec: { backup: { at: time(latest) } } });
   await eventually('the new time', async () =>
-    (await shop.pgm()).status.schedule?.at === time(latest) ? true : undefined,
+    (await cluster.pgm()).status.schedule?.at === time(latest) ? true : undefined,
   );
-  assert.deepEqual(await shop.pgbs(), [], 'nothing for a time before the change');
+  assert.deepEqual(await cluster.pgbs(), [], 'nothing for a time before the change');
 
   await patchSchedule({ since: rfc3339(latest - 30 * day + 1000), lastSlot: null });
-  await sweep(shop);
+  await cluster.tick('sweep');
   const missed = await announcedMissed(29);
   assert.deepEqual(missed.last, [
     { slot: rfc3339(latest - day), first: rfc3339(latest - 29 * day), count: 29, reason: 'TooLate' },
   ]);
-  const { metadata } = await shop.pgm();
-  assert.deepEqual(await told(shop, metadata.uid, 'SlotMissed'), {
+  const { metadata } = await cluster.pgm();
+  assert.deepEqual(await kubernetesEvent(cluster, metadata.uid, 'SlotMissed'), {
     type: 'Warning',
     reason: 'SlotMissed',
     message: `29 slots missed: nothing could start within 6h of them (last ${rfc3339(latest - day)})`,
   });
-  const backup = await shop.finished(slotName(latest));
+  const backup = await cluster.finished(slotName(latest));
   assert.equal(backup.status.state, 'success', backup.status.message);
   await sweepAndWait();
   assert.deepEqual(await backupNames(), [slotName(latest)]);
@@ -100,17 +99,17 @@ test('a changed time moves the timer and the next slot; an older cursor runs no 
   const slot = wholeSecond(Date.now() + 16_000);
   await patch({ spec: { backup: { at: time(slot) } } });
   const manager = await eventually('the new time', async () => {
-    const found = await shop.pgm();
+    const found = await cluster.pgm();
     return found.status.schedule?.nextSlot === rfc3339(slot) ? found : undefined;
   });
   await eventually('timer at the new time', async () =>
     (await slotTimer(manager)).schedule === cron(slot) ? true : undefined,
   );
-  assert.equal((await shop.finished(slotName(slot))).status.state, 'success');
+  assert.equal((await cluster.finished(slotName(slot))).status.state, 'success');
   assert.deepEqual(await backupNames(), [...before, slotName(slot)]);
 
   await patchSchedule({ since: rfc3339(slot - 5 * day), lastSlot: rfc3339(slot - 3 * day) });
-  await sweep(shop);
+  await cluster.tick('sweep');
   const missed = await announcedMissed(29 + 2);
   assert.deepEqual(missed.last.at(-1), {
     slot: rfc3339(slot - day),
@@ -118,13 +117,13 @@ test('a changed time moves the timer and the next slot; an older cursor runs no 
     count: 2,
     reason: 'TooLate',
   });
-  assert.equal((await shop.pgm()).status.schedule?.lastSlot, rfc3339(slot));
+  assert.equal((await cluster.pgm()).status.schedule?.lastSlot, rfc3339(slot));
   assert.deepEqual(await backupNames(), [...before, slotName(slot)]);
 });
 
 test("a person's object has the name of the slot: missed, said why, and no loop (H3)", async () => {
   const slot = wholeSecond(Date.now() + 16_000);
-  await shop.backup(slotName(slot));
+  await cluster.backup(slotName(slot));
   await patch({ spec: { backup: { at: time(slot) } } });
   const missed = await announcedMissed(29 + 2 + 1);
   assert.deepEqual(missed.last.at(-1), {
@@ -133,37 +132,37 @@ test("a person's object has the name of the slot: missed, said why, and no loop 
     count: 1,
     reason: 'NameTaken',
   });
-  const { metadata, status } = await shop.pgm();
+  const { metadata, status } = await cluster.pgm();
   assert.equal(status.schedule?.lastSlot, rfc3339(slot));
   assert.match(
     status.schedule.message ?? '',
     /^1 slot missed: a PgBackup of the name pg-manager-backup-at-\S+ is there/,
   );
   await eventually('Warning', async () =>
-    (await toldOf(shop, metadata.uid)).find(({ message }) => message === status.schedule?.message),
+    (await kubernetesEvents(cluster, metadata.uid)).find(({ message }) => message === status.schedule?.message),
   );
-  const backup = await shop.finished(slotName(slot));
+  const backup = await cluster.finished(slotName(slot));
   assert.equal(backup.status.state, 'success', "the person's own backup is not touched");
   await sweepAndWait();
-  assert.equal((await shop.pgm()).status.schedule?.missed?.count, 32);
+  assert.equal((await cluster.pgm()).status.schedule?.missed?.count, 32);
 });
 
 test('forged, absurd and stale events change nothing (H64)', async () => {
   await quiet();
-  const stored = await shop.stored(shop.running());
+  const stored = await cluster.databaseIn('postgres-0').stored();
   const before = await everything();
   const posted = [];
-  for (const event of await forgeries()) posted.push(await postEvent(shop, event));
+  for (const event of await forgeries()) posted.push(await postEvent(cluster.environment, event));
   for (const { status } of posted) assert.equal(status, 202);
   for (const { id } of posted) assert.deepEqual(await answersTo(id), [204], id);
   await quiet();
   assert.deepEqual(await everything(), before);
-  assert.deepEqual(await shop.stored(shop.running()), stored);
+  assert.deepEqual(await cluster.databaseIn('postgres-0').stored(), stored);
 });
 
 test('what is no CloudEvent is refused for good, by Broker and function', async () => {
-  const [schedule] = shop.environment.functions().filter(({ name }) => name === 'schedule');
-  for (const url of [shop.environment.brokerUrl ?? '', schedule?.url ?? '']) {
+  const [schedule] = cluster.environment.functions().filter(({ name }) => name === 'schedule');
+  for (const url of [cluster.environment.brokerUrl ?? '', schedule?.url ?? '']) {
     const answer = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
@@ -174,8 +173,8 @@ test('what is no CloudEvent is refused for good, by Broker and function', async 
 });
 
 test('a dead letter becomes a Warning on the object that it names, once', async () => {
-  const { metadata } = await shop.pgm();
-  const [schedule] = shop.environment.functions().filter(({ name }) => name === 'schedule');
+  const { metadata } = await cluster.pgm();
+  const [schedule] = cluster.environment.functions().filter(({ name }) => name === 'schedule');
   const letter: MadeUpEvent = {
     type: 'dev.knative.apiserver.resource.update',
     id: 'letter-1',
@@ -183,10 +182,11 @@ test('a dead letter becomes a Warning on the object that it names, once', async 
     extensions: { knativeerrorcode: '503', knativeerrordest: 'http://schedule.aidboxops.svc.cluster.local/' },
   };
   const twice = [letter, letter];
-  for (const one of twice) assert.equal((await postEvent(shop, one, `${schedule?.url}/undelivered`)).status, 204);
+  for (const one of twice)
+    assert.equal((await postEvent(cluster.environment, one, `${schedule?.url}/undelivered`)).status, 204);
   const nobody = { ...letter, subject: '/apis/aidbox.pg/v01/namespaces/shop/pgmanagers/nobody' };
-  assert.equal((await postEvent(shop, nobody, `${schedule?.url}/undelivered`)).status, 204);
-  const warnings = (await toldOf(shop, metadata.uid)).filter(({ reason }) => reason === 'Undelivered');
+  assert.equal((await postEvent(cluster.environment, nobody, `${schedule?.url}/undelivered`)).status, 204);
+  const warnings = (await kubernetesEvents(cluster, metadata.uid)).filter(({ reason }) => reason === 'Undelivered');
   assert.deepEqual(warnings, [
     {
       type: 'Warning',
@@ -199,76 +199,76 @@ test('a dead letter becomes a Warning on the object that it names, once', async 
 });
 
 test('an event that its function never accepts ends as a dead letter', async () => {
-  const { metadata } = await shop.pgm();
-  const binding = await shop.kubectl('get', 'clusterrolebinding', 'aidboxops-rotation', '-o', 'json');
-  await shop.kubectl('delete', 'clusterrolebinding', 'aidboxops-rotation');
+  const { metadata } = await cluster.pgm();
+  const binding = await cluster.kubectl('get', 'clusterrolebinding', 'aidboxops-rotation', '-o', 'json');
+  await cluster.kubectl('delete', 'clusterrolebinding', 'aidboxops-rotation');
   try {
-    const { id } = await postEvent(shop, {
+    const { id } = await postEvent(cluster.environment, {
       type: 'pg.aidbox.look.v1',
       subject,
       extensions: { pgpurpose: 'rotation' },
       data: { namespace: 'shop', name: 'pg-manager', purpose: 'rotation' },
     });
     const warning = await eventually('Warning', async () =>
-      (await toldOf(shop, metadata.uid)).find(({ message }) => message.includes('pg.aidbox.look.v1')),
+      (await kubernetesEvents(cluster, metadata.uid)).find(({ message }) => message.includes('pg.aidbox.look.v1')),
     );
     assert.deepEqual([warning.type, warning.reason], ['Warning', 'Undelivered']);
     assert.match(warning.message, /could not be delivered to http:\S+ \(503\)/);
-    const attempts = shop.observations.filter(
+    const attempts = cluster.observations.filter(
       (one) => one.kind === 'delivery' && one.event.id === id && one.function === 'rotation',
     );
     assert.equal(attempts.length, 4, 'one try and the three retries of the Trigger');
   } finally {
     const { apiVersion, kind, roleRef, subjects } = JSON.parse(binding) as Record<string, unknown>;
-    await shop.apply({ apiVersion, kind, metadata: { name: 'aidboxops-rotation' }, roleRef, subjects });
+    await cluster.apply({ apiVersion, kind, metadata: { name: 'aidboxops-rotation' }, roleRef, subjects });
   }
 });
 
 test('suspension and a forged deletion leave a running backup alone; so does the deletion of its manager (H7, H22, H59)', async (t) => {
-  const database = await shop.database({ name: 'slow', env: slow });
-  await shop.manager({ name: 'going', statefulSet: 'slow', keep: 2 });
-  const manager = await shop.pgm('going');
+  const database = await cluster.database({ name: 'slow', env: slow });
+  await cluster.manager({ name: 'going', statefulSet: 'slow', keep: 2 });
+  const manager = await cluster.pgm('going');
   await slotTimer(manager);
 
   await t.test('suspended and forged', async () => {
-    await shop.backup('slow-1', 'slow');
+    await cluster.backup('slow-1', 'slow');
     const running = await begun('slow-1');
     await patch({ spec: { backup: { suspend: true } } }, 'going');
-    const { status } = await postEvent(shop, {
+    const { status } = await postEvent(cluster.environment, {
       type: 'dev.knative.apiserver.resource.delete',
       subject: '/apis/aidbox.pg/v01/namespaces/shop/pgbackups/slow-1',
       extensions: { kind: 'PgBackup', name: 'slow-1', namespace: 'shop' },
       data: running,
     });
     assert.equal(status, 202);
-    const backup = await shop.finished('slow-1');
+    const backup = await cluster.finished('slow-1');
     assert.equal(backup.status.state, 'success', backup.status.message);
     await patch({ spec: { backup: { suspend: false } } }, 'going');
     await slotTimer(manager);
   });
 
   await t.test('manager deleted', async () => {
-    await shop.backup('slow-2', 'slow');
+    await cluster.backup('slow-2', 'slow');
     await begun('slow-2');
-    const { metadata } = (await shop.pgb('slow-2'))!;
-    await shop.kubectl('delete', 'pgm', '-n', shop.namespace, 'going');
+    const { metadata } = (await cluster.pgb('slow-2'))!;
+    await cluster.kubectl('delete', 'pgm', '-n', cluster.namespace, 'going');
     await eventually("no timer of the manager's", async () =>
-      (await timers(shop)).every(({ owner }) => owner !== manager.metadata.uid) ? true : undefined,
+      (await timers(cluster)).every(({ owner }) => owner !== manager.metadata.uid) ? true : undefined,
     );
-    const still = await shop.pgb('slow-2');
+    const still = await cluster.pgb('slow-2');
     assert.equal(still?.status.state, 'running');
     assert.ok(
-      (await timers(shop)).some(({ owner }) => owner === metadata.uid),
+      (await timers(cluster)).some(({ owner }) => owner === metadata.uid),
       'the timer of the run stays',
     );
-    const backup = await shop.finished('slow-2');
+    const backup = await cluster.finished('slow-2');
     assert.equal(backup.status.state, 'success', backup.status.message);
     const names = await Promise.all(
-      ['slow-1', 'slow-2'].map(async (name) => (await shop.pgb(name))?.status.backup?.name),
+      ['slow-1', 'slow-2'].map(async (name) => (await cluster.pgb(name))?.status.backup?.name),
     );
-    assert.deepEqual(await shop.stored(database), names);
+    assert.deepEqual(await database.stored(), names);
     await eventually('no timer of the run', async () =>
-      (await timers(shop)).every(({ owner }) => owner !== metadata.uid) ? true : undefined,
+      (await timers(cluster)).every(({ owner }) => owner !== metadata.uid) ? true : undefined,
     );
   });
 });
@@ -289,7 +289,7 @@ async function forgeries(): Promise<MadeUpEvent[]> {
     data,
   });
   const finished = JSON.parse(
-    await shop.kubectl('get', 'pgb', '-n', shop.namespace, (await backupNames())[0] ?? '', '-o', 'json'),
+    await cluster.kubectl('get', 'pgb', '-n', cluster.namespace, (await backupNames())[0] ?? '', '-o', 'json'),
   ) as { kind: string; metadata: object; spec: object };
   const page = { tick: 'forged', page: 2, kind: 'PgManager', continue: '', started: rfc3339(Date.now()) };
   return [
@@ -325,10 +325,10 @@ async function forgeries(): Promise<MadeUpEvent[]> {
 /** The final answer of each function that was handed the event. */
 function answersTo(id: string): Promise<number[]> {
   return eventually(`answers to event ${id}`, () => {
-    const accepted = shop.observations.find((one) => one.kind === 'event' && one.event.id === id);
+    const accepted = cluster.observations.find((one) => one.kind === 'event' && one.event.id === id);
     if (accepted?.kind !== 'event') return undefined;
     const triggers = accepted.triggers.filter((trigger) => trigger !== 'aidboxops/everything');
-    const answers = shop.observations.flatMap((one) =>
+    const answers = cluster.observations.flatMap((one) =>
       one.kind === 'delivery' && one.event.id === id && triggers.includes(one.trigger) && one.retryInMs === undefined
         ? [one.status]
         : [],
@@ -340,7 +340,7 @@ function answersTo(id: string): Promise<number[]> {
 /** Objects of the namespace in every detail, Events included. */
 async function everything(): Promise<unknown> {
   const kinds = 'pgmanagers,pgbackups,pingsources,events,statefulsets,pods';
-  const text = await shop.kubectl('get', kinds, '-n', shop.namespace, '-o', 'json');
+  const text = await cluster.kubectl('get', kinds, '-n', cluster.namespace, '-o', 'json');
   return (JSON.parse(text) as { items: unknown[] }).items;
 }
 
@@ -349,9 +349,9 @@ function quiet(): Promise<true> {
   let seen = -1;
   let since = 0;
   return eventually('quiet', async () => {
-    const unfinished = (await timers(shop)).some(({ name }) => !name.startsWith('aidboxops-slot-'));
-    if (shop.observations.length !== seen || unfinished) {
-      seen = shop.observations.length;
+    const unfinished = (await timers(cluster)).some(({ name }) => !name.startsWith('aidboxops-slot-'));
+    if (cluster.observations.length !== seen || unfinished) {
+      seen = cluster.observations.length;
       since = performance.now();
     }
     return performance.now() - since > 1500 ? true : undefined;
@@ -360,10 +360,10 @@ function quiet(): Promise<true> {
 
 /** A sweep whose pages have all been handled. */
 async function sweepAndWait(): Promise<void> {
-  const from = shop.observations.length;
-  await sweep(shop);
+  const from = cluster.observations.length;
+  await cluster.tick('sweep');
   await eventually('end of the sweep', () =>
-    shop.observations
+    cluster.observations
       .slice(from)
       .find((one) => one.kind === 'delivery' && one.trigger === 'aidboxops/schedule-sweep-page' && one.status === 204),
   );
@@ -372,7 +372,7 @@ async function sweepAndWait(): Promise<void> {
 /** Status of the schedule once so many slots are missed and told. */
 function announcedMissed(count: number): Promise<NonNullable<NonNullable<PgManager['status']['schedule']>['missed']>> {
   return eventually(`${count} missed slots`, async () => {
-    const { schedule } = (await shop.pgm()).status;
+    const { schedule } = (await cluster.pgm()).status;
     const missed = schedule?.missed;
     return missed?.count === count && missed.announced === missed.last.at(-1)?.slot ? missed : undefined;
   });
@@ -380,31 +380,31 @@ function announcedMissed(count: number): Promise<NonNullable<NonNullable<PgManag
 
 function slotTimer({ metadata }: PgManager): Promise<{ schedule: string }> {
   return eventually('timer of the slot', async () =>
-    (await timers(shop)).find(({ name, owner }) => name.startsWith('aidboxops-slot-') && owner === metadata.uid),
+    (await timers(cluster)).find(({ name, owner }) => name.startsWith('aidboxops-slot-') && owner === metadata.uid),
   );
 }
 
 /** The PgBackup while wal-g runs. */
 function begun(name: string): Promise<unknown> {
   return eventually(`start of ${name}`, async () => {
-    const text = await shop.kubectl('get', 'pgb', '-n', shop.namespace, name, '-o', 'json');
+    const text = await cluster.kubectl('get', 'pgb', '-n', cluster.namespace, name, '-o', 'json');
     const backup = JSON.parse(text) as { status?: { state?: string; announced?: string } };
     return backup.status?.state === 'running' && backup.status.announced === 'started' ? backup : undefined;
   });
 }
 
 async function backupNames(): Promise<string[]> {
-  return (await shop.pgbs()).map(({ metadata }) => metadata.name).sort();
+  return (await cluster.pgbs()).map(({ metadata }) => metadata.name).sort();
 }
 
 async function patch(change: object, manager = 'pg-manager'): Promise<void> {
-  await shop.kubectl('patch', 'pgm', '-n', shop.namespace, manager, '--type=merge', '-p', JSON.stringify(change));
+  await cluster.kubectl('patch', 'pgm', '-n', cluster.namespace, manager, '--type=merge', '-p', JSON.stringify(change));
 }
 
 /** As if time had been different: what the schedule function has recorded, rewritten by an administrator. */
 async function patchSchedule(schedule: object): Promise<void> {
-  await shop.kubectl(
-    ...['patch', 'pgm', '-n', shop.namespace, 'pg-manager', '--subresource=status', '--type=merge'],
+  await cluster.kubectl(
+    ...['patch', 'pgm', '-n', cluster.namespace, 'pg-manager', '--subresource=status', '--type=merge'],
     ...['--field-manager=aidboxops-schedule', '-p', JSON.stringify({ status: { schedule } })],
   );
 }

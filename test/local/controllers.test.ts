@@ -4,14 +4,9 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Pod } from '../../local/kubernetes/client/objects.ts';
+import { storageName } from '../support/database-set.ts';
 import { eventually } from '../support/eventually.ts';
-import {
-  postgresStatefulSet,
-  readyDatabase,
-  startPostgres,
-  storagePath,
-  useEnvironment,
-} from '../support/environment.ts';
+import { postgresStatefulSet, readyDatabase, startPostgres, useEnvironment } from '../support/environment.ts';
 
 const environment = await useEnvironment();
 const { kube } = environment;
@@ -26,7 +21,7 @@ describe('StatefulSet', () => {
       { archive_mode: 'on' },
     ]);
     await database.sql('create table t (a int); select pg_switch_wal()');
-    const archive = join(storagePath(environment, { namespace }), 'wal_005');
+    const archive = join(environment.storageDir, storageName(namespace), 'wal_005');
     await eventually('the first segment is stored', () =>
       existsSync(archive) && readdirSync(archive).includes('000000010000000000000001.lz4') ? true : undefined,
     );
@@ -56,7 +51,7 @@ describe('StatefulSet', () => {
   });
 
   it('replaces the pod when its template changes: settings come from the arguments', async () => {
-    await startPostgres(environment, { namespace, args: ['-c', 'archive_command=false'] });
+    await startPostgres(environment, { namespace, archiveCommand: 'false' });
     await eventually('the new setting', async () => {
       const rows = await environment.databases()[0]?.sql('show archive_command');
       return rows?.[0]?.['archive_command'] === 'false' ? true : undefined;

@@ -1,6 +1,8 @@
 /** Reads the code blocks of README.md and docs/, so that tests run what a reader would run. */
+import { execFile } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 
 const repository = join(import.meta.dirname, '../..');
 
@@ -43,4 +45,25 @@ export function documentBlock(name: string): string {
   const [block] = found;
   if (block === undefined || found.length > 1) throw new Error(`${found.length} pages have a block "${name}"`);
   return block.text;
+}
+
+/** Where a block is run, and which cluster its kubectl is pointed at. */
+export interface BlockPlace {
+  readonly cwd: string;
+  readonly kubectlPath: string;
+  readonly kubeConfigPath: string;
+  /** Follows the block in the same shell. */
+  readonly more?: string | undefined;
+}
+
+/** Runs a block as it stands, as a reader would. */
+export async function runBlock(name: string, place: BlockPlace): Promise<string> {
+  const { cwd, kubectlPath, kubeConfigPath, more = '' } = place;
+  const PATH = `${dirname(kubectlPath)}:${process.env['PATH'] ?? ''}`;
+  const { stdout } = await promisify(execFile)('sh', ['-euc', documentBlock(name) + more], {
+    cwd,
+    env: { ...process.env, KUBECONFIG: kubeConfigPath, PATH },
+    maxBuffer: 1 << 26,
+  });
+  return stdout;
 }

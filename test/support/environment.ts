@@ -1,5 +1,7 @@
 /** A local environment for a test file: one for all its tests, in a directory of its own, ended with them. */
+import { databaseSet, storageName, type DatabaseShape } from './database-set.ts';
 import { eventually } from './eventually.ts';
+import { makeStorage } from './local-cluster.ts';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,80 +26,30 @@ export async function useEnvironment(options: Partial<EnvironmentOptions> = {}):
   return environment;
 }
 
-/** What a StatefulSet of a test may differ in. */
-export interface PostgresOptions {
+/** A database of a test, and its namespace. */
+export interface PostgresOptions extends DatabaseShape {
   readonly namespace: string;
-  readonly name?: string;
-  readonly container?: string;
-  /** Further arguments of postgres, such as `-c`, `archive_command=false`. */
-  readonly args?: readonly string[];
-  /** Further variables of the container. */
-  readonly env?: Readonly<Record<string, string>>;
-  readonly podSpec?: Readonly<Record<string, unknown>>;
-  readonly containerSpec?: Readonly<Record<string, unknown>>;
-  /** Directory below the storage directory that wal-g uses; the namespace and name unless told otherwise. */
-  readonly storage?: string;
 }
 
-/** A StatefulSet as the documents recommend it: volumes for the data and /PgBackup, wal-g set up by the environment. */
+/** Builds a StatefulSet whose files outlive its pods, and makes the storage of its backups. */
 export function postgresStatefulSet(environment: Environment, options: PostgresOptions): object {
-  const name = options.name ?? 'postgres';
-  const labels = { app: name };
-  const variables = { PGUSER: 'postgres', WALG_FILE_PREFIX: '/backups', ...options.env };
-  return {
-    apiVersion: 'apps/v1',
-    kind: 'StatefulSet',
-    metadata: { name, namespace: options.namespace },
-    spec: {
-      serviceName: name,
-      replicas: 1,
-      selector: { matchLabels: labels },
-      template: {
-        metadata: { labels },
-        spec: {
-          containers: [
-            {
-              name: options.container ?? 'postgres',
-              image: 'postgres:14',
-              args: options.args ?? [],
-              env: Object.entries(variables).map(([key, value]) => ({ name: key, value })),
-              volumeMounts: [
-                { name: 'data', mountPath: '/var/lib/postgresql/data' },
-                { name: 'backups', mountPath: '/backups' },
-                { name: 'runs', mountPath: '/PgBackup' },
-              ],
-              ...options.containerSpec,
-            },
-          ],
-          volumes: [
-            { name: 'backups', hostPath: { path: storagePath(environment, options), type: 'DirectoryOrCreate' } },
-          ],
-          ...options.podSpec,
-        },
-      },
-      volumeClaimTemplates: ['data', 'runs'].map((claim) => ({
-        metadata: { name: claim },
-        spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
-      })),
-    },
-  };
-}
-
-/** The real directory behind /backups of such a StatefulSet. */
-export function storagePath(environment: Environment, options: PostgresOptions): string {
-  return join(environment.storageDir, options.storage ?? `${options.namespace}-${options.name ?? 'postgres'}`);
+  const { namespace, name } = options;
+  makeStorage(environment, storageName(namespace, name));
+  const place = { namespace, image: 'postgres:14', storage: environment.storageDir };
+  return databaseSet(place, { claims: true, ...options });
 }
 
 /** Makes the namespace and the StatefulSet and waits for a database that takes connections. */
 export async function startPostgres(environment: Environment, options: PostgresOptions): Promise<Database> {
+  const { namespace, name = 'postgres' } = options;
   await environment.kube.create('/api/v1/namespaces', {
     apiVersion: 'v1',
     kind: 'Namespace',
-    metadata: { name: options.namespace },
+    metadata: { name: namespace },
   });
-  const path = `/apis/apps/v1/namespaces/${options.namespace}/statefulsets/${options.name ?? 'postgres'}`;
+  const path = `/apis/apps/v1/namespaces/${namespace}/statefulsets/${name}`;
   await environment.kube.apply(path, postgresStatefulSet(environment, options), { fieldManager: 'test', force: true });
-  return readyDatabase(environment, options.namespace, `${options.name ?? 'postgres'}-0`);
+  return readyDatabase(environment, namespace, `${name}-0`);
 }
 
 /** Waits until a pod is Ready and returns its database. */

@@ -3,11 +3,25 @@ import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
 import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import { eventually } from './eventually.ts';
 
-/** A namespace within reach of kubectl. */
-export interface Place {
+/** A namespace, and kubectl with the administrator's rights. */
+export interface NamespaceAccess {
   readonly namespace: string;
   readonly kubectl: (...args: string[]) => Promise<string>;
   readonly apply: (...objects: object[]) => Promise<void>;
+}
+
+/** Returns access to a namespace. */
+export function namespaceAccess(
+  namespace: string,
+  run: (args: readonly string[], input?: string) => Promise<string>,
+): NamespaceAccess {
+  return {
+    namespace,
+    kubectl: (...args) => run(args),
+    async apply(...items) {
+      await run(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items }));
+    },
+  };
 }
 
 /** A PgManager to be. */
@@ -37,7 +51,7 @@ export interface Objects {
 }
 
 /** The objects of a namespace. */
-export function objectsIn({ namespace, kubectl, apply }: Place): Objects {
+export function objectsIn({ namespace, kubectl, apply }: NamespaceAccess, wait = eventually): Objects {
   const objects: Objects = {
     manager: (shape = {}) => apply(manager(namespace, shape)),
     backup: (backupName, statefulSetName = 'postgres') =>
@@ -59,7 +73,7 @@ export function objectsIn({ namespace, kubectl, apply }: Place): Objects {
       return PgManager.parse(JSON.parse(await kubectl('get', 'pgm', '-n', namespace, managerName, '-o', 'json')));
     },
     finished: (backupName, seconds = 60) =>
-      eventually(
+      wait(
         `end of PgBackup ${backupName}`,
         async () => {
           const backup = await objects.pgb(backupName);
@@ -100,4 +114,17 @@ function manager(namespace: string, shape: ManagerShape): object {
       ...(shape.rotation === undefined ? {} : { rotation: shape.rotation }),
     },
   };
+}
+
+/** Asks whether a user may do something, in the words of `kubectl auth can-i`; answers `yes` or `no`. */
+export async function mayDo(
+  { kubectl }: Pick<NamespaceAccess, 'kubectl'>,
+  user: string,
+  ...what: string[]
+): Promise<string> {
+  // "no" is also an exit code.
+  return kubectl('auth', 'can-i', ...what, '--as', user).then(
+    (answer) => answer.trim(),
+    (error: Error & { stdout?: string }) => error.stdout?.trim() ?? error.message,
+  );
 }

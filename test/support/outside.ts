@@ -1,17 +1,14 @@
-/** What somebody outside of the product does and sees: posts CloudEvents, subscribes to them, reads Events, follows the documents. */
+/** What somebody outside of the product does and sees: posts CloudEvents, subscribes to them, and reads Kubernetes Events. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { join } from 'node:path';
 import * as z from 'zod';
-import type { Database } from '../../local/kubernetes/kubelet/databases.ts';
+import type { Environment } from '../../local/environment-types.ts';
 import { fromMessage } from '../../local/knative/core/events.ts';
 import { listen, readAll } from '../../local/knative/core/http.ts';
-import { documentBlock } from './documents.ts';
 import { eventually } from './eventually.ts';
-import { type Shop } from './shop.ts';
+import type { NamespaceAccess } from './objects.ts';
 
 const repository = join(import.meta.dirname, '../..');
 
@@ -34,7 +31,7 @@ export interface Consumer {
 }
 
 /** Subscribes to everything that passes the Broker, and waits until the subscription counts. */
-export async function subscribe(shop: Shop): Promise<Consumer> {
+export async function subscribe({ kubectl }: Environment): Promise<Consumer> {
   const seen: SeenEvent[] = [];
   const server = await listen((request, response) => {
     readAll(request).then(
@@ -47,17 +44,22 @@ export async function subscribe(shop: Shop): Promise<Consumer> {
       () => response.writeHead(503).end(),
     );
   });
-  await shop.apply({
-    apiVersion: 'eventing.knative.dev/v1',
-    kind: 'Trigger',
-    metadata: { name: 'everything', namespace: 'aidboxops' },
-    spec: { broker: 'aidboxops', subscriber: { uri: server.url } },
-  });
-  await shop.kubectl('wait', '-n', 'aidboxops', 'trigger/everything', '--for=condition=Ready', '--timeout=30s');
+  await kubectl(['apply', '-f', '-'], JSON.stringify(everythingFor(server.url)));
+  await kubectl(['wait', '-n', 'aidboxops', 'trigger/everything', '--for=condition=Ready', '--timeout=30s']);
   return {
     seen,
     about: (type, subject) => seen.filter((event) => event.type === type && event.subject === subject),
     close: () => server.close(),
+  };
+}
+
+/** Builds a Trigger for everything that passes the Broker. */
+export function everythingFor(uri: string): object {
+  return {
+    apiVersion: 'eventing.knative.dev/v1',
+    kind: 'Trigger',
+    metadata: { name: 'everything', namespace: 'aidboxops' },
+    spec: { broker: 'aidboxops', subscriber: { uri } },
   };
 }
 
@@ -81,12 +83,20 @@ export interface MadeUpEvent {
 
 /** Posts a CloudEvent, to the Broker unless told otherwise; gives its id and the status of the answer. */
 export async function postEvent(
-  shop: Shop,
+  environment: Environment,
   event: MadeUpEvent,
-  url = shop.environment.brokerUrl ?? '',
+  url = environment.brokerUrl ?? '',
 ): Promise<{ id: string; status: number }> {
+  const body = completed(event);
+  const headers = { 'content-type': 'application/cloudevents+json' };
+  const { status } = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
+  return { id: body.id, status };
+}
+
+/** Returns the whole event, as JSON has it. */
+export function completed(event: MadeUpEvent): { readonly id: string; readonly [name: string]: unknown } {
   const { type, id = randomUUID(), source = '/test', subject, extensions, data } = event;
-  const body = {
+  return {
     specversion: '1.0',
     id,
     type,
@@ -95,38 +105,31 @@ export async function postEvent(
     ...extensions,
     ...(data === undefined ? {} : { datacontenttype: 'application/json', data }),
   };
-  const headers = { 'content-type': 'application/cloudevents+json' };
-  const { status } = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
-  return { id, status };
-}
-
-/** What a tick of the PingSource `sweep` is to the functions. */
-export async function sweep(shop: Shop): Promise<void> {
-  const { status } = await postEvent(shop, {
-    type: 'dev.knative.sources.ping',
-    source: '/apis/v1/namespaces/aidboxops/pingsources/sweep',
-    extensions: { pgpurpose: 'sweep' },
-  });
-  assert.equal(status, 202);
 }
 
 /** A Kubernetes Event, in short. */
-export interface Told {
+export interface KubernetesEvent {
   readonly type: string;
   readonly reason: string;
   readonly message: string;
 }
 
 /** The Kubernetes Events about an object, by its UID. */
-export async function toldOf(shop: Shop, uid: string): Promise<Told[]> {
+export async function kubernetesEvents(access: NamespaceAccess, uid: string): Promise<KubernetesEvent[]> {
   const of = `involvedObject.uid=${uid}`;
-  const text = await shop.kubectl('get', 'events', '-n', shop.namespace, '--field-selector', of, '-o', 'json');
-  return (JSON.parse(text) as { items: Told[] }).items.map(({ type, reason, message }) => ({ type, reason, message }));
+  const text = await access.kubectl('get', 'events', '-n', access.namespace, '--field-selector', of, '-o', 'json');
+  return (JSON.parse(text) as { items: KubernetesEvent[] }).items.map(({ type, reason, message }) => ({
+    type,
+    reason,
+    message,
+  }));
 }
 
 /** Waits for a Kubernetes Event with this reason. */
-export function told(shop: Shop, uid: string, reason: string): Promise<Told> {
-  return eventually(`Event ${reason}`, async () => (await toldOf(shop, uid)).find((one) => one.reason === reason));
+export function kubernetesEvent(access: NamespaceAccess, uid: string, reason: string): Promise<KubernetesEvent> {
+  return eventually(`Event ${reason}`, async () =>
+    (await kubernetesEvents(access, uid)).find((one) => one.reason === reason),
+  );
 }
 
 /** A timer as kubectl shows it. */
@@ -136,9 +139,9 @@ export interface SeenTimer {
   readonly owner: string;
 }
 
-/** The timers of the functions (PingSources) in the shop's namespace that are not being deleted. */
-export async function timers(shop: Shop): Promise<SeenTimer[]> {
-  const text = await shop.kubectl('get', 'pingsources', '-n', shop.namespace, '-o', 'json');
+/** The timers of the functions (PingSources) in the namespace that are not being deleted. */
+export async function timers(access: NamespaceAccess): Promise<SeenTimer[]> {
+  const text = await access.kubectl('get', 'pingsources', '-n', access.namespace, '-o', 'json');
   const { items } = JSON.parse(text) as {
     items: {
       metadata: { name: string; deletionTimestamp?: string; ownerReferences: { uid: string }[] };
@@ -152,23 +155,4 @@ export async function timers(shop: Shop): Promise<SeenTimer[]> {
       schedule: spec.schedule,
       owner: metadata.ownerReferences[0]?.uid ?? '',
     }));
-}
-
-/** Runs a block of the documents as a reader would, with the environment's kubectl. */
-export async function follow(shop: Shop, block: string): Promise<string> {
-  const { kubectlPath, kubeConfigPath } = shop.environment;
-  const env = {
-    ...process.env,
-    KUBECONFIG: kubeConfigPath,
-    PATH: `${dirname(kubectlPath)}:${process.env['PATH'] ?? ''}`,
-  };
-  const { stdout } = await promisify(execFile)('sh', ['-euc', documentBlock(block)], { cwd: repository, env });
-  return stdout;
-}
-
-/** Names in a directory of the database's container; none when it is not there. */
-export async function filesIn(shop: Shop, { namespace, pod }: Database, directory: string): Promise<string[]> {
-  const list = `ls -A ${directory} 2>/dev/null || true`;
-  const text = await shop.kubectl('exec', '-n', namespace, pod, '-c', 'postgres', '--', 'sh', '-c', list);
-  return text.split('\n').filter(Boolean);
 }

@@ -1,68 +1,82 @@
-/** Restores a stored backup with the documented commands into a second database, and asks that one. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import type { Database } from '../../local/kubernetes/kubelet/databases.ts';
-import { freePort } from '../../local/machine/ports.ts';
-import { query, type Row } from '../../local/kubernetes/kubelet/query.ts';
+/** Restores a stored backup with the documents' own commands in a pod of its own, and asks the restored database. */
+import { databaseMounts, storageVolume, variablesOf, walgVariables, type DatabasePlace } from './database-set.ts';
+import { databaseIn, type Sql } from './database.ts';
 import { documentBlock } from './documents.ts';
 import { eventually } from './eventually.ts';
-import { runAsOwner, withDirectory, type Shop } from './shop.ts';
+import type { NamespaceAccess } from './objects.ts';
 
-/** What the documented restore blocks leave to the reader. */
+/** What is restored, and what the documents leave to the reader. */
 export interface Restore {
-  /** Name of the block. */
+  /** StatefulSet whose backups are restored. */
+  readonly from?: string;
+  /** Name of the documents' block. */
   readonly block: string;
   /** Variables that the block uses, such as BACKUP or TARGET_TIME. */
-  readonly variables?: Readonly<Record<string, string>>;
+  readonly variables: Readonly<Record<string, string>>;
 }
 
-/** Fetches and recovers as the documents say, and hands over a way to ask the restored database. */
-export async function withRestored<T>(
-  shop: Shop,
-  database: Database,
+/** Where restored databases run. */
+export interface RestorePlace extends DatabasePlace {
+  /** Owner of what is stored. */
+  readonly owner: number;
+  /** Where nothing schedules a pod that stands alone. */
+  readonly nodeName?: string;
+  /** Chooses the port of a restored database. */
+  readonly port: () => Promise<number>;
+}
+
+/** Fetches and recovers as the documents say, asks the restored database, and removes the pod. */
+export async function askRestored(
+  access: NamespaceAccess & { readonly sql: Sql },
+  place: RestorePlace,
   restore: Restore,
-  use: (sql: (text: string) => Promise<Row[]>) => Promise<T>,
-): Promise<T> {
-  return withDirectory(shop.environment, async (dir) => {
-    const data = join(dir, 'data');
-    await runAsOwner(database, documentBlock(restore.block), { ...restore.variables, PGDATA: data });
-    const port = await freePort();
-    const postgres = spawn(
-      'postgres',
-      [
-        '-D',
-        data,
-        '-p',
-        String(port),
-        '-c',
-        'unix_socket_directories=',
-        '-c',
-        'listen_addresses=127.0.0.1',
-        '-c',
-        'archive_mode=off',
-      ],
-      {
-        ...(process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}),
-        cwd: '/',
-        env: { ...database.environment, PGDATA: data },
-        stdio: ['ignore', 'ignore', 'pipe'],
-      },
+  ask: string,
+): Promise<string[]> {
+  const { namespace, kubectl, sql } = access;
+  const name = `${restore.block}-${Math.random().toString(36).slice(2, 7)}`;
+  const variables = {
+    PGDATA: '/var/lib/postgresql/data/restored',
+    PGPORT: String(await place.port()),
+    ...walgVariables(namespace, restore.from),
+    ...restore.variables,
+  };
+  await access.apply(restorePod(place, name, variables));
+  try {
+    await kubectl('wait', '-n', namespace, `pod/${name}`, '--for=condition=Ready', '--timeout=60s');
+    const database = databaseIn(access, sql, { pod: name, container: 'restore' });
+    await database.sh(documentBlock(restore.block));
+    // Its own history must not go where it came from.
+    const settings = `-c archive_mode=off -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c port=$PGPORT`;
+    await database.sh(`pg_ctl -D "$PGDATA" -w -t 120 -o "${settings}" -l "$PGDATA/start.log" start >/dev/null`);
+    await eventually('promotion', async () =>
+      (await database.sql('select pg_is_in_recovery()')).join() === 'f' ? true : undefined,
     );
-    let log = '';
-    postgres.stderr?.on('data', (chunk: Buffer) => (log += chunk.toString()));
-    try {
-      const sql = (text: string): Promise<Row[]> => query({ port, user: database.user }, text);
-      await eventually('promotion of the restored database', async () => {
-        const [row] = await sql('select pg_is_in_recovery() as recovering');
-        return row?.['recovering'] === 'f' ? true : undefined;
-      });
-      return await use(sql);
-    } catch (error) {
-      throw new Error(`the restored database:\n${log}`, { cause: error });
-    } finally {
-      postgres.kill('SIGINT');
-      if (postgres.exitCode === null) await once(postgres, 'exit');
-    }
-  });
+    return await database.sql(ask);
+  } finally {
+    await kubectl('delete', 'pod', '-n', namespace, name, '--grace-period=0', '--force', '--wait=false');
+  }
+}
+
+function restorePod(place: RestorePlace, name: string, variables: Readonly<Record<string, string>>): object {
+  const { namespace, owner, image, nodeName } = place;
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace },
+    spec: {
+      restartPolicy: 'Never',
+      ...(nodeName === undefined ? {} : { nodeName }),
+      securityContext: { runAsUser: owner, runAsGroup: owner, fsGroup: owner },
+      containers: [
+        {
+          name: 'restore',
+          image,
+          command: ['sleep', '3600'],
+          env: variablesOf(variables),
+          volumeMounts: databaseMounts,
+        },
+      ],
+      volumes: [...['data', 'logs'].map((each) => ({ name: each, emptyDir: {} })), storageVolume(place)],
+    },
+  };
 }

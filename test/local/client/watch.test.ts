@@ -7,8 +7,8 @@ import { watch } from '../../../local/kubernetes/client/watch.ts';
 
 type Step = { readonly list: string } | { readonly lines: readonly string[]; readonly then?: Error };
 
-/** Plays these steps; the last one ends the watch. */
-async function play(steps: readonly Step[], withList = true): Promise<{ asked: string[]; called: string[] }> {
+/** Runs these steps; the last one ends the watch. */
+async function runWatch(steps: readonly Step[], withList = true): Promise<{ asked: string[]; called: string[] }> {
   const asked: string[] = [];
   const called: string[] = [];
   const left = [...steps];
@@ -52,7 +52,7 @@ function line(type: string, name: string, resourceVersion: string): string {
 }
 
 test('a stream that ends is resumed behind its last line, bookmarks included', async () => {
-  const { asked, called } = await play([
+  const { asked, called } = await runWatch([
     { list: '10' },
     { lines: [line('ADDED', 'a', '11'), line('BOOKMARK', '', '15')] },
     { lines: [line('DELETED', 'a', '16')] },
@@ -68,7 +68,7 @@ test('a stream that ends is resumed behind its last line, bookmarks included', a
 });
 
 test('a stream that breaks is resumed without a new list', async () => {
-  const { asked } = await play([
+  const { asked } = await runWatch([
     { list: '10' },
     { lines: [line('ADDED', 'a', '11')], then: new Error('ECONNRESET') },
     { lines: [] },
@@ -85,7 +85,7 @@ const expired: readonly { name: string; step: Step }[] = [
 for (const { name, step } of expired) {
   test(`410 ${name}: listed again; only events are handed over without a listener for lists`, async () => {
     const steps: Step[] = [{ list: '10' }, step, { list: '20' }, { lines: [line('MODIFIED', 'a', '21')] }];
-    const { asked, called } = await play(steps, false);
+    const { asked, called } = await runWatch(steps, false);
     assert.deepEqual(asked, [
       '/things?limit=1',
       '/things?resourceVersion=10',
