@@ -37,7 +37,7 @@ export async function goBuild(recipe: GoRecipe, target: string, part: Part, sign
       ['-s', '-w', '-buildid=', ...recipe.linkerFlags].join(' '),
     ];
     await runAndCount(['build', ...flags, '-o', target, recipe.package], { dir, env, signal }, (count) =>
-      part.update(`${count} of up to ${total} packages, usually ${recipe.usual}`),
+      part.update(`built ${count} of up to ${total}, usually ${recipe.usual}`),
     );
   } finally {
     rmSync(dir, { recursive: true, force: true });

@@ -46,7 +46,8 @@ const quietMs = 1_000;
 export function createProgress(screen: Screen = process.stdout): Progress {
   return {
     part: (name) => (screen.isTTY === true ? terminalPart(screen, name) : logPart(screen, name)),
-    say: (line) => void screen.write(`${line}\n`),
+    // The line of a part that goes on makes room; its next update writes it again.
+    say: (line) => void screen.write(screen.isTTY === true ? `\r\x1b[K${line}\n` : `${line}\n`),
   };
 }
 
@@ -84,7 +85,7 @@ function terminalPart(screen: Screen, name: string): Part {
   let detail = '';
   const show = (): void => {
     const room = widthOf(screen) - 1 - Math.max(name.length, nameWidth) - '  … '.length - 1;
-    screen.write(`\r\x1b[K${line('…', name, fitted(detail, durationText(performance.now() - begun), room))}`);
+    screen.write(`\r\x1b[K${line('…', name, fitted(detail, `(${durationText(performance.now() - begun)})`, room))}`);
   };
   const timer = setInterval(show, 200);
   timer.unref();
@@ -108,7 +109,7 @@ function logPart(screen: Screen, name: string): Part {
   const show = (): void => {
     if (performance.now() - lastLine < logEveryMs) return;
     lastLine = performance.now();
-    screen.write(`${line('…', name, `${detail} ${elapsed()}`.trim())}\n`);
+    screen.write(`${line('…', name, `${detail} (${elapsed()})`.trim())}\n`);
   };
   const timer = setInterval(show, 500);
   timer.unref();

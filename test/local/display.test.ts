@@ -25,8 +25,17 @@ describe('progress of the set-up', () => {
     const progress = createProgress({ isTTY: true, columns: 30, write: (text) => written.push(text) });
     progress.part('kube-apiserver').done('built v1.34.4');
     const [first, last] = written;
-    assert.equal(first, '\r\x1b[K  … kube-apiserver   0.0 s');
+    assert.equal(first, '\r\x1b[K  … kube-apiserver   (0.0 s)');
     assert.equal(last, '\r\x1b[K  ✓ kube-apiserver   built v1.34.4 (0.0 s)\n');
+  });
+
+  it('gives a message its own line on a terminal', () => {
+    const written: string[] = [];
+    const progress = createProgress({ isTTY: true, columns: 40, write: (text) => written.push(text) });
+    const part = progress.part('etcd');
+    progress.say('no download');
+    part.done();
+    assert.deepEqual(written.slice(0, 2), ['\r\x1b[K  … etcd             (0.0 s)', '\r\x1b[Kno download\n']);
   });
 
   it('keeps the time whole when the detail is too long for the terminal', () => {
@@ -40,7 +49,7 @@ describe('progress of the set-up', () => {
     } finally {
       mock.timers.reset();
     }
-    assert.equal(written.at(-1), '\r\x1b[K  … wal-g            300 of up t… 0.0 s');
+    assert.equal(written.at(-1), '\r\x1b[K  … wal-g            300 of up… (0.0 s)');
     assert.equal(written.at(-1)?.replace('\r\x1b[K', '').length, 39);
   });
 
