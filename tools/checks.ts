@@ -1,7 +1,7 @@
 /** Checks that only read the sources: types, lint and format, as a whole or with what an earlier run has left. */
 import { join } from 'node:path';
 import { durationText, type Progress } from '../local/machine/progress.ts';
-import { root, runProgram } from './program.ts';
+import { root, runProgram, type Setting } from './program.ts';
 
 /** A program whose exit code says whether all is well. */
 export interface Check {
@@ -39,14 +39,18 @@ export const quickChecks: readonly Check[] = [
 ];
 
 /** Runs checks side by side and prints what the failed ones wrote; returns the names of those. */
-export async function runChecks(progress: Progress, checks: readonly Check[]): Promise<string[]> {
+export async function runChecks(
+  progress: Progress,
+  checks: readonly Check[],
+  setting: Pick<Setting, 'isInBackground'> = {},
+): Promise<string[]> {
   const part = progress.part('checks');
   const running = new Set(checks.map(({ name }) => name));
   const showRunning = (): void => part.update([...running].join(', '));
   showRunning();
   const results = await Promise.all(
     checks.map(async (check) => {
-      const result = await runCheck(check);
+      const result = await runCheck(check, setting);
       running.delete(check.name);
       showRunning();
       return result;
@@ -67,9 +71,9 @@ interface Result {
   readonly output: string;
 }
 
-async function runCheck({ name, program, args }: Check): Promise<Result> {
+async function runCheck({ name, program, args }: Check, setting: Setting): Promise<Result> {
   const begun = performance.now();
   const output: Buffer[] = [];
-  const code = await runProgram(program, args, { output });
+  const code = await runProgram(program, args, { ...setting, output });
   return { name, code, ms: performance.now() - begun, output: Buffer.concat(output).toString('utf8') };
 }

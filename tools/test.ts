@@ -1,16 +1,10 @@
 /** `npm test`: set-up, build, static checks, then every test; `npm run test:unit` and its like: one folder of tests. */
 import { runCommand, usageError } from '../local/machine/command-line.ts';
-import { createProgress } from '../local/machine/progress.ts';
+import { createProgress, type Progress } from '../local/machine/progress.ts';
 import { runChecks, wholeChecks } from './checks.ts';
-import { runProgram } from './program.ts';
+import { onlyComputes, runLane, summaryOf, type Lane, type Outcome } from './lanes.ts';
 import { setUp } from './set-up.ts';
-import { filesOf, suiteNames, suiteOf, type Suite } from './suites.ts';
-
-/** Environments of two test files side by side are what two cores bear. */
-const concurrency = 2;
-
-/** What hangs is ended: no file needs half of this (ms). */
-const timeout = 15 * 60 * 1000;
+import { filesOf, suiteNames, suiteOf } from './suites.ts';
 
 await runCommand(
   {
@@ -22,36 +16,48 @@ await runCommand(
     ].join('\n'),
     options: {
       suite: { type: 'string', value: 'NAME', default: '', help: 'run one folder of tests' },
-      name: { type: 'string', value: 'PATTERN', default: '', help: 'run only tests whose name matches' },
-      brief: { type: 'boolean', help: 'print a dot for each test, and what failed' },
+      pattern: { type: 'string', value: 'PATTERN', default: '', help: 'run only tests whose name matches' },
+      brief: { type: 'boolean', help: 'with a suite: print a dot for each test, and what failed' },
     },
     rest: 'FILE …',
   },
-  async ({ values, rest }) => {
-    const suite = suiteOf(values.suite);
-    if (suite === undefined) throw usageError(`no suite "${values.suite}": there are ${suiteNames.join(', ')}`);
+  async ({ values: { suite: name, pattern, brief }, rest }) => {
+    const suite = suiteOf(name);
+    if (suite === undefined) throw usageError(`no suite "${name}": there are ${suiteNames.join(', ')}`);
     const progress = createProgress();
     const env = await setUp(progress, suite.needs);
-    const failedChecks = values.suite === '' ? await runChecks(progress, wholeChecks) : [];
-    const code = await runProgram(process.execPath, argumentsFor(suite, rest, values), { env });
-    if (failedChecks.length === 0) return code;
-    process.stderr.write(`failed before the tests: ${failedChecks.join(', ')}\n`);
-    return code === 0 ? 1 : code;
+    const files = rest.length > 0 ? rest : filesOf(suite);
+    if (name === '') return runAll(files, pattern, env);
+    const { code } = await runLane({ ...suite, files, pattern, reporter: brief ? 'dot' : 'spec' }, env);
+    return code;
   },
 );
 
-interface Selection {
-  readonly name: string;
-  readonly brief: boolean;
+async function runAll(files: readonly string[], pattern: string, env: NodeJS.ProcessEnv): Promise<number> {
+  const begun = performance.now();
+  const [programs, [failedChecks, computing]] = await Promise.all([
+    runLane({ files: files.filter((file) => !onlyComputes(file)), pattern }, env),
+    runBackground({ files: files.filter(onlyComputes), pattern, isInBackground: true }, env),
+  ]);
+  process.stdout.write(`${computing.output}\n${summaryOf([programs, computing], performance.now() - begun)}`);
+  if (failedChecks.length > 0) process.stderr.write(`failed beside the tests: ${failedChecks.join(', ')}\n`);
+  return failedChecks.length === 0 ? programs.code || computing.code : 1;
 }
 
-function argumentsFor(suite: Suite, files: readonly string[], { name, brief }: Selection): string[] {
-  return [
-    '--test',
-    ...(suite.inOneProcess === true ? ['--test-isolation=none'] : [`--test-concurrency=${concurrency}`]),
-    `--test-timeout=${timeout}`,
-    `--test-reporter=${brief ? 'dot' : 'spec'}`,
-    ...(name === '' ? [] : [`--test-name-pattern=${name}`]),
-    ...(files.length > 0 ? files : filesOf(suite)),
-  ];
+async function runBackground(lane: Lane, env: NodeJS.ProcessEnv): Promise<[string[], Outcome]> {
+  const failed = await runChecks(resultsOnly(), wholeChecks, { isInBackground: true });
+  return [failed, await runLane(lane, env)];
+}
+
+/** Progress among the lines of tests: nothing before there is a result. */
+function resultsOnly(): Progress {
+  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  return {
+    say,
+    part: (name) => ({
+      update: () => undefined,
+      done: (text = '') => say(`✓ ${name}: ${text}`),
+      failed: (text) => say(`✗ ${name}: ${text}`),
+    }),
+  };
 }
