@@ -1,30 +1,15 @@
 /** Decides about the backups of one StatefulSet: first the running one, then the oldest pending one, then announcements. No side effects. */
-import { isFinished, isLaunching, isRunning } from '../domain/resources/backup-state.ts';
+import { isLaunching, isRunning } from '../domain/resources/backup-state.ts';
 import type { Command, Decision } from '../domain/commands/command.ts';
 import { judgeRunning } from './run.ts';
-import { byAge } from '../domain/resources/manager-state.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import { backupTimer } from '../domain/commands/run-timers.ts';
 import { timerName } from '../domain/events/timer.ts';
 import { announceCommands, conditionCommands, pendingAnnouncements } from './announce.ts';
-import type { Observation } from './observation.ts';
-import {
-  alreadyRunning,
-  end,
-  judgeStart,
-  ensuresTimers,
-  orphanStop,
-  pendBehind,
-  relaunch,
-  transitionCommands,
-} from './start.ts';
+import { queueOf, type Observation } from './observation.ts';
+import { alreadyRunning, end, judgeStart, ensuresTimers, orphanStop, pendBehind, relaunch } from './start.ts';
+import { transitionCommands } from './transition.ts';
 import type { Transition } from './transition.ts';
-
-/** The unfinished PgBackups in the order they are served: a running one always beats those not started, then age decides. */
-export function queueOf(open: readonly PgBackup[]): PgBackup[] {
-  const unfinished = open.filter((backup) => !isFinished(backup));
-  return unfinished.toSorted((a, b) => Number(isRunning(b)) - Number(isRunning(a)) || byAge(a, b));
-}
 
 export function decide(observation: Observation): Decision {
   const [subject, ...others] = queueOf(observation.open);

@@ -11,17 +11,11 @@ import { serverNow } from '../platform/kubernetes/client.ts';
 import { listAll } from '../platform/kubernetes/list.ts';
 import type { RoundContext } from '../platform/reconcile/reconcile.ts';
 import type { PreviousRound } from '../platform/reconcile/reconcile.ts';
-import {
-  locatePods,
-  inspectPrimary,
-  podRef,
-  logSkipped,
-  type PodInspection,
-  type PodReader,
-} from '../platform/run/database-pods.ts';
-import { queueOf } from './decide.ts';
+import { locatePods, inspectPrimary, podRef, logSkipped, type PodReader } from '../platform/run/database-pods.ts';
+import { type PodInspection } from '../domain/run/observed-run.ts';
+import { queueOf } from './observation.ts';
 import type { Observation } from './observation.ts';
-import { settingsFor } from './start.ts';
+import { settingsFor } from './observation.ts';
 
 /** Which StatefulSet to reconcile, and why. */
 export interface StatefulSetTarget {

@@ -4,8 +4,10 @@ import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { PgManager } from '../domain/resources/pg-manager.ts';
 import type { CatalogueAnswer } from '../domain/run/protocol.ts';
 import type { UnixSeconds } from '../domain/time.ts';
-import type { PodInspection } from '../platform/run/database-pods.ts';
-import type { RunnerResult } from '../platform/run/runner.ts';
+import type { PodInspection } from '../domain/run/observed-run.ts';
+import type { RunnerResult } from '../domain/run/observed-run.ts';
+import { byAge, oldestManager } from '../domain/resources/manager-state.ts';
+import { isFinished, isRunning } from '../domain/resources/backup-state.ts';
 
 /**
  * Lifecycle of a PgBackup:
@@ -37,4 +39,16 @@ export interface Observation {
   readonly podInspection?: PodInspection | undefined;
   /** Read when the running one needs proof and there was time for it. */
   readonly catalogue?: RunnerResult<CatalogueAnswer> | undefined;
+}
+
+/** Where a run's files go and how long it may last: of the oldest manager, or the defaults of the CRD. */
+export function settingsFor(managers: readonly PgManager[]): { directory: string; timeoutSeconds: number } {
+  const backup = oldestManager(managers)?.spec.backup;
+  return { directory: backup?.directory ?? '/PgBackup', timeoutSeconds: backup?.timeoutSeconds ?? 43200 };
+}
+
+/** The unfinished PgBackups in the order they are served: a running one always beats those not started, then age decides. */
+export function queueOf(open: readonly PgBackup[]): PgBackup[] {
+  const unfinished = open.filter((backup) => !isFinished(backup));
+  return unfinished.toSorted((a, b) => Number(isRunning(b)) - Number(isRunning(a)) || byAge(a, b));
 }

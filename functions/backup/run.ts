@@ -1,6 +1,8 @@
 /** Decides about the running PgBackup: is it alive, did it end, can it be proved? No side effects. */
 import { isLaunching } from '../domain/resources/backup-state.ts';
-import { prove, type Claim, type Proof } from '../domain/run/catalogue.ts';
+import { prove } from '../domain/run/proof.ts';
+import { type Proof } from '../domain/run/proof.ts';
+import { type Claim } from '../domain/run/proof.ts';
 import type { Command } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';
 import { failureText, type BackupFailure } from '../domain/failure-kinds.ts';
@@ -16,15 +18,7 @@ import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
 import { failed, runningSince, succeeded } from './outcome.ts';
 import type { Observation } from './observation.ts';
 import type { Transition } from './transition.ts';
-
-/** How long the WAL of a finished backup may take to be stored (seconds). */
-const archivingGrace = 120;
-/** How long proof is waited for while storage or pod cannot be read (seconds). */
-const proofPatience = 3600;
-/** How long a pod that went away may take to come back (seconds). */
-const podPatience = 600;
-/** After the pod-side deadline: 60 s until KILL, and as much again before we stop it ourselves (seconds). */
-const deadlineGrace = 120;
+import { archivingGrace, deadlineGrace, proofPatience, podPatience } from '../domain/run/limits.ts';
 
 type RunningBackup = PgBackup & { status: { executor: Executor } };
 

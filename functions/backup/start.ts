@@ -6,32 +6,20 @@ import { failureText, type FailureKind, type BackupFailure, type WaitReason } fr
 import { pinExecutor, startNotAfter } from '../domain/run/launch.ts';
 import { waitingMessage, type DatabaseContainer } from '../domain/run/location.ts';
 import { databaseDown, forbiddenText, obstacleFailure } from '../domain/run/obstacles.ts';
-import { oldestManager } from '../domain/resources/manager-state.ts';
 import { containerName } from '../domain/resources/names.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
-import type { PgManager } from '../domain/resources/pg-manager.ts';
 import { backupTimer } from '../domain/commands/run-timers.ts';
 import type { Inspection } from '../domain/run/protocol.ts';
 import { oneLine } from '../domain/text.ts';
 import { parseTime, rfc3339, type UnixSeconds } from '../domain/time.ts';
 import { failed } from './outcome.ts';
-import type { PodInspection } from '../platform/run/database-pods.ts';
-import type { Observation } from './observation.ts';
-import { applyBackupStatus, type Transition } from './transition.ts';
-
-/** How long a PgBackup may wait for its pod (seconds). */
-const podPatience = 600;
-/** A rotation ends within its own deadline of 1 h; the rest is for noticing (seconds). */
-const rotationPatience = 3600 + 900;
+import type { PodInspection } from '../domain/run/observed-run.ts';
+import { settingsFor, type Observation } from './observation.ts';
+import { type Transition } from './transition.ts';
+import { podPatience, rotationPatience } from '../domain/run/limits.ts';
 
 /** Marks a PgBackup whose last start was lost. */
 const startLost = 'the start did not reach the pod; it is tried again';
-
-/** Where a run's files go and how long it may last: of the oldest manager, or the defaults of the CRD. */
-export function settingsFor(managers: readonly PgManager[]): { directory: string; timeoutSeconds: number } {
-  const backup = oldestManager(managers)?.spec.backup;
-  return { directory: backup?.directory ?? '/PgBackup', timeoutSeconds: backup?.timeoutSeconds ?? 43_200 };
-}
 
 export function judgeStart(observation: Observation, backup: PgBackup): Transition {
   const { location, podInspection } = observation;
@@ -283,9 +271,4 @@ export function end(
 
 function podRef(observation: Observation, container: DatabaseContainer): PodRef {
   return { namespace: observation.namespace, pod: container.pod, container: containerName };
-}
-
-/** Commands of a step that writes. */
-export function transitionCommands(backup: PgBackup, step: Extract<Transition, { kind: 'write' }>): Command[] {
-  return [...(step.before ?? []), applyBackupStatus(backup, step.status), ...(step.after ?? [])];
 }

@@ -29,3 +29,8 @@ export type Transition =
 export function applyBackupStatus(backup: PgBackup, status: PgBackupStatus): Command {
   return { type: 'applyStatus', kind: 'PgBackup', target: backup.metadata, fieldManager: fieldManager.backup, status };
 }
+
+/** Commands of a step that writes. */
+export function transitionCommands(backup: PgBackup, step: Extract<Transition, { kind: 'write' }>): Command[] {
+  return [...(step.before ?? []), applyBackupStatus(backup, step.status), ...(step.after ?? [])];
+}

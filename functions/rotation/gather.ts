@@ -18,11 +18,11 @@ import {
   inspectPrimary,
   podRef,
   logSkipped,
-  type PodInspection,
   type PodReader,
   type StatefulSetRef,
 } from '../platform/run/database-pods.ts';
-import { rotationStateOf } from './decide.ts';
+import { type PodInspection } from '../domain/run/observed-run.ts';
+import { rotationStateOf } from './state.ts';
 import type { Observation } from './observation.ts';
 import { isAlive, needsCatalogue } from './run.ts';
 

@@ -15,9 +15,7 @@ import { dryRunMessage, someNames, storedMessage } from './messages.ts';
 import type { Observation } from './observation.ts';
 import { applyRotation, fail, recordOutcome } from './outcome.ts';
 import { runTimer, timerCommands } from './timer.ts';
-
-/** Hard deadline of a run (seconds). */
-export const rotationTimeout = 3600;
+import { rotationTimeout } from '../domain/run/limits.ts';
 
 /** The success that is served, and the id that an ending or a run gets now. */
 interface Serving {

@@ -12,14 +12,10 @@ import { errorLines, fullLog } from '../domain/run/log-excerpt.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
 import { someNames, storedMessage } from './messages.ts';
 import type { Observation } from './observation.ts';
-import { rotationTimeout } from './plan.ts';
+import { rotationTimeout } from '../domain/run/limits.ts';
 import { applyRotation, fail, recordOutcome } from './outcome.ts';
 import { timerCommands } from './timer.ts';
-
-/** After the pod-side deadline: 60 s until KILL, and as much again before we stop it ourselves (seconds). */
-const stopGrace = 120;
-/** After the deadline, how long a run may go on or its pod may be silent (seconds). */
-const lastGrace = 600;
+import { lastGrace, deadlineGrace } from '../domain/run/limits.ts';
 
 type Running = NonNullable<RotationCondition['running']>;
 
@@ -100,7 +96,7 @@ function judgeAlive(observed: RunObservation): Decision {
       `wal-g could not be ended after its deadline of ${span(rotationTimeout)}; it still holds the lock of the data directory`,
     );
   }
-  const commands = overdue > stopGrace ? [stopCommand(observed)] : [];
+  const commands = overdue > deadlineGrace ? [stopCommand(observed)] : [];
   return { commands, next: 'wait', reason: 'Running', message: `wal-g deletes in ${running.executor.pod}` };
 }
 

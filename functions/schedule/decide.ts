@@ -10,32 +10,11 @@ import { buildPgBackup, slotBackupName } from './slot-backup.ts';
 import type { Command, Decision } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';
 import { eventType, type OwnEvent } from '../domain/events/cloud-event.ts';
-import { nextSlot, resolveSlots, type Cursor, type SlotDecision, type DesiredSchedule } from './slots.ts';
-import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
+import { nextSlot, slotDecisionOf, type Cursor, type SlotDecision } from './slots.ts';
+import { parseTime, rfc3339, type UnixSeconds } from '../domain/time.ts';
 import { dailySchedule, timerName, type Timer } from '../domain/events/timer.ts';
-
-/** What is true of one manager, read within one round. */
-export interface Observation {
-  /** API server's clock. */
-  readonly now: UnixSeconds;
-  readonly manager: PgManager;
-  /** The slot timer woke us: it is there. Whether it is as it should be is the sweep's to see. */
-  readonly ticked: boolean;
-  /** All managers of the namespace with the same selector, this one among them; only read when a slot is due. */
-  readonly sameSelector: readonly PgManager[];
-  /** Who has the name of the slot that could run now; only read when its creation has met a conflict. */
-  readonly slotBackup?: PgBackup | undefined;
-  /** Names of this manager's own PgBackups; only read when slots are about to be recorded as missed. */
-  readonly ownBackups: ReadonlySet<string>;
-}
-
-/** How many periods `missed.last` keeps; those not announced yet are kept besides. */
-const keptPeriods = 5;
-
-/** Resolves the slots of the manager by its status and spec: `gather` needs this to know what to read. */
-export function slotDecisionOf(manager: PgManager, now: UnixSeconds): SlotDecision {
-  return resolveSlots(desiredScheduleOf(manager), cursorOf(manager, now), now);
-}
+import type { Observation } from './observation.ts';
+import { isUnannounced, missedEvent, missedMessage, missedPeriod, nextMissed, recordMissed } from './missed-slots.ts';
 
 /**
  * True when the manager in this event needs no work, so that the event can be dropped without a read. Later slots have their
@@ -124,12 +103,6 @@ function isOwn(manager: PgManager, backup: PgBackup): boolean {
   return backup.metadata.labels[label.managerUid] === manager.metadata.uid;
 }
 
-function missedPeriod(slots: readonly UnixSeconds[], reason: string): MissedPeriod[] {
-  const [first, last] = [slots[0], slots.at(-1)];
-  if (first === undefined || last === undefined) return [];
-  return [{ slot: rfc3339(last), first: rfc3339(first), count: slots.length, reason }];
-}
-
 function nextStatus(observation: Observation, decision: SlotDecision, verdict: Verdict): ScheduleStatus {
   const { manager, now } = observation;
   const { cursor } = decision;
@@ -145,25 +118,6 @@ function nextStatus(observation: Observation, decision: SlotDecision, verdict: V
   });
 }
 
-function nextMissed(
-  stored: ScheduleStatus['missed'],
-  added: readonly MissedPeriod[],
-): ScheduleStatus['missed'] | undefined {
-  if (stored === undefined && added.length === 0) return undefined;
-  const known = stored ?? { count: 0, last: [] };
-  const all = [...known.last, ...added];
-  const unannounced = all.filter((entry) => isUnannounced(entry, known.announced)).length;
-  return defined({
-    count: known.count + added.reduce((sum, entry) => sum + entry.count, 0),
-    last: all.slice(-Math.max(keptPeriods, unannounced)),
-    announced: known.announced,
-  });
-}
-
-function isUnannounced(entry: MissedPeriod, announced: string | undefined): boolean {
-  return announced === undefined || entry.slot > announced;
-}
-
 function scheduleMessage(manager: PgManager, cursor: Cursor, lastMissed: MissedPeriod | undefined): string {
   if (cursor.suspended) {
     const last = manager.status.conditions.backup?.lastSuccess?.finishTime;
@@ -172,20 +126,6 @@ function scheduleMessage(manager: PgManager, cursor: Cursor, lastMissed: MissedP
   const lastSlot = cursor.lastSlot === undefined ? undefined : rfc3339(cursor.lastSlot);
   if (lastMissed === undefined || lastMissed.slot !== lastSlot) return 'waiting for the next slot';
   return missedMessage(manager, lastMissed);
-}
-
-function missedMessage(manager: PgManager, missed: MissedPeriod): string {
-  const slots = `${missed.count} ${missed.count === 1 ? 'slot' : 'slots'} missed`;
-  switch (missed.reason) {
-    case 'ScheduleConflict':
-      return `${slots}: an older PgManager has the same selector "${manager.spec.selector.name}" and only its slots run (last ${missed.slot}). Delete one of the two.`;
-    case 'NameTaken':
-      return `${slots}: a PgBackup of the name ${slotBackupName(manager.metadata.name, parseTime(missed.slot) ?? 0)} is there already and is not of this PgManager (last ${missed.slot}). Delete it or leave it; the next slot has another name.`;
-    case 'Suspended':
-      return `${slots}: it was suspended before anything could start (last ${missed.slot})`;
-    default:
-      return `${slots}: nothing could start within ${span(manager.spec.backup.startingDeadlineSeconds)} of ${missed.count === 1 ? 'it' : 'them'} (last ${missed.slot})`;
-  }
 }
 
 /** Status is as it should be: ensures the timer, then announces what is pending. */
@@ -210,34 +150,6 @@ function announce(observation: Observation, schedule: ScheduleStatus): Decision 
     next: 'again',
     reason: 'SlotMissed',
     message: missedMessage(manager, last),
-  };
-}
-
-function missedEvent(manager: PgManager, missed: MissedPeriod): OwnEvent {
-  const { name, namespace, uid } = manager.metadata;
-  return {
-    type: eventType.backupMissed,
-    source: path.manager(namespace, name),
-    id: `${uid}/missed/${missed.slot}`,
-    subject: `pgmanager/${namespace}/${name}`,
-    data: { namespace, name, uid, first: missed.first, last: missed.slot, count: missed.count, reason: missed.reason },
-  };
-}
-
-function recordMissed(observation: Observation, missed: MissedPeriod): Command {
-  const { manager, now } = observation;
-  const { name, namespace, uid } = manager.metadata;
-  return {
-    type: 'recordEvent',
-    event: buildKubernetesEvent({
-      object: { kind: 'PgManager', name, namespace, uid },
-      transition: `missed-${parseTime(missed.slot) ?? 0}`,
-      type: 'Warning',
-      reason: missed.reason === 'ScheduleConflict' ? 'ScheduleConflict' : 'SlotMissed',
-      message: missedMessage(manager, missed),
-      time: now,
-      reporter: 'schedule',
-    }),
   };
 }
 
@@ -288,23 +200,4 @@ function timerCommand(manager: PgManager): Command {
     data: { namespace, name },
   };
   return { type: 'applyTimer', timer };
-}
-
-function desiredScheduleOf(manager: PgManager): DesiredSchedule {
-  const { at, suspend, startingDeadlineSeconds } = manager.spec.backup;
-  return { at, suspended: suspend, startingDeadline: startingDeadlineSeconds };
-}
-
-/** The manager is new: its slots are resolved up to its creation. */
-function cursorOf(manager: PgManager, now: UnixSeconds): Cursor {
-  const { at, suspend } = manager.spec.backup;
-  const created = parseTime(manager.metadata.creationTimestamp) ?? now;
-  const stored = manager.status.schedule;
-  if (stored === undefined) return { at, suspended: suspend, since: created };
-  return {
-    at: stored.at,
-    suspended: stored.suspended,
-    since: parseTime(stored.since) ?? created,
-    lastSlot: parseTime(stored.lastSlot),
-  };
 }

@@ -8,7 +8,8 @@ import { slotBackupName } from './slot-backup.ts';
 import { serverNow, type Kube } from '../platform/kubernetes/client.ts';
 import { listAll } from '../platform/kubernetes/list.ts';
 import type { Log } from '../platform/log.ts';
-import { slotDecisionOf, type Observation } from './decide.ts';
+import { slotDecisionOf } from './slots.ts';
+import { type Observation } from './observation.ts';
 
 export interface Reader {
   readonly kube: Kube;

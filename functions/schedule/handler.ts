@@ -8,7 +8,8 @@ import { managersAfter } from '../platform/reconcile/previous-round.ts';
 import { readManager } from '../platform/kubernetes/managers.ts';
 import { beginPaging, continuePaging } from '../platform/reconcile/paging.ts';
 import { reconcile, type Outcome, type PreviousRound } from '../platform/reconcile/reconcile.ts';
-import { decide, needsNoWork, type Observation } from './decide.ts';
+import { decide, needsNoWork } from './decide.ts';
+import { type Observation } from './observation.ts';
 import { gather, managersWithSelectorOf } from './gather.ts';
 import { sweepPaging } from './sweep.ts';
 

@@ -2,7 +2,8 @@
  * Slot arithmetic: which daily slots are due, which one may still run, which were missed. A pure function of what the
  * manager wants, what is stored of it, and `now`.
  */
-import type { UnixSeconds } from '../domain/time.ts';
+import type { PgManager } from '../domain/resources/pg-manager.ts';
+import { parseTime, type UnixSeconds } from '../domain/time.ts';
 
 const day = 86_400;
 
@@ -101,4 +102,28 @@ function firstSlotAfter(at: string, after: UnixSeconds): UnixSeconds {
 function secondsOfDay(at: string): number {
   const [hours = 0, minutes = 0, seconds = 0] = at.split(':').map(Number);
   return hours * 3600 + minutes * 60 + seconds;
+}
+
+/** Resolves the slots of the manager by its status and spec: `gather` needs this to know what to read. */
+export function slotDecisionOf(manager: PgManager, now: UnixSeconds): SlotDecision {
+  return resolveSlots(desiredScheduleOf(manager), cursorOf(manager, now), now);
+}
+
+export function desiredScheduleOf(manager: PgManager): DesiredSchedule {
+  const { at, suspend, startingDeadlineSeconds } = manager.spec.backup;
+  return { at, suspended: suspend, startingDeadline: startingDeadlineSeconds };
+}
+
+/** The manager is new: its slots are resolved up to its creation. */
+export function cursorOf(manager: PgManager, now: UnixSeconds): Cursor {
+  const { at, suspend } = manager.spec.backup;
+  const created = parseTime(manager.metadata.creationTimestamp) ?? now;
+  const stored = manager.status.schedule;
+  if (stored === undefined) return { at, suspended: suspend, since: created };
+  return {
+    at: stored.at,
+    suspended: stored.suspended,
+    since: parseTime(stored.since) ?? created,
+    lastSlot: parseTime(stored.lastSlot),
+  };
 }

@@ -1,25 +1,17 @@
 /** Decides about the storage of one PgManager: its condition, then announcements of what changed. No side effects. */
 import { isDeepStrictEqual } from 'node:util';
-import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
 import type { Command, Decision } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';
 import { eventType, type OwnEvent } from '../domain/events/cloud-event.ts';
 import { path } from '../domain/resources/api-paths.ts';
-import { fieldManager } from '../domain/resources/names.ts';
-import type { PgManager, StorageCondition } from '../domain/resources/pg-manager.ts';
+import type { StorageCondition } from '../domain/resources/pg-manager.ts';
 import { oneLine } from '../domain/text.ts';
-import { parseTime, type UnixSeconds } from '../domain/time.ts';
-import { changeKey, follow, pendingChanges, type Change } from './changes.ts';
+import { type UnixSeconds } from '../domain/time.ts';
+import { follow } from './changes.ts';
 import type { Finding } from './finding.ts';
 import type { Verdict } from './checks.ts';
-
-export interface Observation {
-  /** API server's clock. */
-  readonly now: UnixSeconds;
-  readonly manager: PgManager;
-  /** What was seen just now; absent once it has been recorded, by us or by another probe at the same time. */
-  readonly verdict?: Verdict | undefined;
-}
+import type { Observation } from './observation.ts';
+import { announce, applyStorage } from './announce.ts';
 
 /** After so many failed checks in a row storage counts as unavailable. */
 const failuresToUnavailable = 2;
@@ -104,83 +96,6 @@ function wording(stored: string | undefined, fact: string, detail: string | unde
   // Secrets are hidden before the cut: half of one is not recognised.
   const shown = oneLine(detail).slice(0, maxDetailLength);
   return stored?.startsWith(prefix) === true ? stored : oneLine(`${prefix}${shown}"`);
-}
-
-/** Kubernetes Events → CloudEvents → `announced`. When it is behind, announces again under the same ids. */
-function announce(manager: PgManager, now: UnixSeconds): Decision {
-  const stored = manager.status.conditions.storage;
-  const pending = stored === undefined ? [] : pendingChanges(stored);
-  const last = pending.at(-1);
-  if (stored === undefined || last === undefined) {
-    return { commands: [], next: 'done', reason: 'UpToDate', message: stored?.message ?? '' };
-  }
-  return {
-    commands: [
-      ...pending.map((change) => recordChange(manager, change, now)),
-      {
-        type: 'post',
-        events: pending.map((change) => changeEvent(manager, change)),
-        then: [applyStorage(manager, { ...stored, announced: changeKey(last) })],
-      },
-    ],
-    next: 'again',
-    reason: 'StorageChanged',
-    message: messageOf(manager, last),
-  };
-}
-
-function recordChange(manager: PgManager, change: Change, now: UnixSeconds): Command {
-  const { name, namespace, uid } = manager.metadata;
-  const available = change.state === 'available';
-  return {
-    type: 'recordEvent',
-    event: buildKubernetesEvent({
-      object: { kind: 'PgManager', name, namespace, uid },
-      transition: `storage-${change.state}-${parseTime(change.since) ?? 0}`,
-      type: available ? 'Normal' : 'Warning',
-      reason: available ? 'StorageAvailable' : 'StorageUnavailable',
-      message: messageOf(manager, change),
-      time: now,
-      reporter: 'storage',
-    }),
-  };
-}
-
-function changeEvent(manager: PgManager, change: Change): OwnEvent {
-  const { name, namespace, uid } = manager.metadata;
-  const available = change.state === 'available';
-  return {
-    type: available ? eventType.storageAvailable : eventType.storageUnavailable,
-    source: path.manager(namespace, name),
-    id: `${uid}/storage/${changeKey(change)}`,
-    subject: `pgmanager/${namespace}/${name}`,
-    data: {
-      namespace,
-      name,
-      uid,
-      statefulSet: manager.spec.selector.name,
-      state: change.state,
-      since: change.since,
-      message: messageOf(manager, change),
-    },
-  };
-}
-
-/** What is known of a change that was overtaken is only what and when. */
-function messageOf(manager: PgManager, { state, since }: Change): string {
-  const stored = manager.status.conditions.storage;
-  if (stored?.message !== undefined && stored.state === state && stored.since === since) return stored.message;
-  return `${state} since ${since}`;
-}
-
-function applyStorage(manager: PgManager, storage: StorageCondition): Command {
-  return {
-    type: 'applyStatus',
-    kind: 'PgManager',
-    target: manager.metadata,
-    fieldManager: fieldManager.storage,
-    status: { conditions: { storage } },
-  };
 }
 
 /**

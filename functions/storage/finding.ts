@@ -2,7 +2,7 @@
 import type { Location } from '../domain/run/location.ts';
 import type { ProbeAnswer, RunKind } from '../domain/run/protocol.ts';
 import type { PgManager } from '../domain/resources/pg-manager.ts';
-import type { RunnerResult } from '../platform/run/runner.ts';
+import type { RunnerResult } from '../domain/run/observed-run.ts';
 
 /** A database as a PgManager names it; the StatefulSet need not exist. */
 export interface ProbedDatabase {

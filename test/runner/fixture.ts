@@ -10,7 +10,7 @@ import type {
   StartRequest,
   StopAnswer,
 } from '../../functions/domain/run/protocol.ts';
-import type { RunnerResult } from '../../functions/platform/run/runner.ts';
+import type { RunnerResult } from '../../functions/domain/run/observed-run.ts';
 import { createPod, type Pod, processesOf, type Shell, target, until } from './pod.ts';
 
 /**

@@ -6,7 +6,8 @@ import { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileS
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { CatalogueAnswer, RunReport, StartRequest } from '../../functions/domain/run/protocol.ts';
-import { createRunner, type Runner, type RunnerResult } from '../../functions/platform/run/runner.ts';
+import { createRunner, type Runner } from '../../functions/platform/run/runner.ts';
+import { type RunnerResult } from '../../functions/domain/run/observed-run.ts';
 import { createPod, isRoot, kill, owner, type Pod, target, until } from './pod.ts';
 
 function value<T>(result: RunnerResult<T>): T {

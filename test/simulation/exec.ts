@@ -1,6 +1,8 @@
 /** Execs into database pods: refused, cut before or after their effect, or late. */
 import type { ExecTarget } from '../../functions/platform/kubernetes/exec.ts';
-import type { Runner, RunnerProblem, RunnerResult } from '../../functions/platform/run/runner.ts';
+import type { Runner } from '../../functions/platform/run/runner.ts';
+import type { RunnerResult } from '../../functions/domain/run/observed-run.ts';
+import type { RunnerProblem } from '../../functions/domain/run/observed-run.ts';
 import type { Database } from './database.ts';
 import { leave, passage, type Activation } from './functions.ts';
 import { catalogue, inspect, probe, prune, start, stop } from './runner-model.ts';

@@ -132,7 +132,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'success on exit code 0 alone',
     patches: [
       {
-        file: 'functions/domain/run/catalogue.ts',
+        file: 'functions/domain/run/proof.ts',
         from: `catalogue.entries.length === 0 && timelines === undefined ? unlisted : { verdict: 'absent' };`,
         to: `catalogue.entries.length === 0 ? { verdict: 'absent' } : { verdict: 'proved', entry: catalogue.entries[0]! };`,
       },
@@ -145,7 +145,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'success without WAL',
     patches: [
       {
-        file: 'functions/domain/run/catalogue.ts',
+        file: 'functions/domain/run/proof.ts',
         from: `return missing === undefined ? { verdict: 'proved', entry }`,
         to: `return missing !== '' ? { verdict: 'proved', entry }`,
       },

@@ -11,7 +11,8 @@ import type {
   StartRequest,
   StopAnswer,
 } from '../../functions/domain/run/protocol.ts';
-import type { PrunableRun, RunnerResult } from '../../functions/platform/run/runner.ts';
+import type { PrunableRun } from '../../functions/domain/run/observed-run.ts';
+import type { RunnerResult } from '../../functions/domain/run/observed-run.ts';
 import { segmentName } from './bucket.ts';
 import { fileKey, identityOf, type Database, type RunFiles } from './database.ts';
 import { launch, podTime, signal, type WalG } from './wal-g.ts';

@@ -1,6 +1,6 @@
 /** Findings as tables of tests describe them: everything as usual but for what is named. */
 import type { ProbeAnswer } from '../../functions/domain/run/protocol.ts';
-import type { RunnerProblem } from '../../functions/platform/run/runner.ts';
+import type { RunnerProblem } from '../../functions/domain/run/observed-run.ts';
 import type { Finding, ProbedDatabase } from '../../functions/storage/finding.ts';
 import { slot } from './builders.ts';
 

@@ -3,11 +3,7 @@ import type { DatabaseContainer } from './location.ts';
 import type { Inspection } from './protocol.ts';
 import type { Executor } from '../resources/executor.ts';
 import { parseTime, rfc3339, type UnixSeconds } from '../time.ts';
-
-/** How long a `start` may be under way before the pod refuses it (seconds). */
-const startValidity = 30;
-/** A cut `start` may still be seen to arrive this long after its not-after (seconds). */
-const startGrace = 5;
+import { startGrace, startValidity } from './limits.ts';
 
 /** The run's place and incarnation, and its deadlines by the pod's clock. */
 export function pinExecutor(

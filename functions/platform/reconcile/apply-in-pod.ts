@@ -1,7 +1,8 @@
 /** Carries out commands in a database pod. The next inspection shows their result, so no answer is relied on here. */
 import type { Command } from '../../domain/commands/command.ts';
 import type { Log } from '../log.ts';
-import type { Runner, RunnerResult } from '../run/runner.ts';
+import type { Runner } from '../run/runner.ts';
+import type { RunnerResult } from '../../domain/run/observed-run.ts';
 
 /** Commands of this kind. */
 export type PodCommand = Extract<Command, { type: 'start' | 'stop' | 'prune' }>;

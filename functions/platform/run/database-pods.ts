@@ -5,11 +5,12 @@ import { path } from '../../domain/resources/api-paths.ts';
 import { parseEach } from '../../domain/resources/metadata.ts';
 import { containerName } from '../../domain/resources/names.ts';
 import { Pod, StatefulSet } from '../../domain/resources/workloads.ts';
-import type { Inspection, RunAddress } from '../../domain/run/protocol.ts';
+import type { RunAddress } from '../../domain/run/protocol.ts';
 import type { Kube } from '../kubernetes/client.ts';
 import { listAll } from '../kubernetes/list.ts';
 import type { Log } from '../log.ts';
-import type { Runner, RunnerResult } from './runner.ts';
+import type { Runner } from './runner.ts';
+import type { PodInspection } from '../../domain/run/observed-run.ts';
 
 export interface PodReader {
   readonly kube: Kube;
@@ -21,12 +22,6 @@ export interface PodReader {
 export interface StatefulSetRef {
   readonly namespace: string;
   readonly statefulSet: string;
-}
-
-/** A database container that was inspected, and its answer. */
-export interface PodInspection {
-  readonly container: DatabaseContainer;
-  readonly answer: RunnerResult<Inspection>;
 }
 
 /** Finds the database containers of a StatefulSet, or why there is none now. */

@@ -21,22 +21,7 @@ import { wholeWords } from '../../domain/text.ts';
 import type { Exec, ExecResult, ExecTarget } from '../kubernetes/exec.ts';
 import { runnerParts } from './runner-script.generated.ts';
 import { backupList, walgVersion, walShow } from './walg.ts';
-
-/** Why there is no answer; the kinds are those of `ExecResult`. After `unknown` and `timeout` it may have happened. */
-export interface RunnerProblem {
-  readonly kind: 'forbidden' | 'not-found' | 'transient' | 'unknown' | 'timeout';
-  readonly message: string;
-}
-
-/** An answer of the runner, or why there is none. */
-export type RunnerResult<T> =
-  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: RunnerProblem };
-
-/** A finished run whose files may go; `name` removes the log link as well, when it still is this run's. */
-export interface PrunableRun {
-  readonly id: string;
-  readonly name?: string;
-}
+import type { PrunableRun, RunnerProblem, RunnerResult } from '../../domain/run/observed-run.ts';
 
 /** The runner in one database container. No method rejects. */
 export interface Runner {

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Command } from '../../../functions/domain/commands/command.ts';
 import type { ScheduleStatus } from '../../../functions/domain/resources/pg-manager.ts';
-import { decide, needsNoWork, type Observation } from '../../../functions/schedule/decide.ts';
+import { decide, needsNoWork } from '../../../functions/schedule/decide.ts';
+import { type Observation } from '../../../functions/schedule/observation.ts';
 import { aBackup, aManager, slot, type ManagerBuilder } from '../../support/builders.ts';
 
 const name = 'pg-manager-backup-at-2022-01-02t06-00-00z';

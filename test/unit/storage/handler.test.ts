@@ -7,7 +7,8 @@ import type { Inspection, ProbeAnswer } from '../../../functions/domain/run/prot
 import { requestError } from '../../../functions/domain/request-error.ts';
 import { createBackupHandler } from '../../../functions/backup/handler.ts';
 import { createApp, type ReceivedEvent } from '../../../functions/platform/serve/server.ts';
-import type { Runner, RunnerResult } from '../../../functions/platform/run/runner.ts';
+import type { Runner } from '../../../functions/platform/run/runner.ts';
+import type { RunnerResult } from '../../../functions/domain/run/observed-run.ts';
 import { createStorageHandler } from '../../../functions/storage/handler.ts';
 import { aBackup, aManager, slot } from '../../support/builders.ts';
 import { createFakeClock, createFakeEffects, type FakeClock, type FakeEffects } from '../../support/effects.ts';

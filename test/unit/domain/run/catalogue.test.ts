@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { lsnText, prove, parseCatalogue, segmentRange } from '../../../../functions/domain/run/catalogue.ts';
+import { lsnText, parseCatalogue } from '../../../../functions/domain/run/catalogue.ts';
+import { segmentRange } from '../../../../functions/domain/run/proof.ts';
+import { prove } from '../../../../functions/domain/run/proof.ts';
 import { parseLossless } from '../../../../functions/domain/run/lossless-json.ts';
 import type { CatalogueAnswer } from '../../../../functions/domain/run/protocol.ts';
 

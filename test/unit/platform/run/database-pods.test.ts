@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Inspection } from '../../../../functions/domain/run/protocol.ts';
 import { listHistory } from '../../../../functions/platform/kubernetes/read.ts';
 import { inspectPrimary } from '../../../../functions/platform/run/database-pods.ts';
-import type { RunnerResult } from '../../../../functions/platform/run/runner.ts';
+import type { RunnerResult } from '../../../../functions/domain/run/observed-run.ts';
 import { aBackup, slot } from '../../../support/builders.ts';
 import { createFakeEffects } from '../../../support/effects.ts';
 import { createFakeKube } from '../../../support/fake-kube.ts';

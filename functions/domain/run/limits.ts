@@ -1,0 +1,31 @@
+/**
+ * How long aidboxops waits, in seconds. docs/reference/limits.md explains each limit to users. A run pins its own
+ * deadline and its `notAfter` in `executor` when it starts; every other limit is read anew by each activation.
+ */
+
+/** How long a PgBackup waits for its pod, and how long a pod that is gone may take to come back. */
+export const podPatience = 600;
+
+/** How long a backup waits for a rotation. The rotation ends within its own deadline; the rest covers a delayed reconcile. */
+export const rotationPatience = 3600 + 900;
+
+/** How long the WAL of a finished backup may take to be archived. */
+export const archivingGrace = 120;
+
+/** How long a run waits for its proof while the storage or the pod cannot be read. */
+export const proofPatience = 3600;
+
+/** How long a run may outlive its deadline before the function stops it: 60 s until KILL, and as much again. */
+export const deadlineGrace = 120;
+
+/** How long after its deadline a rotation may still be alive, or its pod silent, before it counts as failed. */
+export const lastGrace = 600;
+
+/** The hard deadline of a rotation. */
+export const rotationTimeout = 3600;
+
+/** How long a `start` may be on its way before the pod refuses it. */
+export const startValidity = 30;
+
+/** How long after its `notAfter` a `start` whose stream was cut may still show its effect. */
+export const startGrace = 5;
