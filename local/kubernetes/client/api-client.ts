@@ -1,6 +1,7 @@
 /** Calls to the API server that `Kube` does not offer: streams, token requests, subresources by PUT, impersonation. */
 import type { IncomingMessage } from 'node:http';
 import { Agent, request, type RequestOptions } from 'node:https';
+import { text as readText } from 'node:stream/consumers';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { requestError } from '../../../functions/domain/request-error.ts';
 import { requestOnce } from '../../../functions/platform/http/request.ts';
@@ -67,7 +68,7 @@ export async function createApiClient(kubeConfig: KubeConfig): Promise<ApiClient
       ...(signal === undefined ? {} : { signal }),
     });
     const status = incoming.statusCode ?? 0;
-    if (status !== 200) throw refusal({ method: 'GET', path }, { status, body: parse(await textOf(incoming)) });
+    if (status !== 200) throw refusal({ method: 'GET', path }, { status, body: parse(await readText(incoming)) });
     return incoming.setEncoding('utf8');
   }
 
@@ -100,12 +101,6 @@ function answerTo(options: RequestOptions): Promise<IncomingMessage> {
     outgoing.on('error', (error) => reject(requestError.of(0, 'NoAnswer', `GET ${options.path}: ${error.message}`)));
     outgoing.end();
   });
-}
-
-async function textOf(incoming: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of incoming) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function refusal({ method, path }: Pick<ApiCall, 'method' | 'path'>, { status, body }: ApiAnswer): Error {
