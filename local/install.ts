@@ -19,15 +19,20 @@ export async function installManifests(
   knative: readonly object[],
   kustomizations: readonly string[],
 ): Promise<void> {
-  for (const definition of knative as readonly Stored[]) {
-    const options = { fieldManager: 'local-knative', force: true };
-    await parts.kube.apply(`${definitionsPath}/${definition.metadata.name}`, definition, options);
-  }
-  await untilEstablished(parts.kube);
+  await installDefinitions(parts.kube, knative);
   for (const kustomization of kustomizations) {
     await parts.kubectl(['apply', '--server-side', '-k', kustomization]);
     await untilEstablished(parts.kube);
   }
+}
+
+/** Applies definitions and waits until objects of their kinds can be written. */
+export async function installDefinitions(kube: Kube, definitions: readonly object[]): Promise<void> {
+  for (const definition of definitions as readonly Stored[]) {
+    const options = { fieldManager: 'local-knative', force: true };
+    await kube.apply(`${definitionsPath}/${definition.metadata.name}`, definition, options);
+  }
+  await untilEstablished(kube);
 }
 
 /** Kinds of Knative whose objects say when they are ready. */

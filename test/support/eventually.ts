@@ -1,17 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** Polls until `look` gives something; a throw counts as "not yet" and is told at the end. */
+/** Polls until `probe` gives something; a throw counts as "not yet" and becomes the cause of the failure. */
 export async function eventually<T>(
   what: string,
-  look: () => Promise<T | undefined> | T | undefined,
+  probe: () => T | undefined | false | Promise<T | undefined | false>,
   seconds = 60,
 ): Promise<T> {
   const end = performance.now() + seconds * 1000;
   let trouble: unknown;
   do {
     try {
-      const found = await look();
-      if (found !== undefined) return found;
+      const found = await probe();
+      if (found !== undefined && found !== false) return found;
       trouble = undefined;
     } catch (error) {
       trouble = error;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { startCluster, type Manifest, type TestCluster } from './support/cluster.ts';
 import { broker, brokerRef, namespace, pingSource, service, serviceAccount, trigger } from './support/manifests.ts';
-import { until } from './support/until.ts';
+import { eventually } from '../../support/eventually.ts';
 
 interface Recorded {
   readonly url?: string;
@@ -55,12 +55,12 @@ test('a ping wakes a function through Broker and Trigger, and the function goes 
   const other = pingSource('tock', 'ops', { schedule: '* * * * * *', ceOverrides: { extensions: { pgpurpose: 'x' } } });
   await cluster.apply(ping);
   await cluster.apply(other);
-  await until('an event in the function', () => existsSync(record));
-  await until('an event that no Trigger wants', () =>
+  await eventually('an event in the function', () => existsSync(record));
+  await eventually('an event that no Trigger wants', () =>
     cluster.trace.some((one) => one.kind === 'event' && one.event.source.endsWith('/tock')),
   );
   for (const manifest of [ping, other]) await cluster.remove(manifest);
-  await until('zero processes', () => cluster.eventing.functions().every(({ state }) => state === 'zero'));
+  await eventually('zero processes', () => cluster.eventing.functions().every(({ state }) => state === 'zero'));
 
   const recorded = readFileSync(record, 'utf8')
     .trim()
@@ -112,7 +112,7 @@ test('a function has its own identity, its variables and the address of the Brok
 test('stopping ends every process', async () => {
   const [worker] = cluster.eventing.functions();
   await fetch(`${worker?.url}/`);
-  const pid = await until('a process', () => cluster.eventing.functions()[0]?.pid);
+  const pid = await eventually('a process', () => cluster.eventing.functions()[0]?.pid);
   await cluster.restartEventing();
   assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
 });

@@ -8,7 +8,7 @@ import { listen, post, readAll, type Answer, type Listening } from '../../../../
 import type { Broker, DeliverySpec, Trigger } from '../../../../local/knative/core/objects.ts';
 import { testContext, type TestContext } from '../support/context.ts';
 import { storedBroker, storedTrigger } from '../support/stored.ts';
-import { until } from '../support/until.ts';
+import { eventually } from '../../../support/eventually.ts';
 
 const open: Listening[] = [];
 afterEach(async () => {
@@ -84,7 +84,7 @@ test('an event goes to every Trigger that wants it, without the TTL and with the
     storedTrigger('not-ready', to(c.url), 'False'),
   ]);
   assert.equal((await broker.send(ping({ pgname: 'm' }))).status, 202);
-  await until('both', () => broker.of('delivery').length === 2);
+  await eventually('both', () => broker.of('delivery').length === 2);
   const { 'ce-type': type, 'ce-pgname': name, 'ce-knativebrokerttl': ttl, prefer } = a.got[0] ?? {};
   assert.deepEqual({ type, name, ttl, prefer }, { type: 'ping', name: 'm', ttl: undefined, prefer: 'reply' });
   assert.ok(Date.parse(String(a.got[0]?.['ce-knativearrivaltime'])) > 0);
@@ -99,7 +99,7 @@ test('an asynchronous Broker answers before the function does, a synchronous one
   assert.equal((await broker.send()).status, 202);
   assert.deepEqual(broker.of('delivery'), []);
   release.resolve({ status: 204 });
-  await until('the delivery', () => broker.of('delivery').length === 1);
+  await eventually('the delivery', () => broker.of('delivery').length === 1);
 
   const sync = await running(storedBroker(undefined, false), [storedTrigger('slow', to(slow.url))]);
   assert.equal((await sync.send()).status, 202);
@@ -312,14 +312,14 @@ test('a restart loses what waits for its next attempt; the address stays, and is
   const patient: DeliverySpec = { retry: 5, backoffPolicy: 'exponential', backoffDelay: 'PT10H' };
   const broker = await running(storedBroker(), [storedTrigger('busy', to(busy.url, patient))]);
   await broker.send();
-  await until('a failed attempt', () => broker.of('delivery').some(({ retryInMs }) => retryInMs !== undefined));
+  await eventually('a failed attempt', () => broker.of('delivery').some(({ retryInMs }) => retryInMs !== undefined));
   const restart = broker.restart(50);
   assert.equal((await broker.send()).status, 0, 'nobody listens');
   await restart;
   broker.context.world.triggers.set('ops/other', storedTrigger('other', to(other.url)));
   broker.context.world.triggers.delete('ops/busy');
   assert.equal((await broker.send()).status, 202);
-  await until('the second event', () => other.got.length === 1);
+  await eventually('the second event', () => other.got.length === 1);
   assert.equal(busy.got.length, 1, 'the first event is lost');
   assert.deepEqual(broker.of('trouble'), []);
 });

@@ -10,7 +10,7 @@ import type { KnativeService } from '../../../../local/knative/core/objects.ts';
 import { revisionOf } from '../../../../local/knative/serving/revision.ts';
 import { testContext, type TestContext } from '../support/context.ts';
 import { storedService } from '../support/stored.ts';
-import { until } from '../support/until.ts';
+import { eventually } from '../../../support/eventually.ts';
 
 const script = join(dirname(import.meta.filename), '..', 'support', 'function.ts');
 const open: ServedFunction[] = [];
@@ -73,7 +73,7 @@ function lines(file: string): { url?: string; signal?: string; pid: number }[] {
 }
 
 function pidOf({ served }: Worker): Promise<number> {
-  return until('a process', () => served.state().pid);
+  return eventually('a process', () => served.state().pid);
 }
 
 test('from zero to one on demand, and back to zero after the idle window', async () => {
@@ -83,7 +83,7 @@ test('from zero to one on demand, and back to zero after the idle window', async
   });
   assert.deepEqual([one.served.state().state, one.served.state().starts], ['zero', 0]);
   assert.equal((await one.call('/')).status, 204);
-  await until('zero', () => one.served.state().state === 'zero');
+  await eventually('zero', () => one.served.state().state === 'zero');
   assert.deepEqual(one.processes(), ['starting 0→1', 'running 1→1', 'stopping 1→1', 'ended 1→0']);
   assert.deepEqual(
     one.recorded().map(({ url, signal }) => url ?? signal),
@@ -111,9 +111,9 @@ test('requests are held while the process starts, and one process serves them al
 test('a request in flight is finished after SIGTERM, and stop waits for it', async () => {
   const one = await worker();
   const slow = one.call('/slow');
-  await until('the request to arrive', () => one.recorded().some(({ url }) => url === '/slow'));
+  await eventually('the request to arrive', () => one.recorded().some(({ url }) => url === '/slow'));
   const stopped = one.served.stop();
-  await until('SIGTERM', () => one.recorded().some(({ signal }) => signal === 'SIGTERM'));
+  await eventually('SIGTERM', () => one.recorded().some(({ signal }) => signal === 'SIGTERM'));
   assert.equal(one.served.state().state, 'stopping');
   assert.equal((await one.call('/late')).status, 503);
   touch(one.files.release);
@@ -125,7 +125,7 @@ test('a request in flight is finished after SIGTERM, and stop waits for it', asy
 test('a process that is killed in mid-request costs that request a 502, the next one starts another', async () => {
   const one = await worker();
   const slow = one.call('/slow');
-  await until('the request to arrive', () => one.recorded().some(({ url }) => url === '/slow'));
+  await eventually('the request to arrive', () => one.recorded().some(({ url }) => url === '/slow'));
   const pid = await pidOf(one);
   process.kill(pid, 'SIGKILL');
   assert.equal((await slow).status, 502);
@@ -138,7 +138,7 @@ test('a process that is killed in mid-request costs that request a 502, the next
 test('a process that exits in mid-request', async () => {
   const one = await worker();
   assert.equal((await one.call('/exit')).status, 502);
-  await until('zero', () => one.served.state().state === 'zero');
+  await eventually('zero', () => one.served.state().state === 'zero');
   assert.equal(one.of('process').at(-1)?.detail, 'exit code 3');
 });
 
@@ -154,7 +154,7 @@ for (const { name, argv, want } of unstartable) {
       const { status, text } = await one.call('/');
       assert.equal(status, 502);
       assert.match(text, want);
-      await until('zero', () => one.served.state().state === 'zero');
+      await eventually('zero', () => one.served.state().state === 'zero');
       assert.equal(one.served.state().starts, starts);
     }
   });
@@ -176,7 +176,7 @@ test('a ServiceAccount that does not exist keeps the function from starting', as
 test('containerConcurrency: no more than that many at a time, the others wait', async () => {
   const one = await worker({ service: storedService({ containerConcurrency: 1 }) });
   const slow = one.call('/slow');
-  await until('the first request to arrive', () => one.recorded().length === 1);
+  await eventually('the first request to arrive', () => one.recorded().length === 1);
   const second = one.call('/second');
   const third = one.call('/third');
   touch(one.files.release);
@@ -213,7 +213,7 @@ test('SIGKILL for a process that has not ended after timeoutSeconds', async () =
 test('a new revision serves new requests while the old one finishes its own', async () => {
   const one = await worker();
   const slow = one.call('/slow');
-  await until('the request to arrive', () => one.recorded().length === 1);
+  await eventually('the request to arrive', () => one.recorded().length === 1);
   const old = await pidOf(one);
   const env = { RECORD: one.files.record, READY: one.files.ready, NEW: 'yes' };
   one.served.use(revisionOf(storedService(), env));
@@ -225,7 +225,7 @@ test('a new revision serves new requests while the old one finishes its own', as
   );
   touch(one.files.release);
   assert.equal((await slow).status, 204);
-  await until('the end of the old process', () =>
+  await eventually('the end of the old process', () =>
     one.of('process').some(({ pid, state }) => pid === old && state === 'ended'),
   );
   one.served.use(revisionOf(storedService(), env));
@@ -237,7 +237,7 @@ test('an unused process of an old revision ends at once', async () => {
   const one = await worker();
   await one.call('/');
   one.served.use(revisionOf(storedService({}, { changed: 'yes' }), {}));
-  await until('zero', () => one.served.state().state === 'zero');
+  await eventually('zero', () => one.served.state().state === 'zero');
 });
 
 test('what the function prints is in its log', async () => {
@@ -245,7 +245,7 @@ test('what the function prints is in its log', async () => {
     argv: [process.execPath, '--eval', 'console.log("to stdout"); console.error("to stderr")'],
   });
   await one.call('/');
-  await until('zero', () => one.served.state().state === 'zero');
+  await eventually('zero', () => one.served.state().state === 'zero');
   assert.equal(readFileSync(one.served.state().log, 'utf8'), 'to stdout\nto stderr\n');
 });
 

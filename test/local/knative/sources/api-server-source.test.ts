@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { listen, type Listening } from '../../../../local/knative/core/http.ts';
 import { startCluster, type Manifest, type TestCluster } from '../support/cluster.ts';
 import { namespace, serviceAccount } from '../support/manifests.ts';
-import { until } from '../support/until.ts';
+import { eventually } from '../../../support/eventually.ts';
 
 let cluster: TestCluster;
 let sink: Listening;
@@ -60,7 +60,10 @@ test('without the right to watch it is not ready and says so', async () => {
   const manifest = source('all', { namespaceSelector: {} });
   await cluster.apply(manifest);
   // Before the first watch is answered it is only starting.
-  await until('the reason', async () => (await cluster.untilReady(manifest, 'False')) === 'NoSufficientPermissions');
+  await eventually(
+    'the reason',
+    async () => (await cluster.untilReady(manifest, 'False')) === 'NoSufficientPermissions',
+  );
   for (const role of grant()) await cluster.apply(role);
   await cluster.untilReady(manifest);
 });
@@ -72,6 +75,6 @@ test('a namespaceSelector with labels: the namespaces that have them', async () 
   await cluster.untilReady(manifest);
   for (const each of ['ops', 'db', 'elsewhere']) await cluster.apply(configMap(`in-${each}`, each));
   await cluster.apply(configMap('end', 'db'));
-  await until('the last event', () => received.includes('end'));
+  await eventually('the last event', () => received.includes('end'));
   assert.deepEqual(received, ['in-db', 'end']);
 });

@@ -8,7 +8,7 @@ import { sendFromSource } from '../../../../local/knative/sources/source-sender.
 import { startCluster, type TestCluster } from '../support/cluster.ts';
 import { testContext } from '../support/context.ts';
 import { broker, namespace, pingSource } from '../support/manifests.ts';
-import { until } from '../support/until.ts';
+import { eventually } from '../../../support/eventually.ts';
 
 let cluster: TestCluster;
 before(async () => {
@@ -57,22 +57,22 @@ test('fires until it is really gone, and not after', async () => {
   const held = { ...manifest, metadata: { ...manifest.metadata, finalizers: [other] } };
   await cluster.apply(held);
   const source = '/apis/v1/namespaces/db/pingsources/held';
-  await until('a tick', () => accepted(source).length > 0);
+  await eventually('a tick', () => accepted(source).length > 0);
   await cluster.remove(manifest);
-  await until('our finalizer to go', async () => {
+  await eventually('our finalizer to go', async () => {
     const { metadata } = (await cluster.read(manifest)) as unknown as Meta;
     return metadata.finalizers?.length === 1 && metadata.finalizers[0] === other;
   });
   const before = accepted(source).length;
-  await until('ticks of an object that hangs in its deletion', () => accepted(source).length >= before + 2);
+  await eventually('ticks of an object that hangs in its deletion', () => accepted(source).length >= before + 2);
   await cluster.apply({ ...manifest, metadata: { ...manifest.metadata, finalizers: [] } });
-  await until('the end', async () => (await cluster.read(manifest)) === undefined);
+  await eventually('the end', async () => (await cluster.read(manifest)) === undefined);
   const marker = pingSource('marker', 'db', { schedule: '* * * * * *' });
   await cluster.apply(marker);
   const markers = '/apis/v1/namespaces/db/pingsources/marker';
-  await until('a tick of another', () => accepted(markers).length >= 1);
+  await eventually('a tick of another', () => accepted(markers).length >= 1);
   const atEnd = accepted(source).length;
-  await until('three more', () => accepted(markers).length >= 4);
+  await eventually('three more', () => accepted(markers).length >= 4);
   assert.equal(accepted(source).length, atEnd);
 });
 
@@ -81,7 +81,7 @@ test('a changed schedule replaces the old one', async () => {
   await cluster.apply(manifest);
   await cluster.untilReady(manifest);
   await cluster.apply(pingSource('changing', 'db', { schedule: '* * * * * *' }));
-  await until('a tick', () => accepted('/apis/v1/namespaces/db/pingsources/changing').length > 0);
+  await eventually('a tick', () => accepted('/apis/v1/namespaces/db/pingsources/changing').length > 0);
 });
 
 const statuses: readonly { status: number; attempts: number }[] = [

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Kube } from '../../../../functions/platform/kubernetes/client.ts';
 import type { ApiClient } from '../../../../local/kubernetes/client/api-client.ts';
+import { collectionPath } from '../../../../local/kubernetes/client/objects.ts';
 import { knativeDefinitions, startEventing, type Eventing, type TraceEvent } from '../../../../local/knative/index.ts';
+import { installDefinitions } from '../../../../local/install.ts';
 import { startApiServer } from '../../../support/api-server.ts';
-import { until } from './until.ts';
+import { eventually } from '../../../support/eventually.ts';
 
 /** What a test may do with it. */
 export interface TestCluster {
@@ -47,9 +49,7 @@ export async function startCluster(definitions: readonly object[] = []): Promise
   const server = await startApiServer({ dir: join(dir, 'api-server') });
   const { kube, api } = server;
   const trace: TraceEvent[] = [];
-  for (const definition of [...knativeDefinitions(), ...definitions]) {
-    await define(kube, definition as Manifest);
-  }
+  await installDefinitions(kube, [...knativeDefinitions(), ...definitions]);
   const start = (): Promise<Eventing> =>
     startEventing({
       api,
@@ -77,7 +77,7 @@ export async function startCluster(definitions: readonly object[] = []): Promise
     },
     read,
     untilReady: (manifest, status = 'True') =>
-      until(`${manifest.kind} ${manifest.metadata.name} to be Ready ${status}`, async () => {
+      eventually(`${manifest.kind} ${manifest.metadata.name} to be Ready ${status}`, async () => {
         const { conditions = [] } = ((await read(manifest)) as WithConditions | undefined)?.status ?? {};
         const ready = conditions.find(({ type }) => type === 'Ready');
         return ready?.status === status && (ready.reason ?? 'Ready');
@@ -97,18 +97,7 @@ export async function startCluster(definitions: readonly object[] = []): Promise
   };
 }
 
-async function define(kube: Kube, definition: Manifest): Promise<void> {
-  const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${definition.metadata.name}`;
-  await kube.apply(path, definition, { fieldManager: 'test' });
-  await until(`${definition.metadata.name} to be established`, async () => {
-    const { status } = (await kube.get(path)) as WithConditions;
-    return status?.conditions?.some((one) => one.type === 'Established' && one.status === 'True');
-  });
-}
-
 /** API path of a manifest; every kind used in these tests has a regular plural. */
 function pathOf({ apiVersion, kind, metadata }: Manifest): string {
-  const root = apiVersion.includes('/') ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
-  const scope = metadata.namespace === undefined ? '' : `/namespaces/${metadata.namespace}`;
-  return `${root}${scope}/${kind.toLowerCase()}s/${metadata.name}`;
+  return `${collectionPath(apiVersion, `${kind.toLowerCase()}s`, metadata.namespace)}/${metadata.name}`;
 }
