@@ -3,7 +3,6 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseLossless } from '../../functions/domain/run/lossless-json.ts';
 import { eventually } from '../support/eventually.ts';
-import { runAsOwner } from '../support/local-cluster.ts';
 import { isProbe, livingRuns } from './processes.ts';
 import { secret, type Fixture } from './fixture.ts';
 import type { Announcement, Seen, StoredBackup, SeenKubernetesEvent } from './seen.ts';
@@ -66,8 +65,8 @@ async function list<T>({ namespace, cluster }: Fixture, kind: string): Promise<T
 }
 
 async function storedBackups(fixture: Fixture): Promise<StoredBackup[]> {
-  const { stdout } = await runAsOwner(fixture.cluster.running(), 'wal-g backup-list --detail --json');
-  const listed = (stdout.trim() === '' ? [] : parseLossless(stdout)) as Listed[];
+  const text = await fixture.cluster.databaseIn('postgres-0').asOwner('wal-g backup-list --detail --json');
+  const listed = (text.trim() === '' ? [] : parseLossless(text)) as Listed[];
   const wal = new Set(segmentsIn(fixture.prefix));
   return listed
     .map((entry) => ({
@@ -102,8 +101,8 @@ function hex(number: bigint): string {
 
 /** The lock of the runner: flock on the data directory. */
 async function isLocked(fixture: Fixture): Promise<boolean> {
-  const { stdout } = await runAsOwner(fixture.cluster.running(), 'flock -n "$PGDATA" echo free || echo held');
-  return stdout.trim() === 'held';
+  const database = fixture.cluster.databaseIn('postgres-0');
+  return (await database.asOwner('flock -n "$PGDATA" echo free || echo held')).trim() === 'held';
 }
 
 /** Our own events about these objects that the Broker took. Its consumers may have missed some. */

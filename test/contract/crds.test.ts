@@ -44,8 +44,8 @@ after(async () => {
   await rm(directory, { recursive: true });
 });
 
-describe('the seed examples', () => {
-  const seed = `
+describe('the examples of the README', () => {
+  const examples = `
 kind: PgManager
 apiVersion: aidbox.pg/v01
 metadata: {name: pg-manager, namespace: pgnamespace}
@@ -62,7 +62,7 @@ spec: {selector: {name: postgres}}
   it('are accepted unchanged', async () => {
     const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'pgnamespace' } };
     await server.api.send({ method: 'POST', path: '/api/v1/namespaces', body: namespace });
-    for (const document of seed.split('---\n')) {
+    for (const document of examples.split('---\n')) {
       const object = parse(document) as Manifest;
       const path = `${collection(object).replace('/default/', '/pgnamespace/')}?fieldValidation=Strict`;
       const answer = await server.api.send({ method: 'POST', path, body: object });

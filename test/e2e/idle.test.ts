@@ -11,7 +11,7 @@ import type { TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { openLocalCluster, type LocalCluster } from '../support/local-cluster.ts';
 import { probeCalls, walgBinary } from '../support/walg.ts';
-import { takeBackup } from './stories/backups.ts';
+import { takeBackup, untilAtZero } from './stories/backups.ts';
 
 let cluster: LocalCluster;
 let database: TestDatabase;
@@ -72,8 +72,7 @@ test('nothing to do: two minutes without a write, ticks of sweep and probe inclu
   const last = await takeBackup(cluster, 'last');
   await eventually('rotation', async () => ((await cluster.pgbs()).length === 1 ? true : undefined));
   assert.deepEqual(await database.stored(), [last.status.backup?.name]);
-  const atZero = async (): Promise<true | undefined> => ((await cluster.awake()).length === 0 ? true : undefined);
-  await eventually('functions at zero', atZero, 90);
+  await untilAtZero(cluster);
   const quietSince = Date.now();
   await cluster.tick('sweep');
   await cluster.tick('probe');

@@ -4,13 +4,13 @@ import { chmodSync, chownSync, mkdirSync, readdirSync, renameSync } from 'node:f
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
 import type { RotationCondition } from '../../functions/domain/resources/pg-manager.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { assertAsPublished, subscribe, kubernetesEvent, kubernetesEvents, type Consumer } from '../support/outside.ts';
 import { storageName } from '../support/database-set.ts';
 import { eventually } from '../support/eventually.ts';
 import { openLocalCluster, timeOfDay, type LocalCluster } from '../support/local-cluster.ts';
+import { takeBackup, untilRotated } from './stories/backups.ts';
 
 let cluster: LocalCluster;
 let consumer: Consumer;
@@ -44,14 +44,14 @@ test('hollow backups do not count (H36)', async () => {
   renameSync(`${storage}-away`, storage);
   assert.equal(failed.status.reason, 'WalgError', failed.status.message);
   await cluster.manager({ name: 'hollow', statefulSet: 'hollow', keep: 2 });
-  const proven = await take('hollow-2', 'hollow');
-  await rotated('hollow', proven);
-  await rotated('hollow', await take('hollow-3', 'hollow'));
+  const proven = await takeBackup(cluster, 'hollow-2', 'hollow');
+  await untilRotated(cluster, proven, 'hollow');
+  await untilRotated(cluster, await takeBackup(cluster, 'hollow-3', 'hollow'), 'hollow');
   const before = await database.stored();
   await pushByHand(database, failed.metadata.uid);
   await pushByHand(database, '00000000-0000-4000-8000-000000000000');
 
-  const rotation = await rotated('hollow', await take('hollow-4', 'hollow'));
+  const rotation = await untilRotated(cluster, await takeBackup(cluster, 'hollow-4', 'hollow'), 'hollow');
   const stored = await database.stored();
   assert.equal(stored.length, 4);
   assert.deepEqual(
@@ -75,7 +75,7 @@ test('a bucket with foreign backups: nothing is deleted unasked, nor by a dry ru
   const { metadata } = await cluster.pgm();
 
   await t.test('unasked', async () => {
-    const rotation = await rotated('pg-manager', await take('foreign-1', 'foreign'));
+    const rotation = await untilRotated(cluster, await takeBackup(cluster, 'foreign-1', 'foreign'), 'pg-manager');
     assert.equal(rotation.status, 'error');
     const today = new Date().toISOString().slice(0, 10);
     assert.equal(
@@ -96,7 +96,7 @@ test('a bucket with foreign backups: nothing is deleted unasked, nor by a dry ru
     await cluster.follow('adopt');
     await cluster.follow('dry-run');
     const before = await database.stored();
-    const rotation = await rotated('pg-manager', await take('foreign-2', 'foreign'));
+    const rotation = await untilRotated(cluster, await takeBackup(cluster, 'foreign-2', 'foreign'), 'pg-manager');
     assert.equal(rotation.status, 'dryrun');
     assert.equal(rotation.message, `would delete 3: ${before.join(', ')}`);
     assert.deepEqual((await database.stored()).slice(0, 3), before);
@@ -105,8 +105,8 @@ test('a bucket with foreign backups: nothing is deleted unasked, nor by a dry ru
 
   await t.test('adopted', async () => {
     await cluster.follow('adopt');
-    const backup = await take('foreign-3', 'foreign');
-    const rotation = await rotated('pg-manager', backup);
+    const backup = await takeBackup(cluster, 'foreign-3', 'foreign');
+    const rotation = await untilRotated(cluster, backup, 'pg-manager');
     assert.equal(rotation.status, 'ok', rotation.message);
     assert.deepEqual(await database.stored(), [backup.status.backup?.name]);
     assert.deepEqual(await backupNames('foreign'), ['foreign-3']);
@@ -116,22 +116,22 @@ test('a bucket with foreign backups: nothing is deleted unasked, nor by a dry ru
 test('storage that was changed: no PgBackup is pruned, and each that vanished is warned of once (H41)', async () => {
   const database = await cluster.database({ name: 'moved' });
   await cluster.manager({ name: 'moved', statefulSet: 'moved', keep: 5 });
-  const lost = [await take('moved-1', 'moved'), await take('moved-2', 'moved')];
-  await rotated('moved', lost.at(-1)!);
+  const lost = [await takeBackup(cluster, 'moved-1', 'moved'), await takeBackup(cluster, 'moved-2', 'moved')];
+  await untilRotated(cluster, lost.at(-1)!, 'moved');
   const prefix = storageOf('moved');
   renameSync(prefix, `${prefix}-before`);
   mkdirSync(prefix);
   if (process.getuid?.() === 0) chownSync(prefix, 65_534, 65_534);
   await patchManager('moved', { spec: { backup: { numberToRetain: 1 } } });
 
-  const rotation = await rotated('moved', await take('moved-3', 'moved'));
+  const rotation = await untilRotated(cluster, await takeBackup(cluster, 'moved-3', 'moved'), 'moved');
   assert.match(rotation.message ?? '', /^1 stored, 0 deleted;/);
   assert.deepEqual(await backupNames('moved'), ['moved-1', 'moved-2', 'moved-3']);
   for (const { metadata } of lost)
     assert.equal((await kubernetesEvent(cluster, metadata.uid, 'BackupVanished')).type, 'Warning');
 
-  const next = await take('moved-4', 'moved');
-  await rotated('moved', next);
+  const next = await takeBackup(cluster, 'moved-4', 'moved');
+  await untilRotated(cluster, next, 'moved');
   assert.deepEqual(await database.stored(), [next.status.backup?.name]);
   assert.deepEqual(await backupNames('moved'), ['moved-1', 'moved-2', 'moved-4']);
   const { metadata } = await cluster.pgm('moved');
@@ -165,9 +165,9 @@ test('two PgManagers with one selector: nothing is deleted, only the slots of th
   });
 
   await t.test('rotation', async () => {
-    const backup = await take('rivals-1', 'rivals');
+    const backup = await takeBackup(cluster, 'rivals-1', 'rivals');
     for (const name of ['older', 'younger']) {
-      const rotation = await rotated(name, backup);
+      const rotation = await untilRotated(cluster, backup, name);
       assert.equal(rotation.status, 'error');
       assert.match(
         rotation.message ?? '',
@@ -180,7 +180,7 @@ test('two PgManagers with one selector: nothing is deleted, only the slots of th
 
   await t.test('one of them deleted', async () => {
     await cluster.kubectl('delete', 'pgm', '-n', cluster.namespace, 'younger');
-    const rotation = await rotated('older', await take('rivals-2', 'rivals'));
+    const rotation = await untilRotated(cluster, await takeBackup(cluster, 'rivals-2', 'rivals'), 'older');
     assert.equal(rotation.status, 'ok', rotation.message);
     assert.equal((await database.stored()).length, 3);
   });
@@ -189,10 +189,10 @@ test('two PgManagers with one selector: nothing is deleted, only the slots of th
 test('storage that does not let wal-g delete: an error, counted, and mended by the sweep once it does (H46, H47)', async (t) => {
   const database = await cluster.database({ name: 'locked' });
   await cluster.manager({ name: 'locked', statefulSet: 'locked', keep: 1 });
-  const first = await take('locked-1', 'locked');
-  await rotated('locked', first);
+  const first = await takeBackup(cluster, 'locked-1', 'locked');
+  await untilRotated(cluster, first, 'locked');
   rotationIsDeaf = true;
-  const second = await take('locked-2', 'locked');
+  const second = await takeBackup(cluster, 'locked-2', 'locked');
   const both = await database.stored();
   const { metadata } = await cluster.pgm('locked');
   const prefix = storageOf('locked');
@@ -241,7 +241,7 @@ test('storage that does not let wal-g delete: an error, counted, and mended by t
     setWritable(prefix, true);
     await letTimePass('locked');
     await cluster.tick('sweep');
-    const rotation = await rotated('locked', second);
+    const rotation = await untilRotated(cluster, second, 'locked');
     assert.equal(rotation.status, 'ok', rotation.message);
     assert.equal(rotation.attempt, 3);
     assert.deepEqual(await database.stored(), [second.status.backup?.name]);
@@ -265,22 +265,6 @@ function pgBackup(name: string, statefulSet: string): object {
     metadata: { name, namespace: cluster.namespace },
     spec: { selector: { name: statefulSet } },
   };
-}
-
-/** A person's PgBackup, to its successful end. */
-async function take(name: string, statefulSet: string): Promise<PgBackup> {
-  await cluster.backup(name, statefulSet);
-  const backup = await cluster.finished(name);
-  assert.equal(backup.status.state, 'success', backup.status.message);
-  return backup;
-}
-
-/** The rotation that serves this backup, settled and told. */
-function rotated(manager: string, { metadata }: PgBackup): Promise<RotationCondition> {
-  return eventually(`rotation of ${manager} after ${metadata.name}`, async () => {
-    const { rotation } = (await cluster.pgm(manager)).status.conditions;
-    return rotation?.servedBackup === metadata.uid && rotation.outbox === undefined ? rotation : undefined;
-  });
 }
 
 /** The run of this id, ended and told. */

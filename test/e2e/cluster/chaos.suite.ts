@@ -6,6 +6,7 @@ import { timeOfDay } from '../../support/objects.ts';
 import type { TestDatabase } from '../../support/database.ts';
 import { killAll } from './kill.ts';
 import type { TestCluster } from '../../support/test-cluster.ts';
+import { assertSucceeds, untilRunning } from '../stories/backups.ts';
 import { openInCluster } from './open.ts';
 import { kubectl } from './target.ts';
 
@@ -42,13 +43,12 @@ describe('chaos', () => {
       const backup = `chaos-${index}`;
       const stored = (await database.stored()).length;
       await cluster.backup(backup);
-      await running(backup);
+      await untilRunning(cluster, backup);
       assert.ok(killAll(pattern) > 0, 'something was killed');
       await eventually('API server', () => kubectl('get', '--raw', '/readyz'), 60);
       // A lost event is made up for by the sweep, which is due every 15 minutes: here it is due now.
       await eventually('a sweep', () => cluster.tick('sweep').then(() => true), 60);
-      const { status, metadata } = await cluster.finished(backup, 180);
-      assert.equal(status.state, 'success', status.message);
+      const { metadata } = await assertSucceeds(cluster, backup, 180);
       assert.equal((await database.stored()).length, stored + 1);
       assert.deepEqual(await cluster.events(metadata.uid), ['Normal BackupStarted', 'Normal BackupSucceeded']);
     });
@@ -65,7 +65,7 @@ describe('chaos', () => {
     });
     await cluster.tick('sweep');
     const name = `pg-manager-backup-at-${nextSlot.toLowerCase().replaceAll(':', '-')}`;
-    assert.equal((await cluster.finished(name, adapterBack)).status.state, 'success');
+    await assertSucceeds(cluster, name, adapterBack);
     assert.equal((await cluster.pgbs()).filter(({ metadata }) => metadata.name.startsWith('pg-manager-')).length, 1);
   });
 
@@ -80,11 +80,4 @@ describe('chaos', () => {
     const reasons = ended.map(({ status }) => status.reason ?? status.state).sort();
     assert.deepEqual(reasons, ['AlreadyRunning', 'AlreadyRunning', 'success']);
   });
-
-  async function running(name: string): Promise<void> {
-    await eventually(`start of ${name}`, async () => {
-      const backup = await cluster.pgb(name);
-      return backup?.status.state === 'running' && backup.status.startTime !== undefined ? true : undefined;
-    });
-  }
 });

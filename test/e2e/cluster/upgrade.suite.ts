@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { eventually } from '../../support/eventually.ts';
 import { upgradeTag } from '../../../tools/cluster/layout.ts';
 import { follow, setImage } from './install.ts';
+import { assertSucceeds, untilRunning } from '../stories/backups.ts';
 import { openInCluster } from './open.ts';
 import { kubectl, target } from './target.ts';
 
@@ -14,15 +15,11 @@ describe('upgrade', () => {
     const database = await cluster.database({ env: { WALG_DISK_RATE_LIMIT: String(1024 * 1024) } });
     await cluster.manager();
     await cluster.backup('across');
-    const { metadata } = await eventually('start', async () => {
-      const backup = await cluster.pgb('across');
-      return backup?.status.state === 'running' && backup.status.startTime !== undefined ? backup : undefined;
-    });
+    const { metadata } = await untilRunning(cluster, 'across');
     const [name = ''] = target.projectImage.split(/:(?=[^/]*$)/);
     setImage(process.env['E2E_UPGRADE_IMAGE'] ?? `${name}:${upgradeTag}`);
     await follow('install');
-    const backup = await cluster.finished('across', 180);
-    assert.equal(backup.status.state, 'success', backup.status.message);
+    const backup = await assertSucceeds(cluster, 'across', 180);
     assert.deepEqual(await database.stored(), [backup.status.backup?.name]);
     assert.deepEqual(await cluster.events(metadata.uid), ['Normal BackupStarted', 'Normal BackupSucceeded']);
 

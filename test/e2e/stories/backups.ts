@@ -1,6 +1,7 @@
 /** What several stories say about a PgBackup. */
 import assert from 'node:assert/strict';
 import type { PgBackup } from '../../../functions/domain/resources/pg-backup.ts';
+import type { RotationCondition } from '../../../functions/domain/resources/pg-manager.ts';
 import { assertAsPublished, type SeenEvent } from '../../support/outside.ts';
 import type { TestCluster } from '../../support/test-cluster.ts';
 
@@ -42,6 +43,24 @@ export async function assertSucceeds(cluster: TestCluster, name: string, seconds
 export async function takeBackup(cluster: TestCluster, name: string, statefulSet?: string): Promise<PgBackup> {
   await cluster.backup(name, statefulSet);
   return assertSucceeds(cluster, name, 120);
+}
+
+/** Waits until the rotation that serves this backup has ended and is announced. */
+export function untilRotated(
+  cluster: TestCluster,
+  { metadata }: PgBackup,
+  manager?: string,
+): Promise<RotationCondition> {
+  return cluster.eventually(`rotation after ${metadata.name}`, async () => {
+    const { rotation } = (await cluster.pgm(manager)).status.conditions;
+    return rotation?.servedBackup === metadata.uid && rotation.outbox === undefined ? rotation : undefined;
+  });
+}
+
+/** Waits until no function runs. */
+export async function untilAtZero(cluster: TestCluster): Promise<void> {
+  const atZero = async (): Promise<true | undefined> => ((await cluster.awake()).length === 0 ? true : undefined);
+  await cluster.eventually('functions at zero', atZero, 90);
 }
 
 /** Returns the PgBackup once its pod has confirmed that wal-g runs. */

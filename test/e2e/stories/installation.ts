@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { functionNames } from '../../../tools/build.ts';
 import type { TestDatabase } from '../../support/database.ts';
 import type { OpenCluster, TestCluster } from '../../support/test-cluster.ts';
-import { takeBackup } from './backups.ts';
+import { takeBackup, untilAtZero } from './backups.ts';
 
 /** Registers the story of an installation. */
 export function installation(open: OpenCluster): void {
@@ -30,10 +30,7 @@ export function installation(open: OpenCluster): void {
       await cluster.kubectl('wait', '-n', 'aidboxops', sources, '--all', '--for=condition=Ready', '--timeout=120s');
     });
 
-    test('every function goes to zero', async () => {
-      const atZero = async (): Promise<true | undefined> => ((await cluster.awake()).length === 0 ? true : undefined);
-      await cluster.eventually('functions at zero', atZero, 90);
-    });
+    test('every function goes to zero', () => untilAtZero(cluster));
   });
 }
 

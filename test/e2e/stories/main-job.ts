@@ -7,7 +7,7 @@ import { assertBackupReads, assertManagerReads } from '../../support/describe.ts
 import { timeOfDay } from '../../support/objects.ts';
 import { kubernetesEvent, type SeenEvent } from '../../support/outside.ts';
 import type { OpenCluster, TestCluster } from '../../support/test-cluster.ts';
-import { assertSucceeds, takeBackup } from './backups.ts';
+import { assertSucceeds, takeBackup, untilAtZero, untilRotated } from './backups.ts';
 
 const everyRow = "select count(*), md5(string_agg(n || code, ',' order by n)) from orders";
 
@@ -46,7 +46,7 @@ export function mainJob(open: OpenCluster): void {
       const backup = await assertSucceeds(cluster, slotBackup);
       assert.deepEqual(await database.stored(), [backup.status.backup?.name]);
       assert.match(await database.sh(`cat /PgBackup/${slotBackup}.log`), /Wrote backup with name base_/);
-      await rotated(cluster, backup);
+      await untilRotated(cluster, backup);
     });
 
     test('both objects read as promised', async () => {
@@ -74,7 +74,7 @@ export function mainJob(open: OpenCluster): void {
         await database.sql(`insert into orders select n, '${name}' from generate_series(1, 1000) n`);
         rows.set(name, await database.sql(everyRow));
         const backup = await takeBackup(cluster, name);
-        await rotated(cluster, backup);
+        await untilRotated(cluster, backup);
         backups.push(backup);
       }
       const kept = backups.slice(2);
@@ -141,8 +141,7 @@ export function mainJob(open: OpenCluster): void {
     });
 
     test('afterwards all functions are back at zero', async () => {
-      const atZero = async (): Promise<true | undefined> => ((await cluster.awake()).length === 0 ? true : undefined);
-      await cluster.eventually('functions at zero', atZero, 90);
+      await untilAtZero(cluster);
     });
   });
 }
@@ -153,14 +152,6 @@ function nameOf({ metadata }: PgBackup): string {
 
 function storedName({ status }: PgBackup): string {
   return status.backup?.name ?? '';
-}
-
-/** Waits until the rotation that serves this backup has ended and is announced. */
-function rotated(cluster: TestCluster, { metadata }: PgBackup): Promise<true> {
-  return cluster.eventually(`rotation after ${metadata.name}`, async () => {
-    const { rotation } = (await cluster.pgm()).status.conditions;
-    return rotation?.servedBackup === metadata.uid && rotation.outbox === undefined ? true : undefined;
-  });
 }
 
 async function untilArchived(cluster: TestCluster, database: TestDatabase): Promise<void> {
