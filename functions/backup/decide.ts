@@ -8,8 +8,7 @@ import { timerName } from '../domain/events/timer.ts';
 import { announceCommands, conditionCommands, pendingAnnouncements } from './announce.ts';
 import { queueOf, type Observation } from './observation.ts';
 import { alreadyRunning, end, judgeStart, ensuresTimers, orphanStop, pendBehind, relaunch } from './start.ts';
-import { transitionCommands } from './transition.ts';
-import type { Transition } from './transition.ts';
+import { transitionCommands, type Transition } from './transition.ts';
 
 export function decide(observation: Observation): Decision {
   const [subject, ...others] = queueOf(observation.open);

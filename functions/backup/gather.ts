@@ -9,13 +9,11 @@ import { backupsAfter, managersAfter } from '../platform/reconcile/previous-roun
 import { listHistory } from '../platform/kubernetes/read.ts';
 import { serverNow } from '../platform/kubernetes/client.ts';
 import { listAll } from '../platform/kubernetes/list.ts';
-import type { RoundContext } from '../platform/reconcile/reconcile.ts';
-import type { PreviousRound } from '../platform/reconcile/reconcile.ts';
-import { locatePods, inspectPrimary, podRef, logSkipped, type PodReader } from '../platform/run/database-pods.ts';
+import type { RoundContext, PreviousRound } from '../platform/reconcile/reconcile.ts';
+import { locatePods, inspectPrimary, logSkipped, type PodReader } from '../platform/run/database-pods.ts';
+import { podRef } from '../domain/commands/run-commands.ts';
 import { type PodInspection } from '../domain/run/observed-run.ts';
-import { queueOf } from './observation.ts';
-import type { Observation } from './observation.ts';
-import { settingsFor } from './observation.ts';
+import { queueOf, type Observation, settingsFor } from './observation.ts';
 
 /** Which StatefulSet to reconcile, and why. */
 export interface StatefulSetTarget {

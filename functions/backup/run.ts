@@ -1,15 +1,13 @@
 /** Decides about the running PgBackup: is it alive, did it end, can it be proved? No side effects. */
 import { isLaunching } from '../domain/resources/backup-state.ts';
-import { prove } from '../domain/run/proof.ts';
-import { type Proof } from '../domain/run/proof.ts';
-import { type Claim } from '../domain/run/proof.ts';
+import { prove, type Proof, type Claim } from '../domain/run/proof.ts';
+import { podRef } from '../domain/commands/run-commands.ts';
 import type { Command } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';
 import { failureText, type BackupFailure } from '../domain/failure-kinds.ts';
 import { startMayStillArrive } from '../domain/run/launch.ts';
 import type { Executor } from '../domain/resources/executor.ts';
 import { oldestManager } from '../domain/resources/manager-state.ts';
-import { containerName } from '../domain/resources/names.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { Identity, Inspection, RunReport } from '../domain/run/protocol.ts';
 import { errorLines, fullLog, lastLine } from '../domain/run/log-excerpt.ts';
@@ -314,7 +312,7 @@ function stopCommand({ backup, observation }: RunObservation): Command {
   const { executor } = backup.status;
   return {
     type: 'stop',
-    pod: { namespace: observation.namespace, pod: executor.pod, container: containerName },
+    pod: podRef(observation.namespace, executor.pod),
     kind: 'backup',
     id: backup.metadata.uid,
     directory: executor.directory,

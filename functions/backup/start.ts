@@ -1,13 +1,13 @@
 /** Decides about the PgBackup that is next in turn: start it, let it wait, or end it at once. No side effects. */
 import { isFinished } from '../domain/resources/backup-state.ts';
-import type { Command, PodRef } from '../domain/commands/command.ts';
+import type { Command } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';
 import { failureText, type FailureKind, type BackupFailure, type WaitReason } from '../domain/failure-kinds.ts';
 import { pinExecutor, startNotAfter } from '../domain/run/launch.ts';
 import { waitingMessage, type DatabaseContainer } from '../domain/run/location.ts';
 import { databaseDown, forbiddenText, obstacleFailure } from '../domain/run/obstacles.ts';
-import { containerName } from '../domain/resources/names.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
+import { podRef } from '../domain/commands/run-commands.ts';
 import { backupTimer } from '../domain/commands/run-timers.ts';
 import type { Inspection } from '../domain/run/protocol.ts';
 import { oneLine } from '../domain/text.ts';
@@ -104,7 +104,7 @@ export function orphanStop(observation: Observation): Command[] {
   return [
     {
       type: 'stop',
-      pod: podRef(observation, podInspection.container),
+      pod: podRef(observation.namespace, podInspection.container.pod),
       kind: 'backup',
       id: holder.id,
       directory: settingsFor(observation.managers).directory,
@@ -171,7 +171,7 @@ function launch(
     after: [
       {
         type: 'start',
-        pod: podRef(observation, container),
+        pod: podRef(observation.namespace, container.pod),
         request: {
           id: uid,
           kind: 'backup',
@@ -267,8 +267,4 @@ export function end(
     reason,
     message: oneLine(failureText(problem)),
   };
-}
-
-function podRef(observation: Observation, container: DatabaseContainer): PodRef {
-  return { namespace: observation.namespace, pod: container.pod, container: containerName };
 }

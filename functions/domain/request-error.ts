@@ -15,7 +15,7 @@ function isFailure(error: unknown): error is RequestError {
   return error instanceof Error && error.name === 'Failure' && 'status' in error;
 }
 
-/** Constructor and predicates of `Failure`. */
+/** Constructor and predicates of `RequestError`. */
 export const requestError = {
   of,
   is: isFailure,

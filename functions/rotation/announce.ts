@@ -3,12 +3,12 @@
  * deleted backups with their log files → Kubernetes Events → CloudEvents → `announced`. No side effects.
  */
 import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
+import { podRef } from '../domain/commands/run-commands.ts';
 import type { Command, Decision } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';
 import { eventType, type OwnEvent } from '../domain/events/cloud-event.ts';
 import { path } from '../domain/resources/api-paths.ts';
 import { byAge } from '../domain/resources/manager-state.ts';
-import { containerName } from '../domain/resources/names.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { PgManager, PendingAnnouncement } from '../domain/resources/pg-manager.ts';
 import { rotationOf } from './condition.ts';
@@ -77,7 +77,7 @@ function pruneFiles(backups: readonly PgBackup[]): Command[] {
   return [
     {
       type: 'prune',
-      pod: { namespace: first.metadata.namespace, pod: executor.pod, container: containerName },
+      pod: podRef(first.metadata.namespace, executor.pod),
       directory: executor.directory,
       runs: backups.map(({ metadata }) => ({ id: metadata.uid, name: metadata.name })),
     },

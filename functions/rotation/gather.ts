@@ -10,17 +10,16 @@ import { backupsAfter, managersAfter } from '../platform/reconcile/previous-roun
 import { listHistory } from '../platform/kubernetes/read.ts';
 import { serverNow } from '../platform/kubernetes/client.ts';
 import { listAll } from '../platform/kubernetes/list.ts';
-import type { RoundContext } from '../platform/reconcile/reconcile.ts';
+import type { RoundContext, PreviousRound } from '../platform/reconcile/reconcile.ts';
 import { readManager } from '../platform/kubernetes/managers.ts';
-import type { PreviousRound } from '../platform/reconcile/reconcile.ts';
 import {
   locatePods,
   inspectPrimary,
-  podRef,
   logSkipped,
   type PodReader,
   type StatefulSetRef,
 } from '../platform/run/database-pods.ts';
+import { podRef } from '../domain/commands/run-commands.ts';
 import { type PodInspection } from '../domain/run/observed-run.ts';
 import { rotationStateOf } from './state.ts';
 import type { Observation } from './observation.ts';

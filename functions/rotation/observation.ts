@@ -4,8 +4,7 @@ import type { CatalogueAnswer } from '../domain/run/protocol.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { PgManager } from '../domain/resources/pg-manager.ts';
 import type { UnixSeconds } from '../domain/time.ts';
-import type { PodInspection } from '../domain/run/observed-run.ts';
-import type { RunnerResult } from '../domain/run/observed-run.ts';
+import type { PodInspection, RunnerResult } from '../domain/run/observed-run.ts';
 
 /**
  * Lifecycle of the rotation that serves one successful backup:

@@ -1,8 +1,9 @@
 /** Ends a rotation: its condition, what has to be warned of, and files that nothing names any more. No side effects. */
 import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
 import type { CatalogueEntry } from '../domain/run/catalogue.ts';
+import { podRef } from '../domain/commands/run-commands.ts';
 import type { Command, Decision } from '../domain/commands/command.ts';
-import { containerName, fieldManager } from '../domain/resources/names.ts';
+import { fieldManager } from '../domain/resources/names.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { PgManager, RotationCondition } from '../domain/resources/pg-manager.ts';
 import { afterEnding, attemptOf, forgottenRuns, goneOf, rotationOf, type Ending } from './condition.ts';
@@ -112,7 +113,7 @@ function forgetRuns({ podInspection, manager }: Observation, ids: readonly strin
   return [
     {
       type: 'prune',
-      pod: { namespace: manager.metadata.namespace, pod: podInspection.container.pod, container: containerName },
+      pod: podRef(manager.metadata.namespace, podInspection.container.pod),
       directory: manager.spec.backup.directory,
       runs: ids.map((id) => ({ id })),
     },

@@ -1,10 +1,10 @@
 /** A rotation that is due: what keeps it from beginning, and what the plan leads to. No side effects. */
+import { podRef } from '../domain/commands/run-commands.ts';
 import { parseCatalogue, type CatalogueEntry } from '../domain/run/catalogue.ts';
 import type { Decision } from '../domain/commands/command.ts';
 import { deletedBefore, planRetention, refusalMessage, type Plan } from './retention.ts';
 import { defined } from '../domain/defined.ts';
 import { pinExecutor, startNotAfter } from '../domain/run/launch.ts';
-import { containerName } from '../domain/resources/names.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { RotationCondition } from '../domain/resources/pg-manager.ts';
 import { databaseDown } from '../domain/run/obstacles.ts';
@@ -207,7 +207,7 @@ function launch(observation: Observation, id: string, plan: Extract<Plan, { verd
       ),
       {
         type: 'start',
-        pod: { namespace: manager.metadata.namespace, pod: podInspection.container.pod, container: containerName },
+        pod: podRef(manager.metadata.namespace, podInspection.container.pod),
         request: {
           id,
           kind: 'rotation',

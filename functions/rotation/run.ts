@@ -1,10 +1,10 @@
 /** Decides about the running rotation: is it alive, did it end, is gone what was to go? No side effects. */
 import { parseCatalogue, type CatalogueEntry } from '../domain/run/catalogue.ts';
+import { podRef } from '../domain/commands/run-commands.ts';
 import type { Command, Decision } from '../domain/commands/command.ts';
 import { deletedBefore, permanentBefore } from './retention.ts';
 import { defined } from '../domain/defined.ts';
 import { startMayStillArrive } from '../domain/run/launch.ts';
-import { containerName } from '../domain/resources/names.ts';
 import type { Inspection, RunReport } from '../domain/run/protocol.ts';
 import type { RotationCondition } from '../domain/resources/pg-manager.ts';
 import { attemptOf, goneOf, maxAttempts, rotationOf, type Ending } from './condition.ts';
@@ -12,10 +12,9 @@ import { errorLines, fullLog } from '../domain/run/log-excerpt.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
 import { someNames, storedMessage } from './messages.ts';
 import type { Observation } from './observation.ts';
-import { rotationTimeout } from '../domain/run/limits.ts';
+import { rotationTimeout, lastGrace, deadlineGrace } from '../domain/run/limits.ts';
 import { applyRotation, fail, recordOutcome } from './outcome.ts';
 import { timerCommands } from './timer.ts';
-import { lastGrace, deadlineGrace } from '../domain/run/limits.ts';
 
 type Running = NonNullable<RotationCondition['running']>;
 
@@ -196,7 +195,7 @@ function stopCommand({ observation, running }: RunObservation): Command {
   const { pod, directory } = running.executor;
   return {
     type: 'stop',
-    pod: { namespace: observation.manager.metadata.namespace, pod, container: containerName },
+    pod: podRef(observation.manager.metadata.namespace, pod),
     kind: 'rotation',
     id: running.id,
     directory,

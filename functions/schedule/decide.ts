@@ -52,7 +52,7 @@ export function decide(observation: Observation): Decision {
 
 /**
  * The timer or another event came a moment early: this activation stays for the slot, so that it starts on its second
- * and not before. Meanwhile the backup function may get up: whoever hears of the PgBackup then is there already.
+ * and not before. Meanwhile the wake event starts the backup function, so that it is up when the PgBackup is created.
  */
 function awaitSlot(manager: PgManager, slot: UnixSeconds, now: UnixSeconds): Decision {
   const waitSeconds = slot - now;

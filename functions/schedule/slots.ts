@@ -33,7 +33,7 @@ export interface Cursor {
 export interface SlotDecision {
   /** The slot to run now, if any: the latest due one, if it is within the deadline. */
   readonly run?: UnixSeconds | undefined;
-  /** Due slots that will not run any more, oldest first. None of the time while it was stored as suspended: those count as suspended. */
+  /** Due slots that will not run any more, oldest first. Slots that were due while the stored schedule was suspended are left out: they were skipped, not missed. */
   readonly missed: readonly UnixSeconds[];
   /** The cursor after all of this is done. */
   readonly cursor: Cursor;

@@ -54,7 +54,7 @@ function nextCondition(stored: StorageCondition, verdict: Verdict, now: UnixSeco
   });
 }
 
-/** Only checks that were made count: not to be able to ask neither adds to the failures nor ends their row. */
+/** Counts completed checks only. A probe that reached no pod leaves the number of failures as it is. */
 function observedAs(stored: StorageCondition, verdict: Verdict): Observed {
   const { fact } = verdict;
   const failures = stored.failures ?? 0;

@@ -5,7 +5,8 @@ import { PgBackup } from '../domain/resources/pg-backup.ts';
 import { PgManager } from '../domain/resources/pg-manager.ts';
 import type { Holder } from '../domain/run/protocol.ts';
 import { listAll } from '../platform/kubernetes/list.ts';
-import { locatePods, inspectPrimary, podRef, logSkipped, type PodReader } from '../platform/run/database-pods.ts';
+import { locatePods, inspectPrimary, logSkipped, type PodReader } from '../platform/run/database-pods.ts';
+import { podRef } from '../domain/commands/run-commands.ts';
 import type { Finding, ProbedDatabase } from './finding.ts';
 
 /** Finds the pod, probes storage from inside it, and asks whom a run that holds its lock belongs to. */

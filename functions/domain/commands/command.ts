@@ -1,5 +1,5 @@
 /**
- * What a decision may ask for. Commands are data; platform/apply.ts is the only interpreter. Applying a command twice
+ * What a decision may ask for. Commands are data; platform/reconcile/apply.ts is the only interpreter. Applying a command twice
  * is harmless: applies carry the resourceVersion that they were decided from, creates have derived names, runs are
  * guarded by identity, not-after and tombstone inside the pod.
  */

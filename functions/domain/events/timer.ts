@@ -1,4 +1,4 @@
-/** Timers: PingSources that wake a function while something is unfinished. Desired state only; build/ping-source.ts makes the object. */
+/** Timers: PingSources that wake a function while something is unfinished. Desired state only; commands/ping-source.ts makes the object. */
 
 import type { UnixSeconds } from '../time.ts';
 

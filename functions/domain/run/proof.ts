@@ -93,7 +93,6 @@ export const defaultSegmentSize = 16 * 1024 * 1024;
  * First and last WAL segment that a restore of this backup needs. PostgreSQL names the segment that *precedes* the stop
  * position when that lies on a boundary (XLByteToPrevSeg), so the last byte needed is the one before it.
  */
-
 export function segmentRange(
   entry: Pick<CatalogueEntry, 'name' | 'startLSN' | 'finishLSN'>,
   segmentSize: number = defaultSegmentSize,

@@ -2,7 +2,7 @@
  * What the control plane knows of a run inside the database pod.
  *
  * wal-g never depends on an exec stream: `start` leaves a detached run behind, and `inspect` reads its files. The types
- * here are what the in-pod runner (platform/runner.sh) answers, already parsed; every time is the pod's clock.
+ * here are what the in-pod runner (platform/run/runner.sh) answers, already parsed; every time is the pod's clock.
  */
 
 /** What a run does: push a base backup or delete old ones. Both hold the one lock of the data directory. */
@@ -144,7 +144,7 @@ export interface PruneAnswer {
   readonly pruned: readonly string[];
 }
 
-/** Answer of `catalogue`: raw material of a proof; domain/catalogue.ts gives it meaning. */
+/** Answer of `catalogue`: raw material of a proof; catalogue.ts and proof.ts give it meaning. */
 export interface CatalogueAnswer {
   readonly podTime: number;
   readonly systemIdentifier: string;

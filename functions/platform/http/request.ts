@@ -12,7 +12,7 @@ export interface Answer {
 const timeoutMs = 15_000;
 const maxAnswerBytes = 64 * 1024 * 1024;
 
-/** Sends and reads to the end. Every way to get no answer is a `Failure` with status 0. `protocol` chooses TLS (default `https:`). */
+/** Sends and reads to the end. Every way to get no answer is a `RequestError` with status 0. `protocol` chooses TLS (default `https:`). */
 export function requestOnce(options: RequestOptions, body: string | undefined): Promise<Answer> {
   const request = options.protocol === 'http:' ? httpRequest : httpsRequest;
   return new Promise((resolve, reject) => {

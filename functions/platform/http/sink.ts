@@ -8,7 +8,7 @@ import { rfc3339 } from '../../domain/time.ts';
 import { requestOnce } from './request.ts';
 
 export interface Sink {
-  /** Resolves when the Broker has accepted the event (2xx); throws a `Failure` otherwise. */
+  /** Resolves when the Broker has accepted the event (2xx); throws a `RequestError` otherwise. */
   post(event: OwnEvent): Promise<void>;
   close(): void;
 }

@@ -30,7 +30,7 @@ export interface ApplyOptions {
 }
 
 /**
- * The API server as the functions see it. Every call has a deadline and throws a `Failure` (domain/failures.ts)
+ * The API server as the functions see it. Every call has a deadline and throws a `RequestError` (domain/request-error.ts)
  * whose `status` is the HTTP status, or 0 when there was no answer.
  */
 export interface Kube {

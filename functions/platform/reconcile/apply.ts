@@ -37,7 +37,7 @@ export interface Writes {
   readonly removed: readonly string[];
 }
 
-/** Applies in order. Throws a `Failure` when the API server cannot be used; what was applied until then stays and does no harm. */
+/** Applies in order. Throws a `RequestError` when the API server cannot be used; what was applied until then stays and does no harm. */
 export async function apply(effects: Effects, commands: readonly Command[]): Promise<Applied> {
   const log: WriteLog = { written: [], removed: [] };
   return { ...(await applyAll({ ...effects, writes: log }, commands)), writes: log };

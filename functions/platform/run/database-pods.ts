@@ -1,9 +1,7 @@
-/** Finding the database pod: reads what domain/location.ts judges, and asks several ready pods who is the primary. */
-import type { PodRef } from '../../domain/commands/command.ts';
+/** Finding the database pod: reads what domain/run/location.ts judges, and asks several ready pods who is the primary. */
 import { locate, type Location, type DatabaseContainer, type Workload } from '../../domain/run/location.ts';
 import { path } from '../../domain/resources/api-paths.ts';
 import { parseEach } from '../../domain/resources/metadata.ts';
-import { containerName } from '../../domain/resources/names.ts';
 import { Pod, StatefulSet } from '../../domain/resources/workloads.ts';
 import type { RunAddress } from '../../domain/run/protocol.ts';
 import type { Kube } from '../kubernetes/client.ts';
@@ -11,6 +9,7 @@ import { listAll } from '../kubernetes/list.ts';
 import type { Log } from '../log.ts';
 import type { Runner } from './runner.ts';
 import type { PodInspection } from '../../domain/run/observed-run.ts';
+import { podRef } from '../../domain/commands/run-commands.ts';
 
 export interface PodReader {
   readonly kube: Kube;
@@ -48,11 +47,6 @@ export async function inspectPrimary(
   }
   const primary = inspections.find(({ answer }) => answer.ok && answer.value.role === 'primary');
   return primary ?? inspections.find(({ answer }) => !answer.ok) ?? inspections[0];
-}
-
-/** The container that wal-g runs in. */
-export function podRef(namespace: string, pod: string): PodRef {
-  return { namespace, pod, container: containerName };
 }
 
 /** Logs an object that does not parse, which is then left out. */

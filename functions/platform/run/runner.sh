@@ -1,7 +1,7 @@
 #!/bin/sh
 # The runner inside the database container, sent in argv:  sh -c 'eval "$1"' sh "$SCRIPT" SUBCOMMAND key=value ...
 # Needs POSIX sh (dash, busybox ash, bash) and what Debian and Alpine bring: flock, setsid, timeout, od, sed, tr, sha256sum.
-# Answers key=value lines closed by end=1; a value never holds a newline. platform/runner.ts is the only caller.
+# Answers key=value lines closed by end=1; a value never holds a newline. platform/run/runner.ts is the only caller.
 # A line `#@ a b` says that the part below it is sent only with the subcommands a and b (`#@ *`: with all).
 #
 # Processes of a run:  start (anchor) -> run (runner) -> guard -> timeout -> wal-g

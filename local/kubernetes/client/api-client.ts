@@ -27,14 +27,14 @@ export interface ApiStream {
   readonly signal?: AbortSignal;
 }
 
-/** The API server as the owner of a kubeconfig sees it. Every way to get no answer is a `Failure` with status 0. */
+/** The API server as the owner of a kubeconfig sees it. Every way to get no answer is a `RequestError` with status 0. */
 export interface ApiClient {
   readonly url: string;
   /** The `cluster` entry of a kubeconfig that leads here. */
   readonly cluster: Readonly<Record<string, unknown>>;
   /** Returns the answer, whatever its status. */
   send(call: ApiCall): Promise<ApiAnswer>;
-  /** Returns the body; an answer other than 2xx is a `Failure`. */
+  /** Returns the body; an answer other than 2xx is a `RequestError`. */
   call(call: ApiCall): Promise<unknown>;
   /** Returns the lines of the answer, read as slowly as they are consumed; `onOpen` is called when it begins. */
   lines(stream: ApiStream, onOpen?: () => void): AsyncGenerator<string, void, void>;
