@@ -488,7 +488,7 @@ export const seenInRandom: Readonly<Record<number, RegExp>> = {
   50: /reason Undelivered/,
   55: /a list token has expired/,
   61: /rotation success deleted/,
-  64: /reason PointsNowhere/,
+  64: /reason Ignored/,
 };
 
 /** What was written as `running` is written once more after the end: as it was decided, and from the newest version. */

@@ -85,7 +85,7 @@ test('a new manager gets its status and its timer, and after that a look writes 
   assert.deepEqual(at.kube.writes, []);
 });
 
-test('H58 an update that shows nothing to settle is not looked into; one that does is', async () => {
+test('H58 an update that needs no work is dropped; one that needs work is reconciled', async () => {
   const manager = aManager().schedule(settled).object();
   const at = world(slot - 50, [manager]);
   let reads = 0;
