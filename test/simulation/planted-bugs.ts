@@ -327,7 +327,7 @@ const noWork: Outcome = {`,
       {
         file: 'functions/schedule/slots.ts',
         from: `const quiet = cursor.suspended || desired.suspended;`,
-        to: `const quiet = cursor.suspended && wish.at === '';`,
+        to: `const quiet = cursor.suspended && desired.at === '';`,
       },
     ],
     breaks: [1],
