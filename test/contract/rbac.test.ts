@@ -41,8 +41,11 @@ const exceptions: Readonly<Record<string, string>> = {
     "Knative's controller asks whether it is granted, its adapter only watches",
 };
 
-/** A new database has about 25 MB: at this rate a backup outlives the activation that started it. */
-const slow = { WALG_DISK_RATE_LIMIT: String(1536 * 1024) };
+/**
+ * A new database has about 25 MB: at this rate a backup outlives the activation that started it. A pod that comes back
+ * has its data.
+ */
+const database = { env: { WALG_DISK_RATE_LIMIT: String(1536 * 1024) }, claims: true };
 
 let cluster: LocalCluster;
 /** While true, every event for the rotation function gets lost. */
@@ -57,7 +60,7 @@ before(async () => {
 after(() => (cluster as LocalCluster | undefined)?.close());
 
 test('everything that the functions do', async () => {
-  await cluster.database({ env: slow });
+  await cluster.database(database);
   await cluster.manager({ at: timeOfDay(12), keep: 1 });
   const slot = await eventually('the backup of the slot', async () => (await cluster.pgbs())[0]?.metadata.name);
   assert.equal((await cluster.finished(slot, 90)).status.state, 'success');
@@ -159,7 +162,7 @@ async function withoutPod(work: () => Promise<unknown>): Promise<void> {
   await eventually('no database', () => (cluster.environment.databases().length === 0 ? true : undefined));
   await work();
   await scale(1);
-  await cluster.database({ env: slow });
+  await cluster.database(database);
 }
 
 async function scale(replicas: number): Promise<void> {
