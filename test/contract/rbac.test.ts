@@ -100,6 +100,8 @@ test('everything that the functions do', async () => {
   await cluster.backup('last');
   assert.equal((await cluster.finished('last', 90)).status.state, 'success');
   await cluster.kubectl('delete', 'statefulset', '-n', 'shop', 'postgres');
+  // A pod that is still stopping answers, so the rotation would not list StatefulSets.
+  await untilNoDatabase();
   rotationIsDeaf = false;
   await cluster.tick('sweep');
   await untilUsed('rotation list apps/statefulsets');
@@ -159,10 +161,14 @@ async function backUpUnderProbe(name: string): Promise<void> {
 /** Without its pod: whoever works there next has to look for another. */
 async function withoutPod(work: () => Promise<unknown>): Promise<void> {
   await scale(0);
-  await eventually('no database', () => (cluster.environment.databases().length === 0 ? true : undefined));
+  await untilNoDatabase();
   await work();
   await scale(1);
   await cluster.database(database);
+}
+
+function untilNoDatabase(): Promise<true> {
+  return eventually('no database', () => (cluster.environment.databases().length === 0 ? true : undefined));
 }
 
 async function scale(replicas: number): Promise<void> {
