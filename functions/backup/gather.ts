@@ -4,13 +4,13 @@ import { needsCatalogue } from './run.ts';
 import { path } from '../domain/resources/api-paths.ts';
 import { parseEach } from '../domain/resources/metadata.ts';
 import { PgBackup } from '../domain/resources/pg-backup.ts';
-import { PgManager } from '../domain/resources/pg-manager.ts';
 import { backupsAfter, managersAfter } from '../platform/reconcile/previous-round.ts';
-import { listHistory } from '../platform/kubernetes/read.ts';
+import { listHistory, listManagers } from '../platform/kubernetes/read.ts';
 import { serverNow } from '../platform/kubernetes/client.ts';
 import { listAll } from '../platform/kubernetes/list.ts';
 import type { RoundContext, PreviousRound } from '../platform/reconcile/reconcile.ts';
-import { locatePods, inspectPrimary, logSkipped, type PodReader } from '../platform/run/database-pods.ts';
+import { locatePods, inspectPrimary, type PodReader } from '../platform/run/database-pods.ts';
+import { logSkipped } from '../platform/kubernetes/list.ts';
 import { podRef } from '../domain/commands/run-commands.ts';
 import { type PodInspection } from '../domain/run/observed-run.ts';
 import { queueOf, type Observation, settingsFor } from './observation.ts';
@@ -51,12 +51,7 @@ export async function gather(
 
 async function readObjects(reader: PodReader, target: StatefulSetTarget): Promise<Known> {
   const open = await openBackups(reader, target);
-  const managers = parseEach(
-    PgManager,
-    await listAll(reader.kube, path.managers(target.namespace), ofStatefulSet(target)),
-    logSkipped(reader.log),
-  );
-  return { open, managers };
+  return { open, managers: await listManagers(reader, target) };
 }
 
 /** A PgBackup that was added or deleted meanwhile wakes this function by itself. */

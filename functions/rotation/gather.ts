@@ -1,24 +1,16 @@
 /** Reads what a decision about the rotation of one PgManager needs, and nothing else. */
-import { path } from '../domain/resources/api-paths.ts';
 import { rotationIsDue } from '../domain/resources/manager-state.ts';
-import { parseEach } from '../domain/resources/metadata.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
-import { PgManager } from '../domain/resources/pg-manager.ts';
+import type { PgManager } from '../domain/resources/pg-manager.ts';
 import { databaseDown } from '../domain/run/obstacles.ts';
 import { rotationOf } from './condition.ts';
 import { backupsAfter, managersAfter } from '../platform/reconcile/previous-round.ts';
-import { listHistory } from '../platform/kubernetes/read.ts';
+import { listHistory, listManagers } from '../platform/kubernetes/read.ts';
 import { serverNow } from '../platform/kubernetes/client.ts';
-import { listAll } from '../platform/kubernetes/list.ts';
 import type { RoundContext, PreviousRound } from '../platform/reconcile/reconcile.ts';
-import { readManager } from '../platform/kubernetes/managers.ts';
-import {
-  locatePods,
-  inspectPrimary,
-  logSkipped,
-  type PodReader,
-  type StatefulSetRef,
-} from '../platform/run/database-pods.ts';
+import { readManager } from '../platform/kubernetes/read.ts';
+import { locatePods, inspectPrimary, type PodReader } from '../platform/run/database-pods.ts';
+import { type StatefulSetRef } from '../platform/kubernetes/read.ts';
 import { podRef } from '../domain/commands/run-commands.ts';
 import { type PodInspection } from '../domain/run/observed-run.ts';
 import { rotationStateOf } from './state.ts';
@@ -99,19 +91,9 @@ async function readNeighbours(reader: PodReader, base: Base, seen?: readonly PgM
   if (base.complete) return base;
   const { namespace } = base.manager.metadata;
   const statefulSet = base.manager.spec.selector.name;
-  const managers = seen ?? (await managersOf(reader, namespace, statefulSet));
+  const managers = seen ?? (await listManagers(reader, { namespace, statefulSet }));
   const backups = await listHistory(reader, { namespace, statefulSet });
   return { ...base, now: serverNow(reader.kube), managers: managers.filter(isLive), backups, complete: true };
-}
-
-/** All with this selector. */
-export async function managersOf(
-  { kube, log }: Pick<PodReader, 'kube' | 'log'>,
-  namespace: string,
-  statefulSet: string,
-): Promise<PgManager[]> {
-  const selection = { fieldSelector: `spec.selector.name=${statefulSet}` };
-  return parseEach(PgManager, await listAll(kube, path.managers(namespace), selection), logSkipped(log));
 }
 
 function isLive({ metadata }: PgManager): boolean {

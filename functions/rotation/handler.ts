@@ -2,12 +2,13 @@
 import { eventType } from '../domain/events/cloud-event.ts';
 import { eventTargetOf, type EventTarget } from '../domain/events/event-target.ts';
 import { tickType } from '../domain/events/timer.ts';
+import { listManagers } from '../platform/kubernetes/read.ts';
 import type { Effects } from '../platform/reconcile/apply.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { EventHandler, ReceivedEvent } from '../platform/serve/server.ts';
 import { reconcile, type Outcome } from '../platform/reconcile/reconcile.ts';
 import { decide } from './decide.ts';
-import { gather, managersOf, type ManagerTarget } from './gather.ts';
+import { gather, type ManagerTarget } from './gather.ts';
 import type { Observation } from './observation.ts';
 
 const ignored: Outcome = { outcome: 'done', reason: 'Ignored', message: 'the event names no object' };
@@ -36,6 +37,6 @@ async function targetsOf(effects: Effects, event: ReceivedEvent, eventTarget: Ev
   const { namespace, name, statefulSet } = eventTarget;
   if (event.type !== eventType.backupSucceeded) return [{ namespace, name, ticked: event.type === tickType }];
   if (statefulSet === undefined) return [];
-  const managers = await managersOf(effects, namespace, statefulSet);
+  const managers = await listManagers(effects, { namespace, statefulSet });
   return managers.map(({ metadata }) => ({ namespace, name: metadata.name, managers, ticked: false }));
 }

@@ -3,8 +3,9 @@ import { path } from '../domain/resources/api-paths.ts';
 import { parseEach } from '../domain/resources/metadata.ts';
 import { label } from '../domain/resources/names.ts';
 import { PgBackup } from '../domain/resources/pg-backup.ts';
-import { PgManager } from '../domain/resources/pg-manager.ts';
+import type { PgManager } from '../domain/resources/pg-manager.ts';
 import { slotBackupName } from './slot-backup.ts';
+import { listManagers } from '../platform/kubernetes/read.ts';
 import { serverNow, type Kube } from '../platform/kubernetes/client.ts';
 import { listAll } from '../platform/kubernetes/list.ts';
 import type { Log } from '../platform/log.ts';
@@ -21,7 +22,7 @@ export interface Known {
   /** The slot timer woke us. */
   readonly ticked: boolean;
   readonly afterConflict: boolean;
-  /** As `rivalsOf` answers. */
+  /** As `managersWithSelectorOf` answers. */
   readonly sameSelector?: readonly PgManager[] | undefined;
 }
 
@@ -46,10 +47,9 @@ export async function gather(reader: Reader, manager: PgManager, known: Known): 
   return { ...nothing, sameSelector, slotBackup, ownBackups };
 }
 
-/** All managers with its selector, itself among them. */
-export async function managersWithSelectorOf({ kube }: Reader, { metadata, spec }: PgManager): Promise<PgManager[]> {
-  const selection = { fieldSelector: `spec.selector.name=${spec.selector.name}` };
-  return parseEach(PgManager, await listAll(kube, path.managers(metadata.namespace), selection), () => undefined);
+/** Returns all PgManagers with the selector of this one, itself among them. */
+export function managersWithSelectorOf(reader: Reader, { metadata, spec }: PgManager): Promise<PgManager[]> {
+  return listManagers(reader, { namespace: metadata.namespace, statefulSet: spec.selector.name });
 }
 
 async function ownBackupNames(reader: Reader, manager: PgManager): Promise<Set<string>> {

@@ -5,7 +5,7 @@ import type { Effects } from '../platform/reconcile/apply.ts';
 import type { Clock } from '../platform/clock.ts';
 import type { EventHandler } from '../platform/serve/server.ts';
 import { managersAfter } from '../platform/reconcile/previous-round.ts';
-import { readManager } from '../platform/kubernetes/managers.ts';
+import { readManager } from '../platform/kubernetes/read.ts';
 import { beginPaging, continuePaging } from '../platform/reconcile/paging.ts';
 import { reconcile, type Outcome, type PreviousRound } from '../platform/reconcile/reconcile.ts';
 import { decide, needsNoWork } from './decide.ts';
@@ -58,7 +58,7 @@ async function reconcileManager({ effects, clock, ticked }: Activation, read: Pg
   const { name, namespace } = read.metadata;
   return reconcile<Observation>(effects, clock, {
     object: `${namespace}/${name}`,
-    async gather({ previous: previous, firstRound }) {
+    async gather({ previous, firstRound }) {
       const { manager, sameSelector } = firstRound ? { manager: read } : await readAgain(effects, read, previous);
       if (manager === undefined || manager.metadata.deletionTimestamp !== undefined) return undefined;
       return gather(effects, manager, { ticked, sameSelector, afterConflict: !firstRound && previous === undefined });

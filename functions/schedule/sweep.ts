@@ -10,7 +10,7 @@ import { PgBackup } from '../domain/resources/pg-backup.ts';
 import { PgManager } from '../domain/resources/pg-manager.ts';
 import type { Effects } from '../platform/reconcile/apply.ts';
 import type { Paging } from '../platform/reconcile/paging.ts';
-import { logSkipped } from '../platform/run/database-pods.ts';
+import { logSkipped } from '../platform/kubernetes/list.ts';
 import type { Outcome } from '../platform/reconcile/reconcile.ts';
 
 /** Reconciles one manager: slots, status, timer. */

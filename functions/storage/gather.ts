@@ -2,10 +2,11 @@
 import { path } from '../domain/resources/api-paths.ts';
 import { parseEach } from '../domain/resources/metadata.ts';
 import { PgBackup } from '../domain/resources/pg-backup.ts';
-import { PgManager } from '../domain/resources/pg-manager.ts';
 import type { Holder } from '../domain/run/protocol.ts';
+import { listManagers } from '../platform/kubernetes/read.ts';
 import { listAll } from '../platform/kubernetes/list.ts';
-import { locatePods, inspectPrimary, logSkipped, type PodReader } from '../platform/run/database-pods.ts';
+import { locatePods, inspectPrimary, type PodReader } from '../platform/run/database-pods.ts';
+import { logSkipped } from '../platform/kubernetes/list.ts';
 import { podRef } from '../domain/commands/run-commands.ts';
 import type { Finding, ProbedDatabase } from './finding.ts';
 
@@ -45,7 +46,9 @@ async function orphanOf(reader: PodReader, subject: ProbedDatabase, holder: Hold
   const answered =
     holder.kind === 'backup'
       ? (await unfinishedBackups(reader, subject)).some(({ metadata }) => metadata.uid === holder.id)
-      : (await managersOf(reader, subject)).some(({ status }) => status.conditions.rotation?.running?.id === holder.id);
+      : (await listManagers(reader, subject)).some(
+          ({ status }) => status.conditions.rotation?.running?.id === holder.id,
+        );
   return answered ? undefined : holder;
 }
 
@@ -54,15 +57,6 @@ async function unfinishedBackups(reader: PodReader, { namespace, statefulSet }: 
   return parseEach(
     PgBackup,
     await listAll(reader.kube, path.backups(namespace), { fieldSelector }),
-    logSkipped(reader.log),
-  );
-}
-
-async function managersOf(reader: PodReader, { namespace, statefulSet }: ProbedDatabase): Promise<PgManager[]> {
-  const fieldSelector = `spec.selector.name=${statefulSet}`;
-  return parseEach(
-    PgManager,
-    await listAll(reader.kube, path.managers(namespace), { fieldSelector }),
     logSkipped(reader.log),
   );
 }

@@ -7,7 +7,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { EventHandler } from '../platform/serve/server.ts';
 import { withDeadline } from '../platform/run/deadline.ts';
 import { serverNow } from '../platform/kubernetes/client.ts';
-import { readManager } from '../platform/kubernetes/managers.ts';
+import { readManager } from '../platform/kubernetes/read.ts';
 import { beginPaging, continuePaging } from '../platform/reconcile/paging.ts';
 import { reconcile, type Outcome } from '../platform/reconcile/reconcile.ts';
 import { decide, orphanRequest } from './decide.ts';

@@ -57,6 +57,14 @@ const rules: readonly Rule[] = [
     ],
   },
   {
+    name: 'in the platform, serve stands on reconcile, then run, kubernetes, http and the ground',
+    violations: (all) => upward(all, 'functions/platform/', ['serve', 'reconcile', 'run', 'kubernetes', 'http', '.']),
+    planted: [
+      { from: 'functions/platform/http/sink.ts', to: 'functions/platform/kubernetes/client.ts' },
+      { from: 'functions/platform/log.ts', to: 'functions/platform/serve/start.ts', typeOnly: true },
+    ],
+  },
+  {
     name: 'decisions import nothing from the platform, not even types',
     violations: (all) => all.filter(({ from, to }) => decision.test(from) && to.startsWith('functions/platform/')),
     planted: [{ from: 'functions/backup/start.ts', to: 'functions/platform/run/runner.ts', typeOnly: true }],

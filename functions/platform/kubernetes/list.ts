@@ -1,3 +1,4 @@
+import type { Log } from '../log.ts';
 import type { Kube, Selection } from './client.ts';
 
 /** All items of a narrowed collection. For collections that a selector keeps small. */
@@ -19,4 +20,10 @@ export async function* listPages(
     yield page.items;
     next = page.continue;
   } while (next !== undefined);
+}
+
+/** Logs an object that does not parse, which is then left out. */
+export function logSkipped(log: Log): (item: unknown, why: string) => void {
+  return (item, why) =>
+    log.warn('Object skipped: it is not as its schema says', { object: (item as { metadata?: object }).metadata, why });
 }

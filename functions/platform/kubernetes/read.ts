@@ -1,20 +1,51 @@
+/** What the functions read of PgManagers and PgBackups. */
 import { path } from '../../domain/resources/api-paths.ts';
 import { parseEach } from '../../domain/resources/metadata.ts';
 import { PgBackup } from '../../domain/resources/pg-backup.ts';
-import type { Kube } from './client.ts';
-import { listPages } from './list.ts';
+import { PgManager } from '../../domain/resources/pg-manager.ts';
 import type { Log } from '../log.ts';
-import { logSkipped, type StatefulSetRef } from '../run/database-pods.ts';
+import type { Kube } from './client.ts';
+import { listAll, listPages, logSkipped } from './list.ts';
+
+interface Reader {
+  readonly kube: Kube;
+  readonly log: Log;
+}
+
+/** Which StatefulSet; it need not exist. */
+export interface StatefulSetRef {
+  readonly namespace: string;
+  readonly statefulSet: string;
+}
+
+/** Returns the manager as it is now; undefined when it is gone, or not as its CRD says. */
+export async function readManager(
+  { kube, log }: Reader,
+  namespace: string,
+  name: string,
+): Promise<PgManager | undefined> {
+  const object = await kube.get(path.manager(namespace, name));
+  return object === undefined ? undefined : parseEach(PgManager, [object], logSkipped(log))[0];
+}
+
+/** Returns all PgManagers of a StatefulSet. */
+export async function listManagers(
+  { kube, log }: Reader,
+  { namespace, statefulSet }: StatefulSetRef,
+): Promise<PgManager[]> {
+  const selection = { fieldSelector: `spec.selector.name=${statefulSet}` };
+  return parseEach(PgManager, await listAll(kube, path.managers(namespace), selection), logSkipped(log));
+}
 
 /** A message carries up to 32 KiB of log, so that a page is a few MiB at most. */
 const pageSize = 100;
 
 /**
- * All PgBackups of a StatefulSet, finished or not, to see what became of them: of each message only the first line is
- * kept, because there may be thousands. None of them may be the source of a status that is written.
+ * Returns all PgBackups of a StatefulSet, finished or not. Of each message only the first line is kept, because there may
+ * be thousands of PgBackups. None of them may be the source of a status that is written.
  */
 export async function listHistory(
-  { kube, log }: { readonly kube: Kube; readonly log: Log },
+  { kube, log }: Reader,
   { namespace, statefulSet }: StatefulSetRef,
 ): Promise<PgBackup[]> {
   const selection = { fieldSelector: `spec.selector.name=${statefulSet}`, limit: pageSize };

@@ -5,22 +5,17 @@ import { parseEach } from '../../domain/resources/metadata.ts';
 import { Pod, StatefulSet } from '../../domain/resources/workloads.ts';
 import type { RunAddress } from '../../domain/run/protocol.ts';
 import type { Kube } from '../kubernetes/client.ts';
-import { listAll } from '../kubernetes/list.ts';
+import { listAll, logSkipped } from '../kubernetes/list.ts';
 import type { Log } from '../log.ts';
 import type { Runner } from './runner.ts';
 import type { PodInspection } from '../../domain/run/observed-run.ts';
 import { podRef } from '../../domain/commands/run-commands.ts';
+import type { StatefulSetRef } from '../kubernetes/read.ts';
 
 export interface PodReader {
   readonly kube: Kube;
   readonly runner: Runner;
   readonly log: Log;
-}
-
-/** Which StatefulSet; it need not exist. */
-export interface StatefulSetRef {
-  readonly namespace: string;
-  readonly statefulSet: string;
 }
 
 /** Finds the database containers of a StatefulSet, or why there is none now. */
@@ -47,12 +42,6 @@ export async function inspectPrimary(
   }
   const primary = inspections.find(({ answer }) => answer.ok && answer.value.role === 'primary');
   return primary ?? inspections.find(({ answer }) => !answer.ok) ?? inspections[0];
-}
-
-/** Logs an object that does not parse, which is then left out. */
-export function logSkipped(log: Log): (item: unknown, why: string) => void {
-  return (item, why) =>
-    log.warn('Object skipped: it is not as its schema says', { object: (item as { metadata?: object }).metadata, why });
 }
 
 async function readWorkload(reader: PodReader, { namespace, statefulSet: name }: StatefulSetRef): Promise<Workload> {
