@@ -4,8 +4,8 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { CatalogueAnswer, ProbeAnswer } from '../../functions/domain/run/protocol.ts';
-import { createPod, give, type Pod, shells, target } from './pod.ts';
-import { log, replay } from './replay.ts';
+import { createPod, give, type Pod, shells } from './pod.ts';
+import { catalogueWith, log, probeWith, replay } from './replay.ts';
 
 const storageUsage = `Storage tools allows to interact with the configured storage.
 
@@ -53,19 +53,10 @@ describe('wal-g 1.1', { concurrency: true }, () => {
       });
       after(() => pod.remove());
 
-      async function catalogue(answers: Readonly<Record<string, string>>): Promise<CatalogueAnswer> {
-        pod.fakeWalg(walg(answers));
-        const answer = await pod.runner.catalogue(target);
-        assert.ok(answer.ok, JSON.stringify(answer));
-        return answer.value;
-      }
+      const catalogue = (answers: Readonly<Record<string, string>>): Promise<CatalogueAnswer> =>
+        catalogueWith(pod, walg(answers));
 
-      async function probe(answers: Readonly<Record<string, string>>): Promise<ProbeAnswer> {
-        pod.fakeWalg(walg(answers));
-        const answer = await pod.runner.probe(target, { dir: pod.dir });
-        assert.ok(answer.ok, JSON.stringify(answer));
-        return answer.value;
-      }
+      const probe = (answers: Readonly<Record<string, string>>): Promise<ProbeAnswer> => probeWith(pod, walg(answers));
 
       test('catalogue: a list without a newline at its end', async () => {
         const answer = await catalogue({

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { CatalogueAnswer, ProbeAnswer } from '../../functions/domain/run/protocol.ts';
 import { createPod, type Pod, shells, target } from './pod.ts';
-import { log, replay } from './replay.ts';
+import { catalogueWith, log, probeWith, replay } from './replay.ts';
 
 const version = 'wal-g version v3.0.8\tf81943e6\t2026.01.20_10:00:00\tPostgreSQL';
 const storageUsage = `(DANGEROUS) Storage tools allows to interact with the configured storage.
@@ -44,19 +44,10 @@ describe('wal-g 3.0.8', { concurrency: true }, () => {
       });
       after(() => pod.remove());
 
-      async function catalogue(answers: Readonly<Record<string, string>>): Promise<CatalogueAnswer> {
-        pod.fakeWalg(walg(answers));
-        const answer = await pod.runner.catalogue(target);
-        assert.ok(answer.ok, JSON.stringify(answer));
-        return answer.value;
-      }
+      const catalogue = (answers: Readonly<Record<string, string>>): Promise<CatalogueAnswer> =>
+        catalogueWith(pod, walg(answers));
 
-      async function probe(answers: Readonly<Record<string, string>>): Promise<ProbeAnswer> {
-        pod.fakeWalg(walg(answers));
-        const answer = await pod.runner.probe(target, { dir: pod.dir });
-        assert.ok(answer.ok, JSON.stringify(answer));
-        return answer.value;
-      }
+      const probe = (answers: Readonly<Record<string, string>>): Promise<ProbeAnswer> => probeWith(pod, walg(answers));
 
       test('catalogue: entries and WAL as they are printed, segments that wait', async () => {
         const answer = await catalogue({
