@@ -1,31 +1,18 @@
 /** Situations of one StatefulSet's backups, as tables of tests describe them: everything as usual but for what is named. */
-import type { CatalogueAnswer, Identity, Inspection, RunReport } from '../../functions/domain/run/protocol.ts';
+import type { CatalogueAnswer, Inspection, RunReport } from '../../functions/domain/run/protocol.ts';
 import type { Executor } from '../../functions/domain/resources/executor.ts';
 import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
 import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import type { Observation } from '../../functions/backup/observation.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
+import { container, executorOf, inspected, systemIdentifier } from './situation-pod.ts';
 
 /** 2022-01-02T06:00:00Z: the slot; the pod's clock is the same unless a test says otherwise. */
 export const slot = 1_641_103_200;
 
-export const identity: Identity = { host: 'postgres-0', ticks: '100', boot: 'boot-1', postmaster: '1640855462' };
-
-const container = { pod: 'postgres-0', podUID: 'pod-uid-1', containerID: 'containerd://1' };
-
-const systemIdentifier = '7711259327716174705';
-
 /** Executor of a run that was launched at `at`. */
 export function executor(at: number = slot): Executor {
-  return {
-    ...container,
-    ...identity,
-    postmasterStartTime: rfc3339(Number(identity.postmaster)),
-    directory: '/PgBackup',
-    timeoutSeconds: 43_200,
-    deadline: rfc3339(at + 43_200),
-    notAfter: rfc3339(at + 30),
-  };
+  return executorOf(at, 43_200);
 }
 
 interface BackupShape {
@@ -93,31 +80,9 @@ export function report(shape: Partial<RunReport> = {}): RunReport {
   };
 }
 
-function inspection(shape: Partial<Inspection> = {}): Inspection {
-  return {
-    podTime: slot + 60,
-    identity,
-    stopping: false,
-    uid: 999,
-    pgdata: '/var/lib/postgresql/data',
-    systemIdentifier,
-    role: 'primary',
-    holder: undefined,
-    ...shape,
-  };
-}
-
 /** What was seen in the pod. */
 export function saw(shape: Partial<Inspection> = {}): Observation['podInspection'] {
-  return { container, answer: { ok: true, value: inspection(shape) } };
-}
-
-/** The pod did not answer. */
-export function sawNothing(
-  kind: 'forbidden' | 'not-found' | 'transient' | 'unknown' | 'timeout',
-  message: string,
-): Observation['podInspection'] {
-  return { container, answer: { ok: false, problem: { kind, message } } };
+  return inspected(slot + 60, shape);
 }
 
 /** One stored backup in wal-g's words, of the run `uid-daily`, with its WAL from segment 20 to 21. */

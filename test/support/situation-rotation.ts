@@ -1,18 +1,15 @@
 /** Situations of one PgManager's rotation, as tables of tests describe them: everything as usual but for what is named. */
 import type { Observation } from '../../functions/rotation/observation.ts';
-import type { CatalogueAnswer, Identity, Inspection, RunReport } from '../../functions/domain/run/protocol.ts';
+import type { CatalogueAnswer, Inspection, RunReport } from '../../functions/domain/run/protocol.ts';
 import type { Executor } from '../../functions/domain/resources/executor.ts';
 import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
 import { PgManager, type RotationCondition } from '../../functions/domain/resources/pg-manager.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
+import { container, executorOf, inspected, systemIdentifier } from './situation-pod.ts';
 
 /** 2022-01-02T06:06:16Z: the newest backup has just been proved. */
 export const now = 1_641_103_576;
 const day = 86_400;
-
-const identity: Identity = { host: 'postgres-0', ticks: '100', boot: 'boot-1', postmaster: '1640855462' };
-const container = { pod: 'postgres-0', podUID: 'pod-uid-1', containerID: 'containerd://1' };
-const systemIdentifier = '7711259327716174705';
 
 /** `base_00000001000000000000000A`: the stored backup of day 10. */
 export function stored(at: number): string {
@@ -93,15 +90,7 @@ export function manager(shape: ManagerShape = {}): PgManager {
 
 /** Executor of a run that was started at `at`. */
 export function executor(at: number = now): Executor {
-  return {
-    ...container,
-    ...identity,
-    postmasterStartTime: rfc3339(Number(identity.postmaster)),
-    directory: '/PgBackup',
-    timeoutSeconds: 3600,
-    deadline: rfc3339(at + 3600),
-    notAfter: rfc3339(at + 30),
-  };
+  return executorOf(at, 3600);
 }
 
 /** Attempt `attempt` at day 10 runs: day 8 is to go, days 9 and 10 stay. */
@@ -149,25 +138,7 @@ export function report(shape: Partial<RunReport> = {}): RunReport {
 
 /** What was seen in the pod. */
 export function saw(shape: Partial<Inspection> = {}): Observation['podInspection'] {
-  const value: Inspection = {
-    podTime: now + 1,
-    identity,
-    stopping: false,
-    uid: 999,
-    pgdata: '/var/lib/postgresql/data',
-    systemIdentifier,
-    role: 'primary',
-    holder: undefined,
-    ...shape,
-  };
-  return { container, answer: { ok: true, value } };
-}
-
-export function sawNothing(
-  kind: 'forbidden' | 'not-found' | 'transient',
-  message: string,
-): Observation['podInspection'] {
-  return { container, answer: { ok: false, problem: { kind, message } } };
+  return inspected(now + 1, shape);
 }
 
 /** One stored backup in wal-g's words, by PgBackup `day-<at>`. */

@@ -3,10 +3,9 @@ import type { ProbeAnswer } from '../../functions/domain/run/protocol.ts';
 import type { RunnerProblem } from '../../functions/domain/run/observed-run.ts';
 import type { Finding, ProbedDatabase } from '../../functions/storage/finding.ts';
 import { slot } from './builders.ts';
+import { container } from './situation-pod.ts';
 
 export const subject: ProbedDatabase = { namespace: 'shop', statefulSet: 'postgres', directory: '/PgBackup' };
-
-const container = { pod: 'postgres-0', podUID: 'pod-uid-1', containerID: 'containerd://1' };
 
 export function probed(shape: Partial<ProbeAnswer> = {}): ProbeAnswer {
   return {

@@ -6,18 +6,17 @@ import type { PgBackupStatus } from '../../../functions/domain/resources/pg-back
 import { rfc3339 } from '../../../functions/domain/time.ts';
 import { decide, leftoverTimer } from '../../../functions/backup/decide.ts';
 import type { Observation } from '../../../functions/backup/observation.ts';
+import { identity, sawNothing } from '../../support/situation-pod.ts';
 import {
   backup,
   catalogue,
   executor,
-  identity,
   launching,
   listed,
   manager,
   observe,
   report,
   saw,
-  sawNothing,
   slot,
   started,
 } from '../../support/situation-backup.ts';

@@ -6,6 +6,7 @@ import type { RotationCondition } from '../../../functions/domain/resources/pg-m
 import { rfc3339 } from '../../../functions/domain/time.ts';
 import { decide } from '../../../functions/rotation/decide.ts';
 import type { Observation } from '../../../functions/rotation/observation.ts';
+import { sawNothing } from '../../support/situation-pod.ts';
 import {
   backup,
   catalogue,
@@ -17,7 +18,6 @@ import {
   report,
   running,
   saw,
-  sawNothing,
   servedBefore,
   stored,
   success,
