@@ -453,6 +453,16 @@ const cases: readonly Case[] = [
     wantMessage: /^WalgError: stopped after 12h \(spec\.backup\.timeoutSeconds\) at "INFO: last line"/,
   },
   {
+    name: 'two minutes past its deadline and still alive: the pod may still end it by itself',
+    given: {
+      open: [started()],
+      podInspection: saw({ podTime: slot + 43_200 + 120, run: report({ startedAt: slot + 2 }) }),
+      managers: [],
+    },
+    wantCommands: [],
+    wantNext: 'wait',
+  },
+  {
     name: 'long past its deadline and still alive: stopped by us as well',
     given: {
       open: [started()],

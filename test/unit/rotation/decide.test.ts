@@ -414,7 +414,13 @@ const looking: readonly Case[] = [
     wantNext: 'done',
   },
   {
-    name: 'alive two minutes after the deadline: it is stopped',
+    name: 'alive two minutes after the deadline: the pod may still end it by itself',
+    given: { ...runs(), podInspection: saw({ podTime: now + 3720, run: report({ state: 'running' }) }) },
+    wantCommands: [],
+    wantNext: 'wait',
+  },
+  {
+    name: 'alive for more than two minutes after the deadline: it is stopped',
     given: { ...runs(), podInspection: saw({ podTime: now + 3721, run: report({ state: 'running' }) }) },
     wantCommands: ['stop rotation uid-day-10-1'],
     wantNext: 'wait',

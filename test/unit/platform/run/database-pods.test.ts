@@ -1,11 +1,10 @@
-/** Which of several ready pods is worked in, and what is kept of many PgBackups. */
+/** Which of several ready pods is worked in. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Inspection } from '../../../../functions/domain/run/protocol.ts';
-import { listHistory } from '../../../../functions/platform/kubernetes/read.ts';
 import { inspectPrimary } from '../../../../functions/platform/run/database-pods.ts';
 import type { RunnerResult } from '../../../../functions/domain/run/observed-run.ts';
-import { aBackup, slot } from '../../../support/builders.ts';
+import { slot } from '../../../support/builders.ts';
 import { createFakeEffects } from '../../../support/effects.ts';
 import { createFakeKube } from '../../../support/fake-kube.ts';
 
@@ -36,16 +35,3 @@ for (const [which, answers, want] of choices) {
     assert.deepEqual(look, { container: places[want], answer: answers[want] });
   });
 }
-
-test('of the history all is read, and of each message only the first line', async () => {
-  const message = `Job finished in 4 seconds.\n${'  INFO: part\n'.repeat(2000)}`;
-  const many = Array.from({ length: 250 }, (_, at) => aBackup(`b-${at}`).succeeded(slot).status({ message }).object());
-  const kube = createFakeKube(slot, ...many, aBackup('new').object(), aBackup('other').of('elsewhere').object());
-  const subject = { namespace: 'shop', statefulSet: 'postgres' };
-  const history = await listHistory(createFakeEffects(kube), subject);
-  assert.equal(history.length, 251);
-  assert.deepEqual([...new Set(history.map(({ status }) => status.message))].toSorted(), [
-    'Job finished in 4 seconds.',
-    undefined,
-  ]);
-});
