@@ -2,7 +2,7 @@
  * A module for each test file, with the instrumented sources in it: it exports its tests instead of running them, so that
  * one process can try many mutants.
  */
-import { symlinkSync } from 'node:fs';
+import { readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
@@ -45,6 +45,12 @@ function replacing(root: string, sources: ReadonlyMap<string, string>): Plugin {
         const contents = sources.get(relative(root, path));
         return contents === undefined ? undefined : { contents, loader: 'ts', resolveDir: dirname(path) };
       });
+      // A module that reads a file of the repository looks for it beside its own source.
+      esbuild.onLoad({ filter: /\/(test|tools)\/.*\.ts$/ }, ({ path }) => ({
+        contents: readFileSync(path, 'utf8').replaceAll('import.meta.dirname', JSON.stringify(dirname(path))),
+        loader: 'ts',
+        resolveDir: dirname(path),
+      }));
     },
   };
 }

@@ -28,9 +28,7 @@ const pureFolders = `{${['domain', ...functionNames()].join()}}`;
 const pureCode = `functions/${pureFolders}/**/*.ts`;
 /** Files of a function that read, write or serve. */
 const effects = ['functions/*/{main,handler,gather,sweep,dead-letters,probe-page}.ts'];
-const pureTests = `test/unit/${pureFolders}/**/*.test.ts`;
-/** They drive a handler over HTTP. */
-const otherTests = ['test/unit/*/handler.test.ts'];
+const pureTests = [`test/unit/${pureFolders}/**/*.test.ts`, 'test/simulation/hard-cases.test.ts'];
 
 /** CPU seconds that loading a module anew may take. */
 const loading = 0.5;
@@ -60,7 +58,7 @@ await runCommand(
 
 async function mutate(files: readonly string[], target: string): Promise<Result[]> {
   const { mutants, sources } = await instrument(root, files);
-  const tests = globSync(pureTests, { cwd: root, exclude: otherTests }).toSorted();
+  const tests = globSync(pureTests, { cwd: root }).toSorted();
   const reaches = await reachOf(await bundleTests(root, { tests, sources, target }));
   const fates = new Map<Mutant, Fate>();
   const jobs = mutants.flatMap((mutant): Job[] => {
