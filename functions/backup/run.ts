@@ -275,8 +275,8 @@ function proofOf({ backup, observation }: RunObservation): Proof | undefined {
 
 /** What a stored backup of this PgBackup says of itself in its user data. */
 function claimOf(backup: PgBackup): Claim {
-  const { uid, namespace } = backup.metadata;
-  return { uid, namespace, statefulSet: backup.spec.selector.name };
+  const { uid, namespace, creationTimestamp } = backup.metadata;
+  return { uid, namespace, statefulSet: backup.spec.selector.name, since: parseTime(creationTimestamp) ?? 0 };
 }
 
 /** What of the identity is different now, in words; undefined when nothing is. */

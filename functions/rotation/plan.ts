@@ -1,6 +1,6 @@
 /** A rotation that is due: what keeps it from beginning, and what the plan leads to. No side effects. */
 import { podRef } from '../domain/commands/run-commands.ts';
-import { parseCatalogue, type CatalogueEntry } from '../domain/run/catalogue.ts';
+import { parseCatalogue, unreadableText, type CatalogueEntry } from '../domain/run/catalogue.ts';
 import type { Decision } from '../domain/commands/command.ts';
 import { deletedBefore, planRetention, refusalMessage, type Plan } from './retention.ts';
 import { defined } from '../domain/defined.ts';
@@ -114,7 +114,8 @@ function noCatalogue({ observation, id }: Serving): Decision | undefined {
   }
   if (!catalogue.ok) return fail(observation, id, `the catalogue could not be read: ${catalogue.problem.message}`);
   const read = parseCatalogue(catalogue.value);
-  return read.known ? undefined : fail(observation, id, `the catalogue could not be read: ${read.why}`);
+  const why = read.known ? unreadableText(read.entries) : read.why;
+  return why === undefined ? undefined : fail(observation, id, `the catalogue could not be read: ${why}`);
 }
 
 /** Entries of a catalogue that was read; none otherwise. */

@@ -1,5 +1,5 @@
 /** Decides about the running rotation: is it alive, did it end, is gone what was to go? No side effects. */
-import { parseCatalogue, type CatalogueEntry } from '../domain/run/catalogue.ts';
+import { parseCatalogue, unreadableText, type CatalogueEntry } from '../domain/run/catalogue.ts';
 import { podRef } from '../domain/commands/run-commands.ts';
 import type { Command, Decision } from '../domain/commands/command.ts';
 import { deletedBefore, permanentBefore } from './retention.ts';
@@ -145,8 +145,9 @@ function judgeDeleted(observed: RunObservation): Decision {
   const read = catalogue.ok
     ? parseCatalogue(catalogue.value)
     : { known: false as const, why: catalogue.problem.message };
-  if (!read.known) {
-    return fail(observation, running.id, `wal-g has deleted, but the catalogue could not be read: ${read.why}`);
+  const why = read.known ? unreadableText(read.entries) : read.why;
+  if (!read.known || why !== undefined) {
+    return fail(observation, running.id, `wal-g has deleted, but the catalogue could not be read: ${why}`);
   }
   return judgeRemaining(observed, read.entries);
 }

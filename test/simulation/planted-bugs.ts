@@ -133,8 +133,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: 'functions/domain/run/proof.ts',
-        from: `catalogue.entries.length === 0 && timelines === undefined ? unlisted : { verdict: 'absent' };`,
-        to: `catalogue.entries.length === 0 ? { verdict: 'absent' } : { verdict: 'proved', entry: catalogue.entries[0]! };`,
+        from: `if (entry === undefined) return absentOrHidden(catalogue.entries, claim, answer.error);`,
+        to: `if (entry === undefined) return catalogue.entries[0] === undefined ? { verdict: 'absent' } : { verdict: 'proved', entry: catalogue.entries[0] };`,
       },
     ],
     breaks: [3],

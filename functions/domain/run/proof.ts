@@ -4,7 +4,8 @@
  */
 import * as z from 'zod';
 import { oneLine } from '../text.ts';
-import { parseCatalogue, parseOrUndefined, type CatalogueEntry } from './catalogue.ts';
+import type { UnixSeconds } from '../time.ts';
+import { parseCatalogue, parseOrUndefined, unreadableText, type CatalogueEntry } from './catalogue.ts';
 import type { CatalogueAnswer } from './protocol.ts';
 
 /** Whose backup is to be proved. */
@@ -12,6 +13,8 @@ export interface Claim {
   readonly uid: string;
   readonly namespace: string;
   readonly statefulSet: string;
+  /** When its PgBackup was made, by the API server's clock: nothing that was stored before is this run's. */
+  readonly since: UnixSeconds;
 }
 
 export type Proof =
@@ -32,14 +35,29 @@ export function prove(answer: CatalogueAnswer, claim: Claim): Proof {
   const timelines = readTimelines(answer.wal);
   const unlisted = { verdict: 'unknown', why: oneLine(answer.error ?? 'the stored WAL could not be listed') } as const;
   // wal-g up to 3.0.5 also shows an empty list when the storage fails: a storage that can be read lists its WAL.
-  if (entry === undefined)
-    return catalogue.entries.length === 0 && timelines === undefined ? unlisted : { verdict: 'absent' };
+  if (entry === undefined && catalogue.entries.length === 0 && timelines === undefined) return unlisted;
+  if (entry === undefined) return absentOrHidden(catalogue.entries, claim, answer.error);
+  if (!entry.readable) return { verdict: 'unknown', why: `${entry.name} is listed, but not as wal-g documents it` };
   if (entry.systemIdentifier !== answer.systemIdentifier) return { verdict: 'foreign', entry };
   if (timelines === undefined) return unlisted;
   const hidden = whatIsNotSaid(entry, answer);
   if (hidden !== undefined) return { verdict: 'unknown', why: hidden };
   const missing = firstMissingSegment(segmentRange(entry, answer.segmentSize), timelines, answer.ready);
   return missing === undefined ? { verdict: 'proved', entry } : { verdict: 'walMissing', entry, segment: missing };
+}
+
+/** How far the clocks of the storage and of the API server may differ, in seconds. */
+const clockSkew = 3600;
+
+/** An entry that cannot be read may be this run's, unless it was stored before the run was asked for. */
+function absentOrHidden(entries: readonly CatalogueEntry[], { since }: Claim, error?: string): Proof {
+  const hidden = entries.filter(
+    ({ readable, owner, finishedAt }) =>
+      !readable && owner === undefined && (finishedAt === 0 || finishedAt >= since - clockSkew),
+  );
+  const why = unreadableText(hidden);
+  if (why === undefined) return { verdict: 'absent' };
+  return { verdict: 'unknown', why: error === undefined ? why : oneLine(`${why}: ${error}`) };
 }
 
 /** Says why nothing can be proved: without start and finish LSN a backup with missing WAL would seem complete. */

@@ -22,6 +22,8 @@ function entry(segment: number, shape: Shape = {}): CatalogueEntry {
   const { by, ...rest } = shape;
   return {
     name: name(segment),
+    readable: true,
+    storedAt: undefined,
     finishedAt: begin + segment * day,
     startedAt: begin + segment * day - 60,
     startLSN: '0',

@@ -8,7 +8,7 @@ import { prove } from '../../../../functions/domain/run/proof.ts';
 import { parseLossless } from '../../../../functions/domain/run/lossless-json.ts';
 import type { CatalogueAnswer } from '../../../../functions/domain/run/protocol.ts';
 
-const claim = { uid: 'u1', namespace: 'shop', statefulSet: 'postgres' };
+const claim = { uid: 'u1', namespace: 'shop', statefulSet: 'postgres', since: 0 };
 
 /** `backup-list --detail --json` of wal-g 3.0.8, one entry. 1.1 prints the same without storage_name and newline. */
 const detail =
@@ -64,12 +64,12 @@ const verdicts: readonly (readonly [string, Partial<CatalogueAnswer>, string])[]
   ['an LSN in hexadecimal', { backups: detail.replace('100663336', '"0/6000028"') }, 'unknown'],
   ['user data that is no object', { backups: detail.replace(/"user_data":.*\}\]/, '"user_data":"x"}]') }, 'absent'],
   ['no user data', { backups: detail.replace(/,"user_data":.*\}\]/, '}]') }, 'absent'],
-  ['a system identifier of null', { backups: detail.replace('7711259327716174705', 'null') }, 'foreign'],
+  ['a system identifier of null', { backups: detail.replace('7711259327716174705', 'null') }, 'unknown'],
   ['storage that could not be read', { backups: undefined as never, error: 'ERROR: no' }, 'unknown'],
   ['a list without details', { plain: true }, 'unknown'],
   ['usage text instead of JSON', { backups: 'Usage:\n  wal-g …' }, 'unknown'],
   ['a list that is no list', { backups: '{"a":1}' }, 'unknown'],
-  ['one entry that is not as documented', { backups: `[{"backup_name":"../../etc"},${detail.slice(1)}` }, 'unknown'],
+  ['one entry that is not as documented', { backups: `[{"backup_name":"../../etc"},${detail.slice(1)}` }, 'proved'],
   ['WAL that could not be listed', { wal: undefined as never, error: 'ERROR: no' }, 'unknown'],
   ['no WAL at all', { wal: '[]' }, 'walMissing'],
   ['WAL that ends before', { wal: wal.replace('00000001000000000000000C', '000000010000000000000005') }, 'walMissing'],
@@ -144,8 +144,16 @@ for (const [situation, shape, want] of verdicts) {
 const reasons: readonly (readonly [string, Partial<CatalogueAnswer>, string])[] = [
   ['storage that could not be read', { backups: undefined as never, error: 'ERROR: no' }, 'ERROR: no'],
   ['the same without a word', { backups: undefined as never }, 'the list could not be read'],
-  ['a list without details', { plain: true }, 'details of at least one stored backup could not be read'],
-  ['the same with its error', { plain: true, error: 'ERROR: sentinel\nmore' }, 'ERROR: sentinel more'],
+  [
+    'a list without details',
+    { plain: true },
+    'details of 1 of 1 stored backups could not be read (base_000000010000000000000006)',
+  ],
+  [
+    'the same with its error',
+    { plain: true, error: 'ERROR: sentinel\nmore' },
+    'details of 1 of 1 stored backups could not be read (base_000000010000000000000006): ERROR: sentinel more',
+  ],
   ['WAL that could not be listed', { wal: undefined as never }, 'the stored WAL could not be listed'],
   ['the same with its error', { wal: undefined as never, error: 'ERROR: no' }, 'ERROR: no'],
   [
@@ -165,14 +173,16 @@ for (const [situation, shape, why] of reasons) {
 }
 
 test('a list that is not as documented says where', () => {
-  const proof = prove(answer({ backups: '[{"backup_name":7}]' }), claim);
-  assert.match(proof.verdict === 'unknown' ? proof.why : '', /^wal-g's list is not as documented: .*backup_name/);
+  const proof = prove(answer({ backups: '{"backup_name":7}' }), claim);
+  assert.match(proof.verdict === 'unknown' ? proof.why : '', /^wal-g's list is not as documented: .*expected array/);
 });
 
 test('what the oldest lists leave out: no times, no sizes, nobody', () => {
   const bare = { backup_name: 'base_000000010000000000000006' };
   const entry = {
     name: bare.backup_name,
+    readable: false,
+    storedAt: undefined,
     finishedAt: 0,
     startedAt: 0,
     startLSN: undefined,
@@ -187,7 +197,7 @@ test('what the oldest lists leave out: no times, no sizes, nobody', () => {
   const timed = { ...bare, time: '2022-01-02T06:00:00Z' };
   assert.deepEqual(parseCatalogue(answer({ backups: JSON.stringify([timed]) })), {
     known: true,
-    entries: [{ ...entry, finishedAt: 1_641_103_200, startedAt: 1_641_103_200 }],
+    entries: [{ ...entry, storedAt: timed.time, finishedAt: 1_641_103_200, startedAt: 1_641_103_200 }],
   });
 });
 
@@ -320,6 +330,8 @@ test('whatever is stored, the lists of 1.1 and 3.0 say the same, to the last dig
     fc.property(fc.array(stored, { maxLength: 8 }), (backups) => {
       const want = backups.map((each) => ({
         name: nameOf(each),
+        readable: true,
+        storedAt: new Date((each.finish + 1) * 1000).toISOString().replace('.000Z', '.5Z'),
         finishedAt: each.finish,
         startedAt: each.finish - each.lasted,
         startLSN: String(each.startLSN),
