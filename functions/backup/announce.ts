@@ -10,8 +10,10 @@ import { projectBackupCondition } from './condition.ts';
 import { defined } from '../domain/defined.ts';
 import { eventType, type OwnEvent } from '../domain/events/cloud-event.ts';
 import { apiPathOf } from '../domain/resources/api-paths.ts';
+import { actingManager, isInConflict } from '../domain/resources/manager-state.ts';
 import { fieldManager, label } from '../domain/resources/names.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
+import type { PgManager } from '../domain/resources/pg-manager.ts';
 import { rotationTimer } from '../domain/commands/run-timers.ts';
 import { parseTime, type UnixSeconds } from '../domain/time.ts';
 import { timerName } from '../domain/events/timer.ts';
@@ -21,10 +23,14 @@ import { applyBackupStatus } from './transition.ts';
 
 /** Writes `conditions.backup` of every manager of the StatefulSet whose projection differs. */
 export function conditionCommands(observation: Observation): Command[] {
+  const { managers, history } = observation;
   const unfinished = observation.open.filter((backup) => !isFinished(backup));
-  return observation.managers.flatMap((manager): Command[] => {
+  return managers.flatMap((manager): Command[] => {
     const stored = manager.status.conditions.backup;
-    const backup = projectBackupCondition({ unfinished, history: observation.history }, stored);
+    const backup = projectBackupCondition(
+      { unfinished, history, actingInstead: actingInstead(manager, managers) },
+      stored,
+    );
     if (isDeepStrictEqual(backup, stored ?? {})) return [];
     return [
       {
@@ -36,6 +42,10 @@ export function conditionCommands(observation: Observation): Command[] {
       },
     ];
   });
+}
+
+function actingInstead(manager: PgManager, managers: readonly PgManager[]): string | undefined {
+  return isInConflict(manager, managers) ? actingManager(managers)?.metadata.name : undefined;
 }
 
 /** Lists the PgBackups whose last transition is not announced yet. */

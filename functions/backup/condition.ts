@@ -14,12 +14,14 @@ export interface BackupFacts {
   readonly unfinished: readonly PgBackup[];
   /** All PgBackups of the StatefulSet; undefined when nothing has finished since the stored condition was written. */
   readonly history?: readonly PgBackup[] | undefined;
+  /** The PgManager that acts for the StatefulSet in place of this one, which is not suspended: no slot of this one runs. */
+  readonly actingInstead?: string | undefined;
 }
 
 /** The condition as it should be. `stored` supplies the finished runs when `history` was not read. */
 export function projectBackupCondition(facts: BackupFacts, stored: BackupCondition | undefined): BackupCondition {
-  const finished = facts.history?.filter(isFinished).toSorted(newestFirst);
-  const past = finished === undefined ? pastOf(stored) : pastFrom(finished);
+  const finished = facts.history?.filter(isRun).toSorted(newestFirst);
+  const past = { ...(finished === undefined ? pastOf(stored) : pastFrom(finished)), ...conflict(facts) };
   const current = currentRun(facts.unfinished);
   return defined({
     ...past,
@@ -33,12 +35,30 @@ export function projectBackupCondition(facts: BackupFacts, stored: BackupConditi
   });
 }
 
+/** Finished, and not one that was put back after its run. */
+function isRun(backup: PgBackup): boolean {
+  return isFinished(backup) && backup.status.reason !== 'Stale';
+}
+
 type Past = Pick<BackupCondition, 'status' | 'log' | 'message' | 'lastSuccess'>;
 
-/** What a stored condition says of finished runs; its status and message are those of a run that may have ended, so they come from its log. */
+const inConflict = 'ScheduleConflict: ';
+
+/** Backups of another manager's slots must not stand for its own. */
+function conflict({ actingInstead }: BackupFacts): Pick<BackupCondition, 'status' | 'message'> {
+  if (actingInstead === undefined) return {};
+  const message = `${inConflict}no slot of this PgManager runs, because PgManager ${actingInstead} has the same selector and is older. Delete or suspend one of the two.`;
+  return { status: 'error', message: oneLine(message) };
+}
+
+/**
+ * What a stored condition says of finished runs. Its status and message may be those of a run that has ended, or of a
+ * conflict that is over: then they come from its log.
+ */
 function pastOf(stored: BackupCondition | undefined): Past {
   const verdict = stored?.log?.find((run) => run.reason !== 'AlreadyRunning');
-  if (stored?.running === undefined) return defined({ ...stored, running: undefined });
+  if (stored?.running === undefined && stored?.message?.startsWith(inConflict) !== true)
+    return defined({ ...stored, running: undefined });
   return defined({
     status: verdict === undefined ? undefined : verdict.state === 'success' ? ('ok' as const) : ('error' as const),
     log: stored.log,

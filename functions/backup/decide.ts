@@ -8,9 +8,15 @@ import { timerName } from '../domain/events/timer.ts';
 import { announceCommands, conditionCommands, pendingAnnouncements } from './announce.ts';
 import { queueOf, type Observation } from './observation.ts';
 import { alreadyRunning, end, judgeStart, ensuresTimers, orphanStop, pendBehind, relaunch } from './start.ts';
+import { endStale } from './stale.ts';
 import { transitionCommands, type Transition } from './transition.ts';
 
 export function decide(observation: Observation): Decision {
+  const stale = endStale(observation.open, observation.now);
+  if (stale.length > 0) {
+    const message = `${stale.length} PgBackups that were put back are ended`;
+    return { commands: stale, next: 'again', reason: 'Stale', message };
+  }
   const [subject, ...others] = queueOf(observation.open);
   if (subject === undefined) return announcePending(observation, afterLast(observation));
   const judged = isRunning(subject) ? judgeRunning(observation, subject) : judgeStart(observation, subject);

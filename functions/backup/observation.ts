@@ -5,7 +5,7 @@ import type { PgManager } from '../domain/resources/pg-manager.ts';
 import type { CatalogueAnswer } from '../domain/run/protocol.ts';
 import type { UnixSeconds } from '../domain/time.ts';
 import type { PodInspection, RunnerResult } from '../domain/run/observed-run.ts';
-import { byAge, oldestManager } from '../domain/resources/manager-state.ts';
+import { byAge, actingManager } from '../domain/resources/manager-state.ts';
 import { isFinished, isRunning } from '../domain/resources/backup-state.ts';
 
 /**
@@ -40,9 +40,9 @@ export interface Observation {
   readonly catalogue?: RunnerResult<CatalogueAnswer> | undefined;
 }
 
-/** Where a run's files go and how long it may last: of the oldest manager, or the defaults of the CRD. */
+/** Where a run's files go and how long it may last: of the acting manager, or the defaults of the CRD. */
 export function settingsFor(managers: readonly PgManager[]): { directory: string; timeoutSeconds: number } {
-  const backup = oldestManager(managers)?.spec.backup;
+  const backup = actingManager(managers)?.spec.backup;
   return { directory: backup?.directory ?? '/PgBackup', timeoutSeconds: backup?.timeoutSeconds ?? 43200 };
 }
 

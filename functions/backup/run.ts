@@ -7,7 +7,7 @@ import { defined } from '../domain/defined.ts';
 import { failureText, type BackupFailure } from '../domain/failure-kinds.ts';
 import { startMayStillArrive } from '../domain/run/launch.ts';
 import type { Executor } from '../domain/resources/executor.ts';
-import { oldestManager } from '../domain/resources/manager-state.ts';
+import { actingManager } from '../domain/resources/manager-state.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { Identity, Inspection, RunReport } from '../domain/run/protocol.ts';
 import { errorLines, fullLog, lastLine } from '../domain/run/log-excerpt.ts';
@@ -351,7 +351,7 @@ function notRestorable(observed: RunObservation, proof: Extract<Proof, { verdict
 }
 
 function whatNext({ managers, namespace, statefulSet }: Observation): string {
-  const next = oldestManager(managers)?.status.schedule?.nextSlot;
+  const next = actingManager(managers)?.status.schedule?.nextSlot;
   const now = `(docs/how-to/back-up-now.md): ${backupNowCommand(namespace, statefulSet)}`;
   return next === undefined ? `Run a new one now ${now}` : `Next run ${next}; to run one now ${now}`;
 }

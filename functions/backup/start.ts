@@ -63,7 +63,7 @@ function judgeHolder(observation: Observation, backup: PgBackup, inspection: Ins
     const since = waitingSince(backup, 'PodNotReady', now);
     if (now - since >= podPatience) {
       return end(observation, backup, {
-        kind: 'AlreadyRunning',
+        kind: 'NoPodAccess',
         text: `a process that aidboxops did not start has held the lock of the data directory since ${rfc3339(since)}. Nothing was started. Stop it, then run a new backup.`,
       });
     }
@@ -86,7 +86,7 @@ function waitForOrphan(observation: Observation, backup: PgBackup, id: string): 
   const before = orphanStop(observation);
   if (observation.now - since >= podPatience) {
     const text = `run ${id}, whose PgBackup is finished or gone, has held the lock of the data directory since ${rfc3339(since)} and could not be stopped. Nothing was started. Stop it, then run a new backup.`;
-    return { ...end(observation, backup, { kind: 'AlreadyRunning', text }), before };
+    return { ...end(observation, backup, { kind: 'NoPodAccess', text }), before };
   }
   const message = `waiting: a run whose PgBackup is finished or gone is being stopped (${id})`;
   const waiting = pend(observation, backup, { reason: 'PodNotReady', message });
@@ -129,7 +129,7 @@ function waitForRotation(observation: Observation, backup: PgBackup): Transition
   const since = waitingSince(backup, 'WaitingForRotation', observation.now);
   if (observation.now - since >= rotationPatience) {
     return end(observation, backup, {
-      kind: 'AlreadyRunning',
+      kind: 'NoPodAccess',
       text: `a rotation has held the lock of the data directory since ${rfc3339(since)}. Nothing was started.`,
     });
   }

@@ -11,18 +11,34 @@ const lineLimit = 1024;
 const secrets: readonly (readonly [RegExp, string])[] = [
   [/\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b/g, '***'],
   [/(\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s:/@]{0,256}:)[^\s@]{1,1024}@/gi, '$1***@'],
+  // A signed URL is a secret by its query, whatever the parameters are called. Host and path help to find the mistake.
+  [/(\b[a-z][a-z0-9+.-]{0,30}:\/\/[^\s?"'<>]{1,2048}\?)[^\s"'<>]{1,8192}/gi, '$1***'],
   [/(\bauthorization["']?\s*[:=]\s*["']?)(?:(?:basic|bearer)\s+)?[^\s"',;]{1,4096}/gi, '$1***'],
   [
     /((?:password|passwd|passphrase|secret|token|credential|signature|api[_-]?key|access[_-]?key(?:[_-]?id)?|private[_-]?key|libsodium[_-]?key)\\?["']?\s*[=:]\s*)(?:\\?"[^"\n]{1,4096}"|\\?'[^'\n]{1,4096}'|\\?["']?[^\s"',;&]{1,4096})/gi,
     '$1***',
   ],
+  // Other names of keys, as connection strings have them. A lone "key" is the name of an object.
+  [/((?:\b(?:sig|sas|pwd|pass)|\w{2,64}key)\\?["']?\s{0,4}=\s{0,4}["']?)[^\s"',;&]{1,4096}/gi, '$1***'],
+  [/(["'](?:sig|sas|pwd|pass|\w{2,64}key)\\?["']\s{0,4}:\s{0,4}\\?["'])[^"'\n\\]{1,4096}/gi, '$1***'],
+  [/-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----[^]{0,16384}?(?:-----END [A-Z ]{0,40}-----|$)/g, '***'],
   // Bounded like all of these: a log may hold any bytes, and an open end is searched for anew from each beginning.
   [/\beyJ[\w-]{8,4096}\.[\w-]{8,4096}\.[\w-]{4,}/g, '***'],
 ];
 
-/** The text without secrets: credentials in URLs, keys, tokens, passwords. */
+/** As long as the key of a storage account or longer, and of the letters of Base64 alone. */
+const longWord = /(?<![\w+/=.-])[A-Za-z0-9+/]{40,4096}={0,2}(?![\w+/=.-])/g;
+
+/** The text without secrets: credentials in URLs, keys, tokens, passwords, and long random words whatever stands before them. */
 export function redact(text: string): string {
-  return secrets.reduce((result, [pattern, shown]) => result.replace(pattern, shown), text);
+  const known = secrets.reduce((result, [pattern, shown]) => result.replace(pattern, shown), text);
+  return known.replace(longWord, (word) => (isRandom(word) ? '***' : word));
+}
+
+/** Digests and WAL segments are hexadecimal, and paths are made of short words: neither mixes capitals, small letters and digits so. */
+function isRandom(word: string): boolean {
+  const parts = word.split('/').map(({ length }) => length);
+  return /[a-z]/.test(word) && /[A-Z]/.test(word) && /\d/.test(word) && Math.max(...parts) >= 16;
 }
 
 /** One line of at most 1 KiB (UTF-8): control characters become spaces, secrets are hidden, the end is cut with `…`. */

@@ -43,8 +43,15 @@ function deletedBackups({ backups }: Observation, outbox: readonly PendingAnnoun
 /** Beyond the newest ten. Only a rotation that may delete clears away. */
 function oldFailures({ backups }: Observation, outbox: readonly PendingAnnouncement[]): PgBackup[] {
   if (outbox.every(({ outcome }) => outcome !== 'success')) return [];
-  const failures = backups.filter(({ status }) => status.state === 'error').toSorted((a, b) => byAge(b, a));
+  const failures = backups
+    .filter(({ status }) => status.state === 'error')
+    .toSorted((a, b) => Number(isStale(a)) - Number(isStale(b)) || byAge(b, a));
   return failures.slice(keptFailures).filter(({ status }) => status.announced === 'error');
+}
+
+/** It stands for no run here, so it takes no place from one that does. */
+function isStale({ status }: PgBackup): boolean {
+  return status.reason === 'Stale';
 }
 
 /** Files first: without its PgBackup nobody would know of them. */

@@ -1,9 +1,10 @@
 /** Decides about the rotation of one PgManager: first the run, then what is due, then announcements. No side effects. */
 import { isDeepStrictEqual } from 'node:util';
-import type { Decision } from '../domain/commands/command.ts';
-import type { RotationCondition } from '../domain/resources/pg-manager.ts';
+import type { Command, Decision } from '../domain/commands/command.ts';
+import type { PgManager, RotationCondition } from '../domain/resources/pg-manager.ts';
 import { atRest, rotationOf } from './condition.ts';
 import { timerName } from '../domain/events/timer.ts';
+import { backupRequest } from '../domain/events/backup-request.ts';
 import { announcePending } from './announce.ts';
 import type { Observation } from './observation.ts';
 import { judgeDue } from './plan.ts';
@@ -34,11 +35,21 @@ function rest(observation: Observation, state: Exclude<RotationState, { kind: 'r
   const { namespace, uid } = manager.metadata;
   return (
     announcePending(observation) ?? {
-      commands: [{ type: 'removeTimer', namespace, name: timerName('rotation', uid) }],
+      commands: [
+        ...askForSuccess(manager, state),
+        { type: 'removeTimer', namespace, name: timerName('rotation', uid) },
+      ],
       next: 'done',
       ...wording(state),
     }
   );
+}
+
+/** The delete event of the newest success was lost. Only the backup function writes which success is the newest now. */
+function askForSuccess(manager: PgManager, { kind }: Resting): Command[] {
+  const gone = manager.status.conditions.backup?.lastSuccess;
+  if (kind !== 'successGone' || gone === undefined) return [];
+  return [{ type: 'post', events: [backupRequest(manager, { name: gone.uid, uid: gone.uid })], then: [] }];
 }
 
 type Resting = Exclude<RotationState, { kind: 'running' | 'due' }>;

@@ -57,7 +57,7 @@ export async function gather(
   if (rotationOf(manager).running !== undefined) return inspectRun(reader, base, round);
   const around = await readNeighbours(reader, base, seen);
   const state = rotationStateOf(around);
-  if (state.kind !== 'due' || around.managers.length > 1) return around;
+  if (state.kind !== 'due' || !rotates(around)) return around;
   return readForStart({ reader, base: around, round }, state.success);
 }
 
@@ -94,6 +94,11 @@ async function readNeighbours(reader: PodReader, base: Base, seen?: readonly PgM
   const managers = seen ?? (await listManagers(reader, { namespace, statefulSet }));
   const backups = await listHistory(reader, { namespace, statefulSet });
   return { ...base, now: serverNow(reader.kube), managers: managers.filter(isLive), backups, complete: true };
+}
+
+/** Only a PgManager that is alone, or the only one that is not suspended, deletes anything. */
+function rotates({ manager, managers }: Pick<Observation, 'manager' | 'managers'>): boolean {
+  return managers.every(({ metadata, spec }) => metadata.uid === manager.metadata.uid || spec.backup.suspend);
 }
 
 function isLive({ metadata }: PgManager): boolean {

@@ -56,9 +56,15 @@ const obstacles: readonly ((serving: Serving) => Decision | undefined)[] = [
 function severalManagers({ observation, id }: Serving): Decision | undefined {
   const { managers, manager } = observation;
   if (managers.length < 2) return undefined;
+  const [active, ...others] = managers.filter(({ spec }) => !spec.backup.suspend);
+  if (active !== undefined && others.length === 0) {
+    if (active.metadata.uid === manager.metadata.uid) return undefined;
+    const message = `this PgManager is suspended; PgManager ${active.metadata.name} deletes old backups`;
+    return recordOutcome(observation, atOnce(observation, { id, outcome: 'success', message, deleted: [] }));
+  }
   const names = managers.map(({ metadata }) => metadata.name).toSorted();
   const message = refusalMessage(
-    `ScheduleConflict: ${names.length} PgManagers have the selector "${manager.spec.selector.name}" (${someNames(names)}). Delete all but one; takes effect after the next successful backup.`,
+    `ScheduleConflict: ${names.length} PgManagers have the selector "${manager.spec.selector.name}" (${someNames(names)}). Delete or suspend all but one; takes effect after the next successful backup.`,
   );
   return recordOutcome(observation, atOnce(observation, { id, outcome: 'refused', message, deleted: [] }));
 }

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
 import { path } from '../domain/resources/api-paths.ts';
-import { oldestManager } from '../domain/resources/manager-state.ts';
+import { isInConflict } from '../domain/resources/manager-state.ts';
 import { apiVersion, fieldManager, label } from '../domain/resources/names.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { MissedPeriod, PgManager, ScheduleStatus } from '../domain/resources/pg-manager.ts';
@@ -86,11 +86,8 @@ interface Verdict {
 /** Turns due slots into one run at most and missed periods, oldest first. */
 function judge(observation: Observation, decision: SlotDecision): Verdict {
   const { manager, sameSelector, slotBackup, ownBackups } = observation;
-  const oldest = oldestManager(sameSelector);
   const due = [...decision.missed, ...(decision.run === undefined ? [] : [decision.run])];
-  if (oldest !== undefined && oldest.metadata.uid !== manager.metadata.uid) {
-    return { missed: missedPeriod(due, 'ScheduleConflict') };
-  }
+  if (isInConflict(manager, sameSelector)) return { missed: missedPeriod(due, 'ScheduleConflict') };
   const late = decision.missed.filter((slot) => !ownBackups.has(slotBackupName(manager.metadata.name, slot)));
   const tooLate = missedPeriod(late, manager.spec.backup.suspend ? 'Suspended' : 'TooLate');
   if (decision.run === undefined) return { missed: tooLate };

@@ -41,7 +41,7 @@ export function missedMessage(manager: PgManager, missed: MissedPeriod): string 
   const slots = `${missed.count} ${missed.count === 1 ? 'slot' : 'slots'} missed`;
   switch (missed.reason) {
     case 'ScheduleConflict':
-      return `${slots}: an older PgManager has the same selector "${manager.spec.selector.name}" and only its slots run (last ${missed.slot}). Delete one of the two.`;
+      return `${slots}: an older PgManager has the same selector "${manager.spec.selector.name}" and only its slots run (last ${missed.slot}). Delete or suspend one of the two.`;
     case 'NameTaken':
       return `${slots}: a PgBackup of the name ${slotBackupName(manager.metadata.name, parseTime(missed.slot) ?? 0)} is there already and is not of this PgManager (last ${missed.slot}). Delete it or leave it; the next slot has another name.`;
     case 'Suspended':

@@ -1,5 +1,6 @@
 /** The sweep: whatever an event, a timer or a crash has lost is found here within one interval. */
 import { isAnnounced } from '../domain/resources/backup-state.ts';
+import { backupRequest } from '../domain/events/backup-request.ts';
 import { eventType, type OwnEvent } from '../domain/events/cloud-event.ts';
 import { requestError } from '../domain/request-error.ts';
 import type { PageToken } from '../domain/events/event-target.ts';
@@ -55,8 +56,9 @@ async function sweepManagers(
   for (const manager of managers) {
     await reconcileOne(effects, reconcileManager, manager);
     if (rotationIsDue(manager)) await postRequest(effects, token, reconcileRequest('rotation', manager, token.tick));
-    const running = runningRequest(manager, token.tick);
-    if (running !== undefined) await postRequest(effects, token, running);
+    for (const named of await namedBackups(effects, manager)) {
+      await postRequest(effects, token, backupRequest(manager, named, token.tick));
+    }
   }
   return managers.length;
 }
@@ -103,20 +105,21 @@ async function postRequest(effects: Effects, token: PageToken, event: OwnEvent):
 }
 
 /**
- * Whoever deletes a running PgBackup leaves `conditions.backup` behind when the delete event is lost and wal-g ends before
- * a probe finds it: nothing in the API server but this condition still names it, so it is asked for by that name.
+ * Lists the PgBackups that a condition names and that may be gone. Whoever deletes a running PgBackup leaves its name behind
+ * when the delete event is lost and wal-g ends before a probe finds it. A suspended manager gets no next backup that would
+ * correct its newest success, so this one is read.
  */
-function runningRequest(manager: PgManager, tick: string): OwnEvent | undefined {
-  const name = manager.status.conditions.backup?.running;
-  if (name === undefined) return undefined;
-  const token = reconcileRequest('backup', manager, tick);
-  const { namespace } = manager.metadata;
-  return {
-    ...token,
-    source: path.backup(namespace, name),
-    subject: `pgbackup/${namespace}/${name}`,
-    data: { ...token.data, name },
-  };
+async function namedBackups(
+  effects: Effects,
+  manager: PgManager,
+): Promise<{ readonly name: string; readonly uid: string }[]> {
+  const { running, lastSuccess } = manager.status.conditions.backup ?? {};
+  const named = running === undefined ? [] : [{ name: running, uid: manager.metadata.uid }];
+  if (lastSuccess === undefined || !manager.spec.backup.suspend) return named;
+  const stored = PgBackup.safeParse(await effects.kube.get(path.backup(manager.metadata.namespace, lastSuccess.name)));
+  return stored.success && stored.data.metadata.uid === lastSuccess.uid
+    ? named
+    : [...named, { name: lastSuccess.uid, uid: lastSuccess.uid }];
 }
 
 function reconcileRequest(purpose: 'backup' | 'rotation', object: PgBackup | PgManager, tick: string): OwnEvent {

@@ -12,6 +12,7 @@ interface ObjectBuilder<B, T> {
   created(time: UnixSeconds): B;
   version(resourceVersion: string): B;
   labels(labels: Readonly<Record<string, string>>): B;
+  annotations(annotations: Readonly<Record<string, string>>): B;
   /** Being deleted since this time. */
   deleting(time: UnixSeconds): B;
   /** Name of the StatefulSet. */
@@ -113,6 +114,7 @@ function common<B>(object: Plain, rebuilt: (object: Plain) => B): Omit<ObjectBui
     created: (time) => metadata({ creationTimestamp: rfc3339(time) }),
     version: (resourceVersion) => metadata({ resourceVersion }),
     labels: (labels) => metadata({ labels }),
+    annotations: (annotations) => metadata({ annotations }),
     deleting: (time) => metadata({ deletionTimestamp: rfc3339(time) }),
     of: (name) => rebuilt(merged(object, { spec: { selector: { name } } })),
     object: () => structuredClone(object),

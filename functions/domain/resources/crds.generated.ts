@@ -316,8 +316,9 @@ export interface PgBackupStatus {
    */
   readonly state?: 'pending' | 'running' | 'success' | 'error' | undefined;
   /**
-   * Kind of the failure (NoPodAccess, AlreadyRunning, WalgError, InitializationError). While the backup
-   * is unfinished, what it waits for (PodNotReady, WaitingForRotation, ProofUnknown).
+   * Kind of the failure (NoPodAccess, AlreadyRunning, WalgError, InitializationError), or Stale for a
+   * PgBackup that was put back long after its slot. While the backup is unfinished, what it waits for
+   * (PodNotReady, WaitingForRotation, ProofUnknown).
    */
   readonly reason?: string | undefined;
   /** What happened, in one line, followed by the wal-g log, shortened if it is long. */

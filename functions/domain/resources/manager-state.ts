@@ -12,9 +12,19 @@ export function byAge(left: Aged, right: Aged): number {
   return a.uid < b.uid ? -1 : Number(a.uid > b.uid);
 }
 
-/** The one whose slots run and whose directory and timeout count; the others of the same selector only watch. */
-export function oldestManager(managers: readonly PgManager[]): PgManager | undefined {
-  return managers.filter((manager) => manager.metadata.deletionTimestamp === undefined).toSorted(byAge)[0];
+/**
+ * Returns the PgManager that acts for a StatefulSet: its slots run, and its directory and timeout count. It is the oldest
+ * one that is not suspended, or the oldest one when all are suspended. The others of the same selector only watch.
+ */
+export function actingManager(managers: readonly PgManager[]): PgManager | undefined {
+  const live = managers.filter((manager) => manager.metadata.deletionTimestamp === undefined).toSorted(byAge);
+  return live.find((manager) => !manager.spec.backup.suspend) ?? live[0];
+}
+
+/** True when another PgManager acts for the StatefulSet although this one is not suspended: its slots do not run. */
+export function isInConflict(manager: PgManager, managers: readonly PgManager[]): boolean {
+  const acting = actingManager(managers);
+  return acting !== undefined && acting.metadata.uid !== manager.metadata.uid && !manager.spec.backup.suspend;
 }
 
 /** Returns the UID of the newest proven backup while it is not the one that the last finished rotation served. */

@@ -6,6 +6,9 @@
 /** How long a PgBackup waits for its pod, and how long a pod that is gone may take to come back. */
 export const podPatience = 600;
 
+/** How long after its slot a PgBackup can be created at the latest: the schema bounds `startingDeadlineSeconds` by it. */
+export const latestStart = 75_600;
+
 /** How long a backup waits for a rotation. The rotation ends within its own deadline; the rest covers a delayed reconcile. */
 export const rotationPatience = 3600 + 900;
 

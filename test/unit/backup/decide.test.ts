@@ -615,9 +615,9 @@ const cases: readonly Case[] = [
       podInspection: saw({ podTime: slot + 660, holder: { id: 'uid-deleted', kind: 'backup' } }),
       managers: [],
     },
-    wantCommands: ['stop uid-deleted', 'status daily error AlreadyRunning'],
+    wantCommands: ['stop uid-deleted', 'status daily error NoPodAccess'],
     wantNext: 'again',
-    wantMessage: /^AlreadyRunning: run uid-deleted, .* since 2022-01-02T06:01:00Z and could not be stopped/,
+    wantMessage: /^NoPodAccess: run uid-deleted, .* since 2022-01-02T06:01:00Z and could not be stopped/,
   },
   {
     name: 'H22 deleted in mid-run, nothing else unfinished: stopped, and the event comes again until it is over',

@@ -191,14 +191,14 @@ const planning: readonly Case[] = [
   {
     name: 'the PgBackup of the success is gone: nothing is deleted for it',
     given: { backups: [success(8), success(9)] },
-    wantCommands: ['removeTimer'],
+    wantCommands: ['post v1 3/backup/uid-day-10 then ', 'removeTimer'],
     wantNext: 'done',
     wantReason: 'SuccessGone',
   },
   {
     name: 'the PgBackup that is called the newest success is none: nothing is deleted for it',
     given: { backups: [success(8), success(9), backup('day-10', { state: 'error', announced: 'error' })] },
-    wantCommands: ['removeTimer'],
+    wantCommands: ['post v1 3/backup/uid-day-10 then ', 'removeTimer'],
     wantNext: 'done',
     wantReason: 'SuccessGone',
   },
@@ -679,9 +679,8 @@ for (const { name, given, wantCommands, wantNext, ...want } of [...planning, ...
 }
 
 test('the timer that goes is its own', () => {
-  assert.deepEqual(decide(observe({ backups: [] })).commands, [
-    { type: 'removeTimer', namespace: 'shop', name: 'aidboxops-rotation-uid-pg-manager' },
-  ]);
+  const { commands } = decide(observe({ manager: manager({ newest: 9, condition: servedBefore() }) }));
+  assert.deepEqual(commands, [{ type: 'removeTimer', namespace: 'shop', name: 'aidboxops-rotation-uid-pg-manager' }]);
 });
 
 test('the order to the pod carries what it was decided from', () => {

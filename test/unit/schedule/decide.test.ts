@@ -153,7 +153,7 @@ const cases: readonly Case[] = [
     wantStatus: {
       ...ran,
       message:
-        '1 slot missed: an older PgManager has the same selector "postgres" and only its slots run (last 2022-01-02T06:00:00Z). Delete one of the two.',
+        '1 slot missed: an older PgManager has the same selector "postgres" and only its slots run (last 2022-01-02T06:00:00Z). Delete or suspend one of the two.',
       missed: { count: 1, last: [{ ...missedOne.missed.last[0]!, reason: 'ScheduleConflict' }] },
     },
   },
@@ -368,13 +368,13 @@ const cases: readonly Case[] = [
       aManager().schedule({
         ...ran,
         message:
-          '1 slot missed: an older PgManager has the same selector "postgres" and only its slots run (last 2022-01-02T06:00:00Z). Delete one of the two.',
+          '1 slot missed: an older PgManager has the same selector "postgres" and only its slots run (last 2022-01-02T06:00:00Z). Delete or suspend one of the two.',
         missed: { count: 1, last: [{ ...missedOne.missed.last[0]!, reason: 'ScheduleConflict' }] },
       }),
     ),
     wantCommands: [
       'timer 56 59 5 * * *',
-      'Warning ScheduleConflict: 1 slot missed: an older PgManager has the same selector "postgres" and only its slots run (last 2022-01-02T06:00:00Z). Delete one of the two.',
+      'Warning ScheduleConflict: 1 slot missed: an older PgManager has the same selector "postgres" and only its slots run (last 2022-01-02T06:00:00Z). Delete or suspend one of the two.',
       'post uid-pg-manager/missed/2022-01-02T06:00:00Z then status',
     ],
     wantNext: 'again',

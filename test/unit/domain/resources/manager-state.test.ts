@@ -1,7 +1,7 @@
 /** Which of several managers of one StatefulSet counts. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { byAge, oldestManager } from '../../../../functions/domain/resources/manager-state.ts';
+import { byAge, actingManager } from '../../../../functions/domain/resources/manager-state.ts';
 import { aManager, slot } from '../../../support/builders.ts';
 
 const first = aManager('first').uid('b').created(slot).build();
@@ -31,5 +31,5 @@ for (const [name, managers, want] of [
   ['one that is being deleted', [leaving], undefined],
   ['several', [later, leaving, first, twin], twin],
 ] as const) {
-  test(`the oldest of: ${name}`, () => assert.equal(oldestManager(managers), want));
+  test(`the oldest of: ${name}`, () => assert.equal(actingManager(managers), want));
 }
