@@ -22,7 +22,6 @@ import {
 } from '../../support/situation-backup.ts';
 
 interface Case {
-  readonly name: string;
   readonly given: Partial<Observation>;
   /** Commands in their order, each as `type` or `type name state reason`. */
   readonly wantCommands: readonly string[];
@@ -65,35 +64,30 @@ const exitedOk = report({ state: 'exited', exitCode: 0, startedAt: slot + 14, en
 const exitedBadly = report({ state: 'exited', exitCode: 1, startedAt: slot + 14, endedAt: slot + 301 });
 const restarted = { ...identity, postmaster: '1641103304' };
 
-const cases: readonly Case[] = [
-  {
-    name: 'a new PgBackup with everything ready is pinned, then started',
+const cases: Readonly<Record<string, Case>> = {
+  'a new PgBackup with everything ready is pinned, then started': {
     given: { firstRound: true, open: [backup()], podInspection: saw() },
     wantCommands: ['timer backup daily', 'status daily running', 'start uid-daily'],
     wantNext: 'again',
     wantMessage: /^starting wal-g in postgres-0$/,
   },
-  {
-    name: "a tick may be another one's: the launch brings its timer along",
+  "a tick may be another one's: the launch brings its timer along": {
     given: { firstRound: true, ticked: true, open: [backup()], podInspection: saw() },
     wantCommands: ['timer backup daily', 'status daily running', 'start uid-daily'],
     wantNext: 'again',
   },
-  {
-    name: 'in a later round the launch brings its timer along',
+  'in a later round the launch brings its timer along': {
     given: { open: [backup()], podInspection: saw() },
     wantCommands: ['timer backup daily', 'status daily running', 'start uid-daily'],
     wantNext: 'again',
   },
-  {
-    name: "H15 cut start: the run is seen in the pod and confirmed with the pod's start time",
+  "H15 cut start: the run is seen in the pod and confirmed with the pod's start time": {
     given: { open: [launching()], podInspection: saw({ run: report({ startedAt: slot + 2 }) }) },
     wantCommands: ['status daily running'],
     wantNext: 'again',
     wantMessage: /running in postgres-0 since 2022-01-02T06:00:02Z/,
   },
-  {
-    name: 'H13 cut start: nothing is concluded while it may still arrive',
+  'H13 cut start: nothing is concluded while it may still arrive': {
     given: {
       open: [launching()],
       podInspection: saw({ podTime: slot + 35, run: report({ state: 'none' }) }),
@@ -102,8 +96,7 @@ const cases: readonly Case[] = [
     wantCommands: [],
     wantNext: 'wait',
   },
-  {
-    name: 'a start that never arrived goes back into the queue once the catalogue knows nothing of it',
+  'a start that never arrived goes back into the queue once the catalogue knows nothing of it': {
     given: {
       open: [launching()],
       podInspection: saw({ podTime: slot + 36, run: report({ state: 'none' }) }),
@@ -113,8 +106,7 @@ const cases: readonly Case[] = [
     wantCommands: ['status daily pending PodNotReady'],
     wantNext: 'again',
   },
-  {
-    name: 'starts that are lost for ten minutes: NoPodAccess, not one start after the other for ever',
+  'starts that are lost for ten minutes: NoPodAccess, not one start after the other for ever': {
     given: {
       now: slot + 700,
       open: [launching({ status: { pendingSince: rfc3339(slot + 100) } })],
@@ -126,8 +118,7 @@ const cases: readonly Case[] = [
     wantNext: 'again',
     wantMessage: /^NoPodAccess: wal-g could not be started in postgres-0: no start took effect within 10 min/,
   },
-  {
-    name: 'a start that seemed lost but whose backup is listed is proved, never started again',
+  'a start that seemed lost but whose backup is listed is proved, never started again': {
     given: {
       open: [launching()],
       podInspection: saw({ podTime: slot + 400, run: report({ state: 'none' }) }),
@@ -137,8 +128,7 @@ const cases: readonly Case[] = [
     wantCommands: ['status daily success'],
     wantNext: 'again',
   },
-  {
-    name: 'exit 0, listed, WAL stored: success',
+  'exit 0, listed, WAL stored: success': {
     given: {
       open: [started()],
       podInspection: saw({ podTime: slot + 400, run: exitedOk }),
@@ -148,8 +138,7 @@ const cases: readonly Case[] = [
     wantNext: 'again',
     wantMessage: /^Job finished in 4 minutes 47 seconds\.\n {2}INFO: first line\n {2}INFO: last line$/,
   },
-  {
-    name: 'a first look that ends it makes no timer for it',
+  'a first look that ends it makes no timer for it': {
     given: {
       firstRound: true,
       open: [started()],
@@ -159,8 +148,7 @@ const cases: readonly Case[] = [
     wantCommands: ['status daily success (started)'],
     wantNext: 'again',
   },
-  {
-    name: 'nor does one that fails it',
+  'nor does one that fails it': {
     given: {
       firstRound: true,
       open: [started()],
@@ -170,8 +158,7 @@ const cases: readonly Case[] = [
     wantCommands: ['status daily error WalgError (started)'],
     wantNext: 'again',
   },
-  {
-    name: 'no time to look into the pod: the event comes again, and nobody is told to wait for whom',
+  'no time to look into the pod: the event comes again, and nobody is told to wait for whom': {
     given: {
       firstRound: true,
       open: [backup({ name: 'a' }), backup({ name: 'b', created: slot + 1 })],
@@ -180,33 +167,28 @@ const cases: readonly Case[] = [
     wantCommands: ['timer backup a', 'timer backup b'],
     wantNext: 'retry',
   },
-  {
-    name: 'the condition of its managers is behind a run that goes on',
+  'the condition of its managers is behind a run that goes on': {
     given: { open: [started()], podInspection: saw({ run: report({ startedAt: slot + 2 }) }) },
     wantCommands: ['conditions'],
     wantNext: 'wait',
   },
-  {
-    name: 'exit 0 but no time to read the catalogue: the event comes again',
+  'exit 0 but no time to read the catalogue: the event comes again': {
     given: { open: [started()], podInspection: saw({ run: exitedOk }), managers: [] },
     wantCommands: [],
     wantNext: 'retry',
   },
-  {
-    name: 'exit 0 and not listed yet: proof is awaited',
+  'exit 0 and not listed yet: proof is awaited': {
     given: { open: [started()], podInspection: saw({ podTime: slot + 302, run: exitedOk }), catalogue: catalogue([]) },
     wantCommands: ['status daily running ProofUnknown (started)'],
     wantNext: 'again',
   },
-  {
-    name: 'exit 0 and still not listed after two minutes: WalgError',
+  'exit 0 and still not listed after two minutes: WalgError': {
     given: { open: [started()], podInspection: saw({ podTime: slot + 421, run: exitedOk }), catalogue: catalogue([]) },
     wantCommands: ['status daily error WalgError (started)'],
     wantNext: 'again',
     wantMessage: /^WalgError: wal-g ended with exit code 0 but no stored backup carries this run's UID/,
   },
-  {
-    name: 'H24 listed, WAL not stored for two minutes: stored but NOT restorable',
+  'H24 listed, WAL not stored for two minutes: stored but NOT restorable': {
     given: {
       open: [started()],
       podInspection: saw({ podTime: slot + 421, run: exitedOk }),
@@ -225,8 +207,7 @@ const cases: readonly Case[] = [
     wantMessage:
       /^WalgError: base_000000010000000000000020 is stored but NOT restorable: WAL 000000010000000000000021 was not archived within 120 s \(archiver: 14 failures, last 06:05:58Z\)/,
   },
-  {
-    name: 'H24 listed, WAL missing, but wal-g ended just now: wait',
+  'H24 listed, WAL missing, but wal-g ended just now: wait': {
     given: {
       open: [started()],
       podInspection: saw({ podTime: slot + 302, run: exitedOk }),
@@ -235,8 +216,7 @@ const cases: readonly Case[] = [
     wantCommands: ['status daily running ProofUnknown (started)'],
     wantNext: 'again',
   },
-  {
-    name: 'H25 exit 1 although listed: error, finished but not proved',
+  'H25 exit 1 although listed: error, finished but not proved': {
     given: {
       open: [started()],
       podInspection: saw({
@@ -254,8 +234,7 @@ const cases: readonly Case[] = [
     wantNext: 'again',
     wantMessage: /exit code 1: "ERROR: AccessDenied"\. base_000000010000000000000020 is listed but was not finished/,
   },
-  {
-    name: 'exit 1, storage not asked: error with the first ERROR line',
+  'exit 1, storage not asked: error with the first ERROR line': {
     given: {
       open: [started()],
       podInspection: saw({
@@ -274,8 +253,7 @@ const cases: readonly Case[] = [
     wantMessage:
       /^WalgError: wal-g ended with exit code 1: "ERROR: one … ERROR: two"\. Nothing counts as stored\. Full log: kubectl exec -n shop postgres-0 -c postgres -- cat \/PgBackup\/daily\.log\n/,
   },
-  {
-    name: 'H26 storage unreachable at proof: unknown, not failed',
+  'H26 storage unreachable at proof: unknown, not failed': {
     given: {
       open: [started()],
       podInspection: saw({ podTime: slot + 400, run: exitedOk }),
@@ -285,8 +263,7 @@ const cases: readonly Case[] = [
     wantNext: 'again',
     wantMessage: /proof is awaited: ERROR: NoSuchBucket/,
   },
-  {
-    name: 'H26 storage unreachable for an hour: WalgError that says so',
+  'H26 storage unreachable for an hour: WalgError that says so': {
     given: {
       now: slot + 4000,
       open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
@@ -297,8 +274,7 @@ const cases: readonly Case[] = [
     wantNext: 'again',
     wantMessage: /^WalgError: finished but could not be proved within 1h: no answer/,
   },
-  {
-    name: 'H26 the pod was silent for a moment hours ago: the hour of proof begins when wal-g has ended',
+  'H26 the pod was silent for a moment hours ago: the hour of proof begins when wal-g has ended': {
     given: {
       now: slot + 14_000,
       open: [started({ status: { unprovenSince: rfc3339(slot + 100) } })],
@@ -309,8 +285,7 @@ const cases: readonly Case[] = [
     wantNext: 'again',
     wantMessage: /^wal-g has ended; proof is awaited: no answer$/,
   },
-  {
-    name: 'H26 the pod is replaced while proof is awaited: the hour goes on',
+  'H26 the pod is replaced while proof is awaited: the hour goes on': {
     given: {
       now: slot + 1100,
       open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
@@ -320,8 +295,7 @@ const cases: readonly Case[] = [
     wantCommands: [],
     wantNext: 'wait',
   },
-  {
-    name: 'H26 and does not come back within it: WalgError that says so',
+  'H26 and does not come back within it: WalgError that says so': {
     given: {
       now: slot + 4000,
       open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
@@ -331,8 +305,7 @@ const cases: readonly Case[] = [
     wantNext: 'again',
     wantMessage: /^WalgError: finished but could not be proved within 1h: pods "postgres-0" not found/,
   },
-  {
-    name: 'H26 storage back after 50 minutes: success',
+  'H26 storage back after 50 minutes: success': {
     given: {
       now: slot + 3400,
       open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
@@ -342,8 +315,7 @@ const cases: readonly Case[] = [
     wantCommands: ['status daily success (started)'],
     wantNext: 'again',
   },
-  {
-    name: 'H27 details of the list unreadable: unknown, never "no entry"',
+  'H27 details of the list unreadable: unknown, never "no entry"': {
     given: {
       open: [started()],
       podInspection: saw({ podTime: slot + 9000, run: exitedOk }),
@@ -352,8 +324,7 @@ const cases: readonly Case[] = [
     wantCommands: ['status daily running ProofUnknown (started)'],
     wantNext: 'again',
   },
-  {
-    name: 'a listed entry of another database is no proof',
+  'a listed entry of another database is no proof': {
     given: {
       open: [started()],
       podInspection: saw({ podTime: slot + 400, run: exitedOk }),
@@ -363,16 +334,14 @@ const cases: readonly Case[] = [
     wantNext: 'again',
     wantMessage: /is of another database/,
   },
-  {
-    name: 'H18 postmaster restarted, run still alive: stopped, then InitializationError',
+  'H18 postmaster restarted, run still alive: stopped, then InitializationError': {
     given: { open: [started()], podInspection: saw({ identity: restarted, run: report({ startedAt: slot + 2 }) }) },
     wantCommands: ['stop uid-daily', 'status daily error InitializationError (started)'],
     wantNext: 'again',
     wantMessage:
       /^InitializationError: PostgreSQL in postgres-0 restarted during the backup \(postmaster start 2021-12-30T09:11:02Z → 2022-01-02T06:01:44Z\)\. wal-g was stopped; nothing counts as stored\. Next run 2022-01-03T06:00:00Z; to run one now \(docs\/how-to\/back-up-now\.md\): echo '\{"apiVersion":"aidbox\.pg\/v01","kind":"PgBackup","metadata":\{"generateName":"manual-"\},"spec":\{"selector":\{"name":"postgres"\}\}\}' \| kubectl create -n shop -f -\n/,
   },
-  {
-    name: 'H18 wal-g lost its session to a shutdown whose postmaster is still there: not concluded yet',
+  'H18 wal-g lost its session to a shutdown whose postmaster is still there: not concluded yet': {
     given: {
       open: [started()],
       managers: [],
@@ -381,8 +350,7 @@ const cases: readonly Case[] = [
     wantCommands: [],
     wantNext: 'wait',
   },
-  {
-    name: 'H18 the postmaster is gone then: InitializationError',
+  'H18 the postmaster is gone then: InitializationError': {
     given: {
       open: [started()],
       podInspection: saw({ identity: { ...identity, postmaster: '' }, podTime: slot + 303, run: exitedBadly }),
@@ -391,15 +359,13 @@ const cases: readonly Case[] = [
     wantNext: 'again',
     wantMessage: /\(postmaster start 2021-12-30T09:11:02Z → not running\)/,
   },
-  {
-    name: 'a shutdown that never comes to its end explains nothing after ten minutes',
+  'a shutdown that never comes to its end explains nothing after ten minutes': {
     given: { open: [started()], podInspection: saw({ stopping: true, podTime: slot + 901, run: exitedBadly }) },
     wantCommands: ['status daily error WalgError (started)'],
     wantNext: 'again',
     wantMessage: /^WalgError: wal-g ended with exit code 1: /,
   },
-  {
-    name: 'a run that is alive while PostgreSQL waits for its sessions is left alone',
+  'a run that is alive while PostgreSQL waits for its sessions is left alone': {
     given: {
       open: [started()],
       managers: [],
@@ -408,8 +374,7 @@ const cases: readonly Case[] = [
     wantCommands: [],
     wantNext: 'wait',
   },
-  {
-    name: 'H18 container replaced, nothing in the catalogue: InitializationError',
+  'H18 container replaced, nothing in the catalogue: InitializationError': {
     given: {
       open: [started()],
       podInspection: saw({ identity: { ...identity, ticks: '999' }, run: report({ state: 'none' }) }),
@@ -419,8 +384,7 @@ const cases: readonly Case[] = [
     wantNext: 'again',
     wantMessage: /the container was started anew/,
   },
-  {
-    name: 'H17 container replaced after the end, files lost, catalogue has our uid: success',
+  'H17 container replaced after the end, files lost, catalogue has our uid: success': {
     given: {
       open: [started()],
       podInspection: saw({
@@ -433,15 +397,13 @@ const cases: readonly Case[] = [
     wantNext: 'again',
     wantMessage: /^Job finished in [^\n]*\n {2}log lost with the container$/,
   },
-  {
-    name: 'gone without exit file: WalgError',
+  'gone without exit file: WalgError': {
     given: { open: [started()], podInspection: saw({ run: report({ state: 'died', startedAt: slot + 2 }) }) },
     wantCommands: ['status daily error WalgError (started)'],
     wantNext: 'again',
     wantMessage: /^WalgError: wal-g is gone without an exit code/,
   },
-  {
-    name: 'H23 pod-side deadline: WalgError names the setting and the last line',
+  'H23 pod-side deadline: WalgError names the setting and the last line': {
     given: {
       open: [started()],
       podInspection: saw({
@@ -452,8 +414,7 @@ const cases: readonly Case[] = [
     wantNext: 'again',
     wantMessage: /^WalgError: stopped after 12h \(spec\.backup\.timeoutSeconds\) at "INFO: last line"/,
   },
-  {
-    name: 'two minutes past its deadline and still alive: the pod may still end it by itself',
+  'two minutes past its deadline and still alive: the pod may still end it by itself': {
     given: {
       open: [started()],
       podInspection: saw({ podTime: slot + 43_200 + 120, run: report({ startedAt: slot + 2 }) }),
@@ -462,8 +423,7 @@ const cases: readonly Case[] = [
     wantCommands: [],
     wantNext: 'wait',
   },
-  {
-    name: 'long past its deadline and still alive: stopped by us as well',
+  'long past its deadline and still alive: stopped by us as well': {
     given: {
       open: [started()],
       podInspection: saw({ podTime: slot + 43_200 + 121, run: report({ startedAt: slot + 2 }) }),
@@ -472,8 +432,7 @@ const cases: readonly Case[] = [
     wantCommands: ['stop uid-daily'],
     wantNext: 'wait',
   },
-  {
-    name: 'an exec that breaks while a container restarts is no verdict',
+  'an exec that breaks while a container restarts is no verdict': {
     given: {
       open: [started()],
       podInspection: sawNothing('transient', 'container not found ("postgres")'),
@@ -482,8 +441,7 @@ const cases: readonly Case[] = [
     wantCommands: ['status daily running (started)'],
     wantNext: 'again',
   },
-  {
-    name: 'pod gone for ten minutes: InitializationError',
+  'pod gone for ten minutes: InitializationError': {
     given: {
       now: slot + 700,
       open: [started({ status: { unprovenSince: rfc3339(slot + 100) } })],
@@ -492,8 +450,7 @@ const cases: readonly Case[] = [
     wantCommands: ['status daily error InitializationError (started)'],
     wantNext: 'again',
   },
-  {
-    name: 'a pod that was silent answers again: the silence is over, and is not said any more',
+  'a pod that was silent answers again: the silence is over, and is not said any more': {
     given: {
       now: slot + 400,
       open: [started({ status: { unprovenSince: rfc3339(slot + 100), message: 'pod postgres-0 does not answer: x' } })],
@@ -504,8 +461,7 @@ const cases: readonly Case[] = [
     wantNext: 'again',
     wantMessage: /^wal-g has been running in postgres-0 since 2022-01-02T06:00:02Z$/,
   },
-  {
-    name: 'a silent pod whose clock is years ahead: its deadline does not keep the run open for years',
+  'a silent pod whose clock is years ahead: its deadline does not keep the run open for years': {
     given: {
       now: slot + 100 + 43_200 + 3600,
       open: [started({ status: { unprovenSince: rfc3339(slot + 100), executor: executor(slot + 10 * 31_536_000) } })],
@@ -514,8 +470,7 @@ const cases: readonly Case[] = [
     wantCommands: ['status daily error InitializationError (started)'],
     wantNext: 'again',
   },
-  {
-    name: 'H19 two of the same second: the running one stays although its UID is greater, the other is AlreadyRunning',
+  'H19 two of the same second: the running one stays although its UID is greater, the other is AlreadyRunning': {
     given: {
       open: [backup({ name: 'aaa' }), started({ name: 'zzz' })],
       podInspection: saw({ run: report({ id: 'uid-zzz', startedAt: slot + 2 }) }),
@@ -526,14 +481,12 @@ const cases: readonly Case[] = [
     wantMessage:
       /^AlreadyRunning: PgBackup zzz has been backing up StatefulSet postgres since 06:00:02Z\. Nothing was started\./,
   },
-  {
-    name: 'H20 the older one never got its event: it starts first',
+  'H20 the older one never got its event: it starts first': {
     given: { open: [backup({ name: 'young', created: slot + 9 }), backup({ name: 'old' })], podInspection: saw() },
     wantCommands: ['timer backup old', 'status old running', 'start uid-old'],
     wantNext: 'again',
   },
-  {
-    name: 'while the older one is only being launched the younger is left alone',
+  'while the older one is only being launched the younger is left alone': {
     given: {
       open: [launching({ name: 'old' }), backup({ name: 'young', created: slot + 9 })],
       podInspection: saw({ run: report({ id: 'uid-old', state: 'starting' }) }),
@@ -542,8 +495,7 @@ const cases: readonly Case[] = [
     wantCommands: [],
     wantNext: 'wait',
   },
-  {
-    name: 'while the older one waits the younger waits too',
+  'while the older one waits the younger waits too': {
     given: {
       open: [
         backup({
@@ -563,15 +515,13 @@ const cases: readonly Case[] = [
     wantCommands: ['status young pending PodNotReady'],
     wantNext: 'again',
   },
-  {
-    name: 'H21 lock held by a rotation: pending, not an error',
+  'H21 lock held by a rotation: pending, not an error': {
     given: { open: [backup()], podInspection: saw({ holder: { id: 'x-1', kind: 'rotation' } }) },
     wantCommands: ['status daily pending WaitingForRotation'],
     wantNext: 'again',
     wantMessage: /^waiting for rotation$/,
   },
-  {
-    name: 'H57 running by the word of another version, its executor not understood: its own run is left alone',
+  'H57 running by the word of another version, its executor not understood: its own run is left alone': {
     given: {
       open: [backup({ status: { state: 'running', executor: { pod: 'postgres-0' } } })],
       podInspection: saw({ holder: { id: 'uid-daily', kind: 'backup' } }),
@@ -580,8 +530,7 @@ const cases: readonly Case[] = [
     wantCommands: [],
     wantNext: 'wait',
   },
-  {
-    name: 'H34 after a failover, a rotation still deletes from the old pod: the backup on the new one waits',
+  'H34 after a failover, a rotation still deletes from the old pod: the backup on the new one waits': {
     given: {
       open: [backup()],
       podInspection: saw(),
@@ -598,15 +547,13 @@ const cases: readonly Case[] = [
     wantCommands: ['status daily pending WaitingForRotation'],
     wantNext: 'again',
   },
-  {
-    name: 'H22 lock held by a run without an unfinished PgBackup: it is stopped, then the start follows',
+  'H22 lock held by a run without an unfinished PgBackup: it is stopped, then the start follows': {
     given: { open: [backup()], podInspection: saw({ holder: { id: 'uid-deleted', kind: 'backup' } }), managers: [] },
     wantCommands: ['stop uid-deleted', 'status daily pending PodNotReady'],
     wantNext: 'again',
     wantMessage: /^waiting: a run whose PgBackup is finished or gone is being stopped \(uid-deleted\)$/,
   },
-  {
-    name: 'H22 an orphan that cannot be stopped holds nobody up for ever',
+  'H22 an orphan that cannot be stopped holds nobody up for ever': {
     given: {
       now: slot + 660,
       open: [
@@ -619,14 +566,12 @@ const cases: readonly Case[] = [
     wantNext: 'again',
     wantMessage: /^AlreadyRunning: run uid-deleted, .* since 2022-01-02T06:01:00Z and could not be stopped/,
   },
-  {
-    name: 'H22 deleted in mid-run, nothing else unfinished: stopped, and the event comes again until it is over',
+  'H22 deleted in mid-run, nothing else unfinished: stopped, and the event comes again until it is over': {
     given: { open: [], podInspection: saw({ holder: { id: 'uid-deleted', kind: 'backup' } }), managers: [] },
     wantCommands: ['stop uid-deleted'],
     wantNext: 'waitOrRetry',
   },
-  {
-    name: 'H22 a forged delete of a live run does nothing to it',
+  'H22 a forged delete of a live run does nothing to it': {
     given: {
       open: [started()],
       podInspection: saw({ holder: { id: 'uid-daily', kind: 'backup' }, run: report({ startedAt: slot + 2 }) }),
@@ -635,8 +580,7 @@ const cases: readonly Case[] = [
     wantCommands: [],
     wantNext: 'wait',
   },
-  {
-    name: 'one that was running when this activation came is looked at once: the timer brings the next look',
+  'one that was running when this activation came is looked at once: the timer brings the next look': {
     given: {
       firstRound: true,
       ticked: true,
@@ -647,14 +591,12 @@ const cases: readonly Case[] = [
     wantCommands: [],
     wantNext: 'done',
   },
-  {
-    name: 'lock held by something unknown: waits, never steals',
+  'lock held by something unknown: waits, never steals': {
     given: { open: [backup()], podInspection: saw({ holder: 'unknown' }), managers: [] },
     wantCommands: ['status daily pending PodNotReady'],
     wantNext: 'again',
   },
-  {
-    name: 'H28 pod not ready: pending with reason and end, counted from the first look',
+  'H28 pod not ready: pending with reason and end, counted from the first look': {
     given: {
       now: slot + 840,
       open: [backup()],
@@ -664,8 +606,7 @@ const cases: readonly Case[] = [
     wantNext: 'again',
     wantMessage: /^waiting for pod postgres-0 to be ready \(Pending: Insufficient memory\), until 06:24:00Z$/,
   },
-  {
-    name: 'H28 ten minutes later: NoPodAccess',
+  'H28 ten minutes later: NoPodAccess': {
     given: {
       now: slot + 1440,
       open: [
@@ -679,8 +620,7 @@ const cases: readonly Case[] = [
     wantNext: 'again',
     wantMessage: /^NoPodAccess: pod postgres-0 was not ready within 10 min/,
   },
-  {
-    name: 'exec refused: NoPodAccess at once, naming account and verb',
+  'exec refused: NoPodAccess at once, naming account and verb': {
     given: {
       open: [backup()],
       podInspection: sawNothing(
@@ -693,8 +633,7 @@ const cases: readonly Case[] = [
     wantMessage:
       /^NoPodAccess: ServiceAccount aidboxops\/backup may not "get" pods\/exec in namespace shop\. Apply the roles of eventing again \(docs\/reference\/rbac\.md\)\. Check: kubectl auth can-i get pods --subresource=exec -n shop --as system:serviceaccount:aidboxops:backup$/,
   },
-  {
-    name: 'directory not creatable: NoPodAccess names user, directory and mend',
+  'directory not creatable: NoPodAccess names user, directory and mend': {
     given: {
       open: [backup()],
       podInspection: saw({
@@ -706,8 +645,7 @@ const cases: readonly Case[] = [
     wantMessage:
       /^NoPodAccess: uid 1001 cannot create \/PgBackup in postgres-0\. Mount a volume there or set spec\.backup\.directory\.$/,
   },
-  {
-    name: 'wrong name: failed at once, with the mend',
+  'wrong name: failed at once, with the mend': {
     given: {
       open: [backup()],
       location: {
@@ -718,21 +656,18 @@ const cases: readonly Case[] = [
     wantCommands: ['status daily error NoPodAccess'],
     wantNext: 'again',
   },
-  {
-    name: 'PostgreSQL down at the start: waits',
+  'PostgreSQL down at the start: waits': {
     given: { open: [backup()], podInspection: saw({ identity: { ...identity, postmaster: '' } }) },
     wantCommands: ['status daily pending PodNotReady'],
     wantNext: 'again',
   },
-  {
-    name: 'PostgreSQL shutting down at the start: waits',
+  'PostgreSQL shutting down at the start: waits': {
     given: { open: [backup()], podInspection: saw({ stopping: true }) },
     wantCommands: ['status daily pending PodNotReady'],
     wantNext: 'again',
     wantMessage: /^waiting for pod postgres-0 to be ready \(PostgreSQL is shutting down\), until /,
   },
-  {
-    name: 'running and confirmed: managers are told first, then events, then `started` is recorded',
+  'running and confirmed: managers are told first, then events, then `started` is recorded': {
     given: {
       open: [started({ status: { announced: undefined } })],
       podInspection: saw({ run: report({ startedAt: slot + 2 }) }),
@@ -745,8 +680,7 @@ const cases: readonly Case[] = [
     ],
     wantNext: 'wait',
   },
-  {
-    name: 'success is told in the order that loses nothing',
+  'success is told in the order that loses nothing': {
     given: {
       open: [
         backup({
@@ -774,8 +708,7 @@ const cases: readonly Case[] = [
     ],
     wantNext: 'again',
   },
-  {
-    name: 'H51 a failure that never had a timer is told too, as a Warning with its kind',
+  'H51 a failure that never had a timer is told too, as a Warning with its kind': {
     given: {
       open: [
         backup({
@@ -791,8 +724,7 @@ const cases: readonly Case[] = [
     ],
     wantNext: 'again',
   },
-  {
-    name: 'a run so short that its start was never told tells both',
+  'a run so short that its start was never told tells both': {
     given: {
       open: [backup({ status: { state: 'success', startTime: rfc3339(slot + 1), finishTime: rfc3339(slot + 3) } })],
       history: [],
@@ -805,15 +737,10 @@ const cases: readonly Case[] = [
     ],
     wantNext: 'again',
   },
-  {
-    name: 'nothing unfinished, nothing untold: nothing',
-    given: { managers: [] },
-    wantCommands: [],
-    wantNext: 'done',
-  },
-];
+  'nothing unfinished, nothing untold: nothing': { given: { managers: [] }, wantCommands: [], wantNext: 'done' },
+};
 
-for (const { name, given, wantCommands, wantNext, wantMessage } of cases) {
+for (const [name, { given, wantCommands, wantNext, wantMessage }] of Object.entries(cases)) {
   test(name, () => {
     const decision = decide(observe(given));
     assert.deepEqual(decision.commands.map(brief), wantCommands);
@@ -918,5 +845,5 @@ test('a timer that was left behind goes by its name', () => {
 });
 
 test('deciding twice from the same observation gives the same', () => {
-  for (const { given } of cases) assert.deepEqual(decide(observe(given)), decide(observe(given)));
+  for (const { given } of Object.values(cases)) assert.deepEqual(decide(observe(given)), decide(observe(given)));
 });

@@ -65,17 +65,15 @@ function shortName(each: Pick<CatalogueEntry, 'name'>): string {
   return each.name.replace('base_', '').replaceAll(/0{7}10*/g, '');
 }
 
-const cases: readonly { name: string; given: StoredBackups; want: string; wantMessage?: RegExp }[] = [
-  {
-    name: 'H36 hollow backups do not count: B and C stay, A goes',
+const cases: Readonly<Record<string, { given: StoredBackups; want: string; wantMessage?: RegExp }>> = {
+  'H36 hollow backups do not count: B and C stay, A goes': {
     given: holdings(
       [1, 2, 3, 4, 5].map((at, index) => entry(at, { by: ['a', 'b', 'x1', 'x2', 'c'][index] })),
       { unproven: ['x1', 'x2'] },
     ),
     want: 'delete 1 before 2',
   },
-  {
-    name: 'H40 backups of a former CronJob are in the way: nothing goes',
+  'H40 backups of a former CronJob are in the way: nothing goes': {
     given: holdings([
       ...Array.from({ length: 7 }, (_, at) => entry(at + 1)),
       entry(8, { by: 'a' }),
@@ -85,26 +83,22 @@ const cases: readonly { name: string; given: StoredBackups; want: string; wantMe
     wantMessage:
       /^refused: 7 of 9 stored backups are not ours \(oldest 2021-12-21\)\. Set spec\.rotation\.adopt: true to include them; takes effect after the next successful backup\.$/,
   },
-  {
-    name: 'H40 with adopt the newest n proven stay and everything newer than the cut',
+  'H40 with adopt the newest n proven stay and everything newer than the cut': {
     given: holdings(
       [entry(1), entry(2, { by: 'a' }), entry(3), entry(4, { by: 'b' }), entry(5), entry(6, { by: 'c' })],
       { adopt: true },
     ),
     want: 'delete 1 2 3 before 4',
   },
-  {
-    name: 'backups that are not ours and stay are no reason to refuse',
+  'backups that are not ours and stay are no reason to refuse': {
     given: holdings([entry(1, { by: 'a' }), entry(2, { by: 'b' }), entry(3), entry(4, { by: 'c' })]),
     want: 'delete 1 before 2',
   },
-  {
-    name: 'ours without a PgBackup counts for nothing and may go',
+  'ours without a PgBackup counts for nothing and may go': {
     given: holdings([entry(1, { by: 'gone' }), entry(2, { by: 'b' }), entry(3, { by: 'c' })], { unproven: ['gone'] }),
     want: 'delete 1 before 2',
   },
-  {
-    name: 'H43 entries of another namespace or StatefulSet',
+  'H43 entries of another namespace or StatefulSet': {
     given: holdings([
       entry(1, { owner: { uid: 'z', namespace: 'shop2', statefulSet: 'postgres' } }),
       entry(2, { by: 'a' }),
@@ -112,27 +106,23 @@ const cases: readonly { name: string; given: StoredBackups; want: string; wantMe
     want: 'refused OtherOwner',
     wantMessage: /1 of 2 stored backups belong to StatefulSet postgres in namespace shop2/,
   },
-  {
-    name: 'H43 another owner is refused with adopt as well',
+  'H43 another owner is refused with adopt as well': {
     given: holdings([entry(1, { owner: { uid: 'z', namespace: 'shop', statefulSet: 'pg' } }), entry(2, { by: 'a' })], {
       adopt: true,
     }),
     want: 'refused OtherOwner',
   },
-  {
-    name: 'H44 several system identifiers',
+  'H44 several system identifiers': {
     given: holdings([entry(1, { by: 'a', systemIdentifier: '1' }), entry(2, { by: 'b' }), entry(3, { by: 'c' })]),
     want: 'refused SeveralDatabases',
     wantMessage:
       /1 of 3 stored backups are of another database \(system identifier 1; this one is 7711259327716174705\)/,
   },
-  {
-    name: 'H44 one system identifier, but not that of the database',
+  'H44 one system identifier, but not that of the database': {
     given: holdings([entry(1, { by: 'a' }), entry(2, { by: 'b' })], { systemIdentifier: '2' }),
     want: 'refused SeveralDatabases',
   },
-  {
-    name: 'H44 the newest by time is not the newest by name',
+  'H44 the newest by time is not the newest by name': {
     given: holdings([
       entry(1, { by: 'new', finishedAt: begin + 99 * day }),
       entry(2, { by: 'b' }),
@@ -140,8 +130,7 @@ const cases: readonly { name: string; given: StoredBackups; want: string; wantMe
     ]),
     want: 'refused NameOrder',
   },
-  {
-    name: 'H44 below the newest, names do not follow time',
+  'H44 below the newest, names do not follow time': {
     given: holdings([
       entry(1, { by: 'newer', finishedAt: begin + 50 * day }),
       entry(2, { by: 'b' }),
@@ -149,8 +138,7 @@ const cases: readonly { name: string; given: StoredBackups; want: string; wantMe
     ]),
     want: 'refused NewerWouldGo',
   },
-  {
-    name: 'H45 cut inside of a delta chain: its full stays and everything from it on',
+  'H45 cut inside of a delta chain: its full stays and everything from it on': {
     given: holdings([
       entry(1, { by: 'a' }),
       entry(2, { by: 'b' }),
@@ -159,8 +147,7 @@ const cases: readonly { name: string; given: StoredBackups; want: string; wantMe
     ]),
     want: 'delete 1 before 2',
   },
-  {
-    name: 'H45 a newer delta that rests on an older full moves the cut back to it',
+  'H45 a newer delta that rests on an older full moves the cut back to it': {
     given: holdings([
       entry(1, { by: 'a' }),
       entry(2, { by: 'b' }),
@@ -170,8 +157,7 @@ const cases: readonly { name: string; given: StoredBackups; want: string; wantMe
     ]),
     want: 'delete 1 before 2',
   },
-  {
-    name: 'H45 a delta without its base does not count',
+  'H45 a delta without its base does not count': {
     given: holdings([
       entry(1, { by: 'a' }),
       entry(2, { by: 'b' }),
@@ -180,8 +166,7 @@ const cases: readonly { name: string; given: StoredBackups; want: string; wantMe
     ]),
     want: 'delete 1 before 2',
   },
-  {
-    name: 'H45 permanent backups stay and are named',
+  'H45 permanent backups stay and are named': {
     given: holdings([
       entry(1, { by: 'a' }),
       entry(2, { by: 'b', permanent: true }),
@@ -190,19 +175,16 @@ const cases: readonly { name: string; given: StoredBackups; want: string; wantMe
     ]),
     want: 'delete 1 before 3 sparing 2',
   },
-  {
-    name: 'H45 only a permanent one would go',
+  'H45 only a permanent one would go': {
     given: holdings([entry(2, { permanent: true }), entry(3, { by: 'c' }), entry(4, { by: 'd' })]),
     want: 'keep sparing 2',
   },
-  {
-    name: 'H45 fewer than n: nothing, whatever else is stored',
+  'H45 fewer than n: nothing, whatever else is stored': {
     given: holdings([entry(1), entry(2), entry(3, { by: 'c' })]),
     want: 'keep',
   },
-  { name: 'H45 exactly n: nothing', given: holdings([entry(1, { by: 'a' }), entry(2, { by: 'b' })]), want: 'keep' },
-  {
-    name: 'a newer timeline sorts after every segment of the older one',
+  'H45 exactly n: nothing': { given: holdings([entry(1, { by: 'a' }), entry(2, { by: 'b' })]), want: 'keep' },
+  'a newer timeline sorts after every segment of the older one': {
     given: holdings([
       entry(9, { by: 'a', finishedAt: begin }),
       entry(5, { by: 'b', name: name(5, undefined, 2), finishedAt: begin + day }),
@@ -210,8 +192,7 @@ const cases: readonly { name: string; given: StoredBackups; want: string; wantMe
     ]),
     want: 'delete 9 before 000000020000000000000005',
   },
-  {
-    name: 'a namesake of a PgBackup, overwritten in storage, is not proven',
+  'a namesake of a PgBackup, overwritten in storage, is not proven': {
     given: holdings([entry(1, { by: 'a' }), entry(2, { by: 'b' }), entry(3, { by: 'c' })], {
       proven: new Map([
         ['a', name(1)],
@@ -221,9 +202,9 @@ const cases: readonly { name: string; given: StoredBackups; want: string; wantMe
     }),
     want: 'keep',
   },
-];
+};
 
-for (const { name: title, given, want, wantMessage } of cases) {
+for (const [title, { given, want, wantMessage }] of Object.entries(cases)) {
   test(title, () => {
     const plan = planRetention(given);
     assert.equal(brief(plan), want);

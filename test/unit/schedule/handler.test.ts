@@ -263,15 +263,15 @@ test('H35 a namespace that is being deleted is no reason to come again', async (
   assert.equal(await send(at.app, slotTick), 204);
 });
 
-for (const { name: title, data } of [
-  { name: 'an unknown manager', data: { namespace: 'shop', name: 'nobody' } },
-  { name: 'a huge name', data: { namespace: 'shop', name: 'x'.repeat(100_000) } },
-  { name: 'another kind', data: { kind: 'Secret', metadata: { name: 'pg-manager', namespace: 'shop' } } },
-  { name: 'another namespace', data: { namespace: 'elsewhere', name: 'pg-manager' } },
-  { name: 'a name that is a path', data: { namespace: 'shop', name: '../../secrets/x' } },
-  { name: 'no data', data: undefined },
-  { name: 'text', data: 'pg-manager' },
-]) {
+for (const [title, { data }] of Object.entries({
+  'an unknown manager': { data: { namespace: 'shop', name: 'nobody' } },
+  'a huge name': { data: { namespace: 'shop', name: 'x'.repeat(100_000) } },
+  'another kind': { data: { kind: 'Secret', metadata: { name: 'pg-manager', namespace: 'shop' } } },
+  'another namespace': { data: { namespace: 'elsewhere', name: 'pg-manager' } },
+  'a name that is a path': { data: { namespace: 'shop', name: '../../secrets/x' } },
+  'no data': { data: undefined },
+  text: { data: 'pg-manager' },
+})) {
   test(`H64 ${title} leads nowhere`, async () => {
     const at = world(slot, [aManager().object(), aManager().in('elsewhere').object()], 'shop');
     assert.equal(await send(at.app, { ...slotTick, data }), 204);
@@ -481,11 +481,11 @@ test('a dead letter of a subscriber that never answered says so: Knative tells n
   );
 });
 
-for (const { name: title, event } of [
-  { name: 'of an object that is gone', event: { type: 't', subject: 'pgbackup/shop/gone' } },
-  { name: 'of nothing of ours', event: { type: 't', subject: 'anything' } },
-  { name: 'without subject', event: { type: 't' } },
-]) {
+for (const [title, { event }] of Object.entries({
+  'of an object that is gone': { event: { type: 't', subject: 'pgbackup/shop/gone' } },
+  'of nothing of ours': { event: { type: 't', subject: 'anything' } },
+  'without subject': { event: { type: 't' } },
+})) {
   test(`a dead letter ${title} is only logged`, async () => {
     const at = world(slot, []);
     assert.equal(await send(at.app, event, '/undelivered'), 204);

@@ -297,34 +297,26 @@ const backupHolder = { id: 'uid-gone', kind: 'backup' } as const;
 const rotationHolder = { id: 'uid-gone-1', kind: 'rotation' } as const;
 const running = { id: 'uid-gone-1', startTime: now, executor: {} };
 
-for (const { name, holder, others, want } of [
-  { name: 'H22 a run without PgBackup', holder: backupHolder, others: [], want: true },
-  {
-    name: 'H22 a run whose PgBackup is finished',
+for (const [name, { holder, others, want }] of Object.entries({
+  'H22 a run without PgBackup': { holder: backupHolder, others: [], want: true },
+  'H22 a run whose PgBackup is finished': {
     holder: backupHolder,
     others: [aBackup().uid('uid-gone').succeeded(slot).object()],
     want: true,
   },
-  {
-    name: 'a run of an unfinished PgBackup',
+  'a run of an unfinished PgBackup': {
     holder: backupHolder,
     others: [aBackup().uid('uid-gone').status({ state: 'running' }).object()],
     want: false,
   },
-  {
-    name: 'a run of a PgBackup that has no status yet',
+  'a run of a PgBackup that has no status yet': {
     holder: backupHolder,
     others: [aBackup().uid('uid-gone').object()],
     want: false,
   },
-  { name: 'a rotation of nobody', holder: rotationHolder, others: [], want: true },
-  {
-    name: 'a holder that is none of our runs',
-    holder: 'unknown' as const,
-    others: [],
-    want: false,
-  },
-]) {
+  'a rotation of nobody': { holder: rotationHolder, others: [], want: true },
+  'a holder that is none of our runs': { holder: 'unknown' as const, others: [], want: false },
+})) {
   test(`${name} ${want ? 'is' : 'is not'} reported to the backup function`, async () => {
     const at = world([aManager().object(), ...database(), ...others], { probe: () => seen({ holder }) });
     assert.equal(await send(at.app, tick), 204);
@@ -408,15 +400,15 @@ test('H63 a page that comes late is dropped', async () => {
   assert.deepEqual([at.probes, at.effects.sink.posted], [[], []]);
 });
 
-for (const { name, data } of [
-  { name: 'an unknown manager', data: { namespace: 'shop', name: 'nobody' } },
-  { name: 'a huge name', data: { namespace: 'shop', name: 'x'.repeat(100_000) } },
-  { name: 'another kind', data: { kind: 'Secret', metadata: { name: 'pg-manager', namespace: 'shop' } } },
-  { name: 'another namespace', data: { namespace: 'elsewhere', name: 'pg-manager' } },
-  { name: 'a page of another kind', data: { tick: 't', page: 1, kind: 'PgBackup', continue: '', started: now } },
-  { name: 'no data', data: undefined },
-  { name: 'a list', data: [1, 2, 3] },
-]) {
+for (const [name, { data }] of Object.entries({
+  'an unknown manager': { data: { namespace: 'shop', name: 'nobody' } },
+  'a huge name': { data: { namespace: 'shop', name: 'x'.repeat(100_000) } },
+  'another kind': { data: { kind: 'Secret', metadata: { name: 'pg-manager', namespace: 'shop' } } },
+  'another namespace': { data: { namespace: 'elsewhere', name: 'pg-manager' } },
+  'a page of another kind': { data: { tick: 't', page: 1, kind: 'PgBackup', continue: '', started: now } },
+  'no data': { data: undefined },
+  'a list': { data: [1, 2, 3] },
+})) {
   test(`H64 ${name} leads nowhere`, async () => {
     const at = world([aManager().object(), aManager().in('elsewhere').object(), ...database()], { scope: 'shop' });
     assert.equal(await send(at.app, { type: 'dev.knative.apiserver.resource.add', data }), 204);

@@ -150,22 +150,17 @@ test('remove names the incarnation; a namesake or nothing there means gone', asy
   assert.equal(await kube.remove('/x/a', 'uid-1'), 'gone');
 });
 
-for (const { name, given, want } of [
-  { name: 'a refusal', given: status(403, 'Forbidden', 'may not'), want: { status: 403, reason: 'Forbidden' } },
-  { name: 'an expired token of a list', given: status(410, 'Expired'), want: { status: 410, reason: 'Expired' } },
-  { name: 'a refusal by a rule', given: status(422, 'Invalid'), want: { status: 422, reason: 'Invalid' } },
-  {
-    name: 'too many requests',
-    given: status(429, 'TooManyRequests'),
-    want: { status: 429, reason: 'TooManyRequests' },
-  },
-  {
-    name: 'an error that is no JSON',
+for (const [name, { given, want }] of Object.entries({
+  'a refusal': { given: status(403, 'Forbidden', 'may not'), want: { status: 403, reason: 'Forbidden' } },
+  'an expired token of a list': { given: status(410, 'Expired'), want: { status: 410, reason: 'Expired' } },
+  'a refusal by a rule': { given: status(422, 'Invalid'), want: { status: 422, reason: 'Invalid' } },
+  'too many requests': { given: status(429, 'TooManyRequests'), want: { status: 429, reason: 'TooManyRequests' } },
+  'an error that is no JSON': {
     given: { status: 502, text: '<html>Bad Gateway</html>' },
     want: { status: 502, reason: '' },
   },
-  { name: 'a connection cut before the answer', given: { hangUp: true }, want: { status: 0, reason: 'NoAnswer' } },
-]) {
+  'a connection cut before the answer': { given: { hangUp: true }, want: { status: 0, reason: 'NoAnswer' } },
+})) {
   test(`${name} is a Failure with its status and reason`, async () => {
     reply = () => given;
     await assert.rejects(connect().list('/x'), want);
