@@ -21,33 +21,29 @@ interface Round {
 
 interface Case {
   readonly rounds: readonly Round[];
-  readonly wantOutcome: Outcome['outcome'];
-  readonly wantReason: string;
+  /** `done` unless it says otherwise. */
+  readonly wantOutcome?: Outcome['outcome'];
+  /** `Tested`, the reason of the decision, unless it says otherwise. */
+  readonly wantReason?: string;
   readonly wantRounds: number;
   /** Milliseconds. */
   readonly wantElapsed?: number;
 }
 
 const cases: Readonly<Record<string, Case>> = {
-  'settled at once': { rounds: [{ next: 'done' }], wantOutcome: 'done', wantReason: 'Tested', wantRounds: 1 },
+  'settled at once': { rounds: [{ next: 'done' }], wantRounds: 1 },
   'again until settled': {
     rounds: [{ next: 'again' }, { next: 'again' }, { next: 'done' }],
-    wantOutcome: 'done',
-    wantReason: 'Tested',
     wantRounds: 3,
   },
-  retry: { rounds: [{ next: 'retry' }], wantOutcome: 'retry', wantReason: 'Tested', wantRounds: 1 },
+  retry: { rounds: [{ next: 'retry' }], wantOutcome: 'retry', wantRounds: 1 },
   'what is under way is polled each second for ten, then left to its timer': {
     rounds: [{ next: 'wait' }],
-    wantOutcome: 'done',
-    wantReason: 'Tested',
     wantRounds: 11,
     wantElapsed: 10_000,
   },
   'what ends while it is polled ends within the activation': {
     rounds: [{ next: 'wait' }, { next: 'wait' }, { next: 'done' }],
-    wantOutcome: 'done',
-    wantReason: 'Tested',
     wantRounds: 3,
     wantElapsed: 2_000,
   },
@@ -58,8 +54,6 @@ const cases: Readonly<Record<string, Case>> = {
       { next: 'again', applied: conflict },
       { next: 'done' },
     ],
-    wantOutcome: 'done',
-    wantReason: 'Tested',
     wantRounds: 4,
   },
   'a fourth conflict in a row is left to another try': {
@@ -77,8 +71,6 @@ const cases: Readonly<Record<string, Case>> = {
       { next: 'again', applied: conflict },
       { next: 'done' },
     ],
-    wantOutcome: 'done',
-    wantReason: 'Tested',
     wantRounds: 6,
   },
   'a sink that is down does not make a loop': {
@@ -108,7 +100,9 @@ const cases: Readonly<Record<string, Case>> = {
   },
 };
 
-for (const [name, { rounds, wantOutcome, wantReason, wantRounds, wantElapsed }] of Object.entries(cases)) {
+for (const [name, { rounds, wantOutcome = 'done', wantReason = 'Tested', wantRounds, wantElapsed }] of Object.entries(
+  cases,
+)) {
   test(name, async () => {
     const clock = createFakeClock();
     let count = 0;
