@@ -1,7 +1,7 @@
 /** What users and faults do, as data: a scenario is a list of these, and shrinking leaves some out. */
 import { slotBackupName } from '../../functions/schedule/slot-backup.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
-import type { Plain, Stored } from './api-server.ts';
+import type { Plain, Stored } from '../support/api-model.ts';
 import { createBucket, createEntry } from './bucket.ts';
 import { replacePod, restartContainer, scale } from './cluster.ts';
 import { mendArchiving, type Database } from './database.ts';

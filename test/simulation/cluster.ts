@@ -1,6 +1,6 @@
 /** The databases' side of Kubernetes: StatefulSets and pods in the API server, containers that come and go. */
 import { rfc3339 } from '../../functions/domain/time.ts';
-import type { Plain } from './api-server.ts';
+import type { Plain } from '../support/api-model.ts';
 import { killContainer, startContainer, type Database } from './database.ts';
 import type { World } from './world.ts';
 

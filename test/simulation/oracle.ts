@@ -8,7 +8,7 @@ import { label, slotAnnotation } from '../../functions/domain/resources/names.ts
 import type { PgBackupStatus } from '../../functions/domain/resources/pg-backup.ts';
 import type { PgManager, RotationCondition, ScheduleStatus } from '../../functions/domain/resources/pg-manager.ts';
 import { parseTime } from '../../functions/domain/time.ts';
-import type { Change, Stored } from './api-server.ts';
+import type { Change, Stored } from '../support/api-model.ts';
 import { isRestorable, positionOf, type Entry } from './bucket.ts';
 import type { Alive, Database } from './database.ts';
 import { plantedSecret } from './wal-g.ts';

@@ -1,5 +1,6 @@
 /** Everything that a simulation consists of, and what each part may ask of the others. */
-import { createApiServer, type ApiServer } from './api-server.ts';
+import type { ApiModel } from '../support/api-model.ts';
+import { createApiServer } from './api-server.ts';
 import type { Database } from './database.ts';
 import { createRandom, type Random } from './random.ts';
 import { createScheduler, type Scheduler } from './scheduler.ts';
@@ -45,7 +46,7 @@ export interface Outages {
 
 export interface World {
   readonly scheduler: Scheduler;
-  readonly api: ApiServer;
+  readonly api: ApiModel;
   readonly random: Random;
   readonly walG: WalG;
   /** `namespace/pod` → database. */

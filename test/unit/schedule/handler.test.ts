@@ -114,7 +114,7 @@ test('H9 the slot tick, four seconds early and then twice, makes one PgBackup, o
     at.kube.now = now;
     assert.equal(await send(at.app, slotTick), 204);
   }
-  assert.equal(at.kube.writes.filter(({ verb, path }) => verb === 'create' && path === backups).length, 1);
+  assert.equal(at.kube.writes.filter(({ verb, path }) => verb === 'create' && path === `${backups}/${name}`).length, 1);
   assert.equal(scheduleOf(at)?.lastSlot, '2022-01-02T06:00:00Z');
 });
 
