@@ -13,7 +13,7 @@ export async function benchSoak({ share }: Extent): Promise<Table> {
   const each = Math.round(2_000 * share);
   const limit = memoryLimitOf('schedule');
   const tomorrow = Math.floor(Date.now() / 1000) + 43_200;
-  const within = await prepare(managers, tomorrow, (program) => limited(program, { memory: limit }));
+  const within = await prepare(managers, tomorrow, (program) => limited(program, limit));
   const free = await prepare(managers, tomorrow);
   const rows: Row[] = [];
   for (let step = 1; step <= steps; step += 1) {
