@@ -68,7 +68,7 @@ async function handle(world: World, eventing: Eventing, activation: Activation):
   try {
     const { outcome, reason } = await handler(event);
     answer = outcome;
-    world.oracle.activations.push(reason);
+    world.oracle.seen.add(`reason ${reason}`);
   } catch (error) {
     if (!requestError.isTerminating(error)) answer = 'retry';
     if (!requestError.is(error))

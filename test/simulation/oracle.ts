@@ -57,8 +57,6 @@ export interface Oracle {
   readonly successes: Map<string, number | undefined>;
   /** UIDs of objects that a person deleted: what was owed of them may be lost. */
   readonly forgiven: Set<string>;
-  /** Reasons of activations, for coverage. */
-  readonly activations: string[];
   /** What was seen to happen, for coverage. */
   readonly seen: Set<string>;
   changed(change: Change): void;
@@ -93,11 +91,10 @@ export function createTruth(world: World): Oracle {
     told: new Map(),
     successes: new Map(),
     forgiven: new Set(),
-    activations: [],
     seen: new Set(),
     changed: (change) => {
-      if (change.object.kind === 'PgBackup') backupChanged(world, change);
-      if (change.object.kind === 'PgManager') managerChanged(world, change);
+      if (change.object.kind === 'PgBackup') backupChanged(change);
+      if (change.object.kind === 'PgManager') managerChanged(change);
     },
     began: (database, run) => {
       const count = (database.launches.get(run.id) ?? 0) + 1;
@@ -143,7 +140,7 @@ export function createTruth(world: World): Oracle {
     },
   };
 
-  function backupChanged(_world: World, { verb, object, old }: Change): void {
+  function backupChanged({ verb, object, old }: Change): void {
     if (verb === 'add') slotRunCreated(object);
     if (verb === 'delete') return void backupDeleted(object);
     const [before, after] = [statusOf(old), statusOf(object)];
@@ -188,7 +185,7 @@ export function createTruth(world: World): Oracle {
     if (!oracle.told.has(id)) world.violated(10, `PgBackup ${name} was removed before its end was announced`);
   }
 
-  function managerChanged(_world: World, { verb, object }: Change): void {
+  function managerChanged({ verb, object }: Change): void {
     const history = historyOf(oracle, object, now());
     if (verb === 'delete') history.deleted = now();
     noteWish(history, object, now());
