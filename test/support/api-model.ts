@@ -29,13 +29,12 @@ export interface Stored {
   readonly [key: string]: unknown;
 }
 
-/** What a watch reports. `old` is absent for an addition, `by` is the field manager of an apply. */
+/** What a watch reports. `old` is absent for an addition. */
 export interface Change {
   readonly verb: 'add' | 'update' | 'delete';
   readonly path: string;
   readonly object: Stored;
   readonly old?: Stored | undefined;
-  readonly by?: string | undefined;
 }
 
 export interface ApiModel {
@@ -89,26 +88,26 @@ export function createApiModel(surroundings: Surroundings): ApiModel {
     for (const listener of listeners) listener(change);
   }
 
-  function save(path: string, object: Plain, by?: string): Stored {
+  function save(path: string, object: Plain): Stored {
     version += 1;
     const store = storeOf(path);
     const old = store.get(path);
     const metadata = { ...(object['metadata'] as Plain), resourceVersion: String(version) };
     const saved = { ...object, metadata } as unknown as Stored;
     store.set(path, saved);
-    report({ verb: old === undefined ? 'add' : 'update', path, object: saved, old, by });
+    report({ verb: old === undefined ? 'add' : 'update', path, object: saved, old });
     return saved;
   }
 
   /** What a test gives may have uid and time of creation already. */
-  function make(path: string, object: Plain, by?: string): Stored {
+  function make(path: string, object: Plain): Stored {
     const metadata = object['metadata'] as Stored['metadata'];
     if (terminating.has(metadata.namespace))
       throw requestError.of(403, 'Forbidden', `${path}: unable to create new content because it is being terminated`);
     const given: Partial<Stored['metadata']> = metadata;
     const uid = given.uid ?? surroundings.newUid(metadata.name);
     const creationTimestamp = given.creationTimestamp ?? rfc3339(surroundings.now());
-    return save(path, { ...object, metadata: { ...metadata, uid, creationTimestamp } }, by);
+    return save(path, { ...object, metadata: { ...metadata, uid, creationTimestamp } });
   }
 
   function apply(path: string, object: Plain, options: ApplyOptions): Stored {
@@ -119,13 +118,13 @@ export function createApiModel(surroundings: Surroundings): ApiModel {
     if (old === undefined) {
       if (isStatus) throw requestError.of(404, 'NotFound', `${path} not found`);
       applied.set(owner, fields);
-      return make(path, fields, options.fieldManager);
+      return make(path, fields);
     }
     checkPreconditions(old, object['metadata'] as Plain, isStatus);
     const next = merged(givenUp(old, applied.get(owner) ?? {}, ''), fields, '');
     checkOutcome(old, next);
     applied.set(owner, fields);
-    return isDeepStrictEqual(old, next) ? old : save(path, next, options.fieldManager);
+    return isDeepStrictEqual(old, next) ? old : save(path, next);
   }
 
   /** A token is its number and the path that the last page ended at. */
