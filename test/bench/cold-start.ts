@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { rfc3339 } from '../../functions/domain/time.ts';
 import { functionNames } from '../../tools/build.ts';
-import { aManager } from '../support/builders.ts';
+import { aManager } from '../support/situations/objects.ts';
 import { startFakeApi, type FakeApi } from './fake-api.ts';
 import { cpuOf, memoryOf, startProgram, type Program } from './program.ts';
 import type { Extent } from './extent.ts';

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { rfc3339 } from '../../functions/domain/time.ts';
-import { executor } from '../support/situation-rotation.ts';
-import { aManager, slot, type ManagerBuilder } from '../support/builders.ts';
+import { executor } from '../support/situations/rotation.ts';
+import { aManager, slot, type ManagerBuilder } from '../support/situations/objects.ts';
 import { breaksOf } from './invariants.ts';
 import type { BackupHistory, Seen } from './seen.ts';
 

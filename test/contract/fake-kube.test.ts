@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { requestError } from '../../functions/domain/request-error.ts';
 import type { Kube } from '../../functions/platform/kubernetes/client.ts';
-import { aBackup, aManager, slot } from '../support/builders.ts';
+import { aBackup, aManager, slot } from '../support/situations/objects.ts';
 import { serveKinds, type ServedKinds } from '../support/definitions.ts';
 import { createFakeKube } from '../support/fake-kube.ts';
 

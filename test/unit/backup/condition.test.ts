@@ -6,7 +6,7 @@ import { projectBackupCondition } from '../../../functions/backup/condition.ts';
 import type { PgBackup } from '../../../functions/domain/resources/pg-backup.ts';
 import { PgManager, type BackupCondition, type FinishedRun } from '../../../functions/domain/resources/pg-manager.ts';
 import { rfc3339 } from '../../../functions/domain/time.ts';
-import { aBackup, aManager, slot, type BackupBuilder } from '../../support/builders.ts';
+import { aBackup, aManager, slot, type BackupBuilder } from '../../support/situations/objects.ts';
 
 function success(name: string, finish = slot): BackupBuilder {
   return aBackup(name)

@@ -6,20 +6,25 @@ import type { PgBackupStatus } from '../../../functions/domain/resources/pg-back
 import { rfc3339 } from '../../../functions/domain/time.ts';
 import { decide, leftoverTimer } from '../../../functions/backup/decide.ts';
 import type { Observation } from '../../../functions/backup/observation.ts';
-import { identity, sawNothing } from '../../support/situation-pod.ts';
+import { brief } from '../../support/situations/brief.ts';
+import { aManager, slot } from '../../support/situations/objects.ts';
+import { identity, podGone, sawNothing } from '../../support/situations/pod.ts';
 import {
+  alive,
   backup,
   catalogue,
   executor,
+  exitedOk,
   launching,
   listed,
   manager,
+  noTrace,
   observe,
   report,
   saw,
-  slot,
   started,
-} from '../../support/situation-backup.ts';
+  waiting,
+} from '../../support/situations/backup.ts';
 
 interface Case {
   readonly given: Partial<Observation>;
@@ -31,37 +36,12 @@ interface Case {
   readonly wantMessage?: RegExp;
 }
 
-function brief(command: Command): string {
-  if (command.type === 'applyStatus') {
-    const { state, reason, announced } = command.status as PgBackupStatus;
-    if (command.kind === 'PgManager') return 'conditions';
-    return ['status', command.target.name, state, reason, announced === undefined ? '' : `(${announced})`]
-      .filter(Boolean)
-      .join(' ');
-  }
-  if (command.type === 'applyTimer') return `timer ${command.timer.purpose} ${command.timer.owner.name}`;
-  if (command.type === 'stop') return `stop ${command.id}`;
-  if (command.type === 'start') return `start ${command.request.id}`;
-  if (command.type === 'post')
-    return `post ${command.events.map(({ id }) => id).join(' ')} then ${command.then.map(brief).join(', ')}`;
-  if (command.type === 'recordEvent') {
-    const { type, reason, involvedObject } = command.event as unknown as {
-      type: string;
-      reason: string;
-      involvedObject: { kind: string };
-    };
-    return `event ${type} ${reason} on ${involvedObject.kind}`;
-  }
-  return command.type;
-}
-
 function firstStatus(commands: readonly Command[]): PgBackupStatus {
   const found = commands.find((command) => command.type === 'applyStatus' && command.kind === 'PgBackup');
   assert.ok(found?.type === 'applyStatus', 'no PgBackup status is written');
   return found.status as PgBackupStatus;
 }
 
-const exitedOk = report({ state: 'exited', exitCode: 0, startedAt: slot + 14, endedAt: slot + 301 });
 const exitedBadly = report({ state: 'exited', exitCode: 1, startedAt: slot + 14, endedAt: slot + 301 });
 const restarted = { ...identity, postmaster: '1641103304' };
 
@@ -80,14 +60,14 @@ const cases: Readonly<Record<string, Case>> = {
     wantCommands: ['timer backup daily', 'status daily running', 'start uid-daily'],
   },
   "H15 cut start: the run is seen in the pod and confirmed with the pod's start time": {
-    given: { open: [launching()], podInspection: saw({ run: report({ startedAt: slot + 2 }) }) },
+    given: { open: [launching()], podInspection: saw({ run: alive }) },
     wantCommands: ['status daily running'],
     wantMessage: /running in postgres-0 since 2022-01-02T06:00:02Z/,
   },
   'H13 cut start: nothing is concluded while it may still arrive': {
     given: {
       open: [launching()],
-      podInspection: saw({ podTime: slot + 35, run: report({ state: 'none' }) }),
+      podInspection: saw({ podTime: slot + 35, run: noTrace }),
       managers: [],
     },
     wantCommands: [],
@@ -96,7 +76,7 @@ const cases: Readonly<Record<string, Case>> = {
   'a start that never arrived goes back into the queue once the catalogue knows nothing of it': {
     given: {
       open: [launching()],
-      podInspection: saw({ podTime: slot + 36, run: report({ state: 'none' }) }),
+      podInspection: saw({ podTime: slot + 36, run: noTrace }),
       catalogue: catalogue([]),
       managers: [],
     },
@@ -106,7 +86,7 @@ const cases: Readonly<Record<string, Case>> = {
     given: {
       now: slot + 700,
       open: [launching({ status: { pendingSince: rfc3339(slot + 100) } })],
-      podInspection: saw({ podTime: slot + 700, run: report({ state: 'none' }) }),
+      podInspection: saw({ podTime: slot + 700, run: noTrace }),
       catalogue: catalogue([]),
       managers: [],
     },
@@ -116,7 +96,7 @@ const cases: Readonly<Record<string, Case>> = {
   'a start that seemed lost but whose backup is listed is proved, never started again': {
     given: {
       open: [launching()],
-      podInspection: saw({ podTime: slot + 400, run: report({ state: 'none' }) }),
+      podInspection: saw({ podTime: slot + 400, run: noTrace }),
       catalogue: catalogue([listed()]),
       managers: [],
     },
@@ -159,8 +139,8 @@ const cases: Readonly<Record<string, Case>> = {
     wantNext: 'retry',
   },
   'the condition of its managers is behind a run that goes on': {
-    given: { open: [started()], podInspection: saw({ run: report({ startedAt: slot + 2 }) }) },
-    wantCommands: ['conditions'],
+    given: { open: [started()], podInspection: saw({ run: alive }) },
+    wantCommands: ['status pg-manager running'],
     wantNext: 'wait',
   },
   'exit 0 but no time to read the catalogue: the event comes again': {
@@ -271,7 +251,7 @@ const cases: Readonly<Record<string, Case>> = {
     given: {
       now: slot + 1100,
       open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
-      podInspection: sawNothing('not-found', 'pods "postgres-0" not found'),
+      podInspection: podGone,
       managers: [],
     },
     wantCommands: [],
@@ -281,7 +261,7 @@ const cases: Readonly<Record<string, Case>> = {
     given: {
       now: slot + 4000,
       open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
-      podInspection: sawNothing('not-found', 'pods "postgres-0" not found'),
+      podInspection: podGone,
     },
     wantCommands: ['status daily error WalgError (started)'],
     wantMessage: /^WalgError: finished but could not be proved within 1h: pods "postgres-0" not found/,
@@ -313,8 +293,8 @@ const cases: Readonly<Record<string, Case>> = {
     wantMessage: /is of another database/,
   },
   'H18 postmaster restarted, run still alive: stopped, then InitializationError': {
-    given: { open: [started()], podInspection: saw({ identity: restarted, run: report({ startedAt: slot + 2 }) }) },
-    wantCommands: ['stop uid-daily', 'status daily error InitializationError (started)'],
+    given: { open: [started()], podInspection: saw({ identity: restarted, run: alive }) },
+    wantCommands: ['stop backup uid-daily', 'status daily error InitializationError (started)'],
     wantMessage:
       /^InitializationError: PostgreSQL in postgres-0 restarted during the backup \(postmaster start 2021-12-30T09:11:02Z → 2022-01-02T06:01:44Z\)\. wal-g was stopped; nothing counts as stored\. Next run 2022-01-03T06:00:00Z; to run one now \(docs\/how-to\/back-up-now\.md\): echo '\{"apiVersion":"aidbox\.pg\/v01","kind":"PgBackup","metadata":\{"generateName":"manual-"\},"spec":\{"selector":\{"name":"postgres"\}\}\}' \| kubectl create -n shop -f -\n/,
   },
@@ -344,7 +324,7 @@ const cases: Readonly<Record<string, Case>> = {
     given: {
       open: [started()],
       managers: [],
-      podInspection: saw({ stopping: true, run: report({ startedAt: slot + 2 }) }),
+      podInspection: saw({ stopping: true, run: alive }),
     },
     wantCommands: [],
     wantNext: 'wait',
@@ -352,7 +332,7 @@ const cases: Readonly<Record<string, Case>> = {
   'H18 container replaced, nothing in the catalogue: InitializationError': {
     given: {
       open: [started()],
-      podInspection: saw({ identity: { ...identity, ticks: '999' }, run: report({ state: 'none' }) }),
+      podInspection: saw({ identity: { ...identity, ticks: '999' }, run: noTrace }),
       catalogue: catalogue([]),
     },
     wantCommands: ['status daily error InitializationError (started)'],
@@ -388,7 +368,7 @@ const cases: Readonly<Record<string, Case>> = {
   'two minutes past its deadline and still alive: the pod may still end it by itself': {
     given: {
       open: [started()],
-      podInspection: saw({ podTime: slot + 43_200 + 120, run: report({ startedAt: slot + 2 }) }),
+      podInspection: saw({ podTime: slot + 43_200 + 120, run: alive }),
       managers: [],
     },
     wantCommands: [],
@@ -397,10 +377,10 @@ const cases: Readonly<Record<string, Case>> = {
   'long past its deadline and still alive: stopped by us as well': {
     given: {
       open: [started()],
-      podInspection: saw({ podTime: slot + 43_200 + 121, run: report({ startedAt: slot + 2 }) }),
+      podInspection: saw({ podTime: slot + 43_200 + 121, run: alive }),
       managers: [],
     },
-    wantCommands: ['stop uid-daily'],
+    wantCommands: ['stop backup uid-daily'],
     wantNext: 'wait',
   },
   'an exec that breaks while a container restarts is no verdict': {
@@ -415,7 +395,7 @@ const cases: Readonly<Record<string, Case>> = {
     given: {
       now: slot + 700,
       open: [started({ status: { unprovenSince: rfc3339(slot + 100) } })],
-      podInspection: sawNothing('not-found', 'pods "postgres-0" not found'),
+      podInspection: podGone,
     },
     wantCommands: ['status daily error InitializationError (started)'],
   },
@@ -423,7 +403,7 @@ const cases: Readonly<Record<string, Case>> = {
     given: {
       now: slot + 400,
       open: [started({ status: { unprovenSince: rfc3339(slot + 100), message: 'pod postgres-0 does not answer: x' } })],
-      podInspection: saw({ podTime: slot + 400, run: report({ startedAt: slot + 2 }) }),
+      podInspection: saw({ podTime: slot + 400, run: alive }),
       managers: [],
     },
     wantCommands: ['status daily running (started)'],
@@ -498,43 +478,39 @@ const cases: Readonly<Record<string, Case>> = {
       open: [backup()],
       podInspection: saw(),
       managers: [
-        manager({
-          conditions: {
-            rotation: {
-              running: { id: 'x-1', startTime: rfc3339(slot), executor: { ...executor(), pod: 'postgres-1' } },
-            },
-          },
-        }),
+        manager
+          .condition('rotation', {
+            running: { id: 'x-1', startTime: rfc3339(slot), executor: { ...executor(), pod: 'postgres-1' } },
+          })
+          .build(),
       ],
     },
     wantCommands: ['status daily pending WaitingForRotation'],
   },
   'H22 lock held by a run without an unfinished PgBackup: it is stopped, then the start follows': {
     given: { open: [backup()], podInspection: saw({ holder: { id: 'uid-deleted', kind: 'backup' } }), managers: [] },
-    wantCommands: ['stop uid-deleted', 'status daily pending PodNotReady'],
+    wantCommands: ['stop backup uid-deleted', 'status daily pending PodNotReady'],
     wantMessage: /^waiting: a run whose PgBackup is finished or gone is being stopped \(uid-deleted\)$/,
   },
   'H22 an orphan that cannot be stopped holds nobody up for ever': {
     given: {
       now: slot + 660,
-      open: [
-        backup({ status: { state: 'pending', reason: 'PodNotReady', message: 'x', pendingSince: rfc3339(slot + 60) } }),
-      ],
+      open: [waiting(slot + 60)],
       podInspection: saw({ podTime: slot + 660, holder: { id: 'uid-deleted', kind: 'backup' } }),
       managers: [],
     },
-    wantCommands: ['stop uid-deleted', 'status daily error AlreadyRunning'],
+    wantCommands: ['stop backup uid-deleted', 'status daily error AlreadyRunning'],
     wantMessage: /^AlreadyRunning: run uid-deleted, .* since 2022-01-02T06:01:00Z and could not be stopped/,
   },
   'H22 deleted in mid-run, nothing else unfinished: stopped, and the event comes again until it is over': {
     given: { open: [], podInspection: saw({ holder: { id: 'uid-deleted', kind: 'backup' } }), managers: [] },
-    wantCommands: ['stop uid-deleted'],
+    wantCommands: ['stop backup uid-deleted'],
     wantNext: 'waitOrRetry',
   },
   'H22 a forged delete of a live run does nothing to it': {
     given: {
       open: [started()],
-      podInspection: saw({ holder: { id: 'uid-daily', kind: 'backup' }, run: report({ startedAt: slot + 2 }) }),
+      podInspection: saw({ holder: { id: 'uid-daily', kind: 'backup' }, run: alive }),
       managers: [],
     },
     wantCommands: [],
@@ -545,7 +521,7 @@ const cases: Readonly<Record<string, Case>> = {
       firstRound: true,
       ticked: true,
       open: [started()],
-      podInspection: saw({ holder: { id: 'uid-daily', kind: 'backup' }, run: report({ startedAt: slot + 2 }) }),
+      podInspection: saw({ holder: { id: 'uid-daily', kind: 'backup' }, run: alive }),
       managers: [],
     },
     wantCommands: [],
@@ -567,11 +543,7 @@ const cases: Readonly<Record<string, Case>> = {
   'H28 ten minutes later: NoPodAccess': {
     given: {
       now: slot + 1440,
-      open: [
-        backup({
-          status: { state: 'pending', reason: 'PodNotReady', message: 'x', pendingSince: rfc3339(slot + 840) },
-        }),
-      ],
+      open: [waiting(slot + 840)],
       location: { found: 'notReady', pod: 'postgres-0', state: 'Pending: Insufficient memory' },
     },
     wantCommands: ['status daily error NoPodAccess'],
@@ -622,13 +594,13 @@ const cases: Readonly<Record<string, Case>> = {
   'running and confirmed: managers are told first, then events, then `started` is recorded': {
     given: {
       open: [started({ status: { announced: undefined } })],
-      podInspection: saw({ run: report({ startedAt: slot + 2 }) }),
+      podInspection: saw({ run: alive }),
     },
     wantCommands: [
-      'conditions',
-      'event Normal BackupStarted on PgBackup',
-      'event Normal BackupStarted on PgManager',
-      'post uid-daily/started then status daily running (started)',
+      'status pg-manager running',
+      'event Normal BackupStarted on daily',
+      'event Normal BackupStarted on pg-manager',
+      'post backup.started uid-daily/started, then status daily running (started)',
     ],
     wantNext: 'wait',
   },
@@ -652,11 +624,11 @@ const cases: Readonly<Record<string, Case>> = {
       location: undefined,
     },
     wantCommands: [
-      'conditions',
-      'event Normal BackupSucceeded on PgBackup',
-      'event Normal BackupSucceeded on PgManager',
+      'status pg-manager ok',
+      'event Normal BackupSucceeded on daily',
+      'event Normal BackupSucceeded on pg-manager',
       'timer rotation pg-manager',
-      'post uid-daily/succeeded then status daily success (success), removeTimer',
+      'post backup.succeeded uid-daily/succeeded, then status daily success (success), then no timer aidboxops-backup-uid-daily',
     ],
   },
   'H51 a failure that never had a timer is told too, as a Warning with its kind': {
@@ -670,8 +642,8 @@ const cases: Readonly<Record<string, Case>> = {
       managers: [],
     },
     wantCommands: [
-      'event Warning AlreadyRunning on PgBackup',
-      'post uid-daily/failed then status daily error AlreadyRunning (error), removeTimer',
+      'event Warning AlreadyRunning on daily',
+      'post backup.failed uid-daily/failed, then status daily error AlreadyRunning (error), then no timer aidboxops-backup-uid-daily',
     ],
   },
   'a run so short that its start was never told tells both': {
@@ -681,9 +653,9 @@ const cases: Readonly<Record<string, Case>> = {
       managers: [],
     },
     wantCommands: [
-      'event Normal BackupStarted on PgBackup',
-      'event Normal BackupSucceeded on PgBackup',
-      'post uid-daily/started uid-daily/succeeded then status daily success (success), removeTimer',
+      'event Normal BackupStarted on daily',
+      'event Normal BackupSucceeded on daily',
+      'post backup.started uid-daily/started, backup.succeeded uid-daily/succeeded, then status daily success (success), then no timer aidboxops-backup-uid-daily',
     ],
   },
   'nothing unfinished, nothing untold: nothing': { given: { managers: [] }, wantCommands: [], wantNext: 'done' },
@@ -708,7 +680,7 @@ test("H33 the pod's clock ten minutes behind never makes a negative duration", (
 });
 
 test('H32 the directory that was pinned at the start is used, whatever the spec says now', () => {
-  const moved = manager({ spec: { directory: '/elsewhere' } });
+  const moved = manager.directory('/elsewhere').build();
   const decision = decide(
     observe({ managers: [moved], open: [started()], podInspection: saw({ identity: restarted, run: report() }) }),
   );
@@ -718,8 +690,11 @@ test('H32 the directory that was pinned at the start is used, whatever the spec 
 
 test('what is pinned at the launch comes from the pod and from the oldest manager', () => {
   const managers = [
-    manager({ name: 'young', created: slot - 10, spec: { timeoutSeconds: 60 } }),
-    manager({ name: 'old', spec: { timeoutSeconds: 7200, directory: '/logs' } }),
+    aManager('young')
+      .created(slot - 10)
+      .timeout(60)
+      .build(),
+    aManager('old').timeout(7200).directory('/logs').build(),
   ];
   const decision = decide(observe({ managers, open: [backup()], podInspection: saw() }));
   const { executor: pinned } = firstStatus(decision.commands);
@@ -742,7 +717,7 @@ test('a launch after a lost start remembers since when starts are lost; any othe
     decide(
       observe({
         open: [launching()],
-        podInspection: saw({ podTime: slot + 36, run: report({ state: 'none' }) }),
+        podInspection: saw({ podTime: slot + 36, run: noTrace }),
         catalogue: catalogue([]),
       }),
     ).commands,
@@ -757,9 +732,7 @@ test('a launch after a lost start remembers since when starts are lost; any othe
 
 test('a silence that is over leaves nothing behind in the status', () => {
   const before = started({ status: { unprovenSince: rfc3339(slot + 100), pendingSince: rfc3339(slot) } });
-  const status = firstStatus(
-    decide(observe({ open: [before], podInspection: saw({ run: report({ startedAt: slot + 2 }) }) })).commands,
-  );
+  const status = firstStatus(decide(observe({ open: [before], podInspection: saw({ run: alive }) })).commands);
   assert.deepEqual([status.unprovenSince, status.pendingSince, status.reason], [undefined, undefined, undefined]);
 });
 

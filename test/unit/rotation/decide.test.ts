@@ -6,7 +6,8 @@ import type { RotationCondition } from '../../../functions/domain/resources/pg-m
 import { rfc3339 } from '../../../functions/domain/time.ts';
 import { decide } from '../../../functions/rotation/decide.ts';
 import type { Observation } from '../../../functions/rotation/observation.ts';
-import { sawNothing } from '../../support/situation-pod.ts';
+import { brief } from '../../support/situations/brief.ts';
+import { podGone, sawNothing } from '../../support/situations/pod.ts';
 import {
   backup,
   catalogue,
@@ -22,7 +23,7 @@ import {
   stored,
   success,
   timeOf,
-} from '../../support/situation-rotation.ts';
+} from '../../support/situations/rotation.ts';
 
 interface Case {
   readonly given: Partial<Observation>;
@@ -34,38 +35,6 @@ interface Case {
   readonly wantCondition?: Partial<RotationCondition>;
   /** What the condition's message must be. */
   readonly wantMessage?: RegExp;
-}
-
-function briefEvent(event: object): string {
-  const { type, reason, involvedObject } = event as {
-    type: string;
-    reason: string;
-    involvedObject: { name: string };
-  };
-  return `event ${type} ${reason} on ${involvedObject.name}`;
-}
-
-function brief(command: Command): string {
-  switch (command.type) {
-    case 'applyStatus':
-      return `status ${conditionIn(command).status}`;
-    case 'applyTimer':
-      return `timer ${command.timer.purpose}`;
-    case 'start':
-      return `start ${command.request.id} ${'cut' in command.request ? command.request.cut : ''}`;
-    case 'stop':
-      return `stop ${command.kind} ${command.id}`;
-    case 'prune':
-      return `prune ${command.runs.map(({ id, name = id }) => name).join(' ')}`;
-    case 'removeBackup':
-      return `remove ${command.target.name}`;
-    case 'post':
-      return `post ${command.events.map(({ type, id }) => `${type.split('.')[3]} ${id}`).join(', ')} then ${command.then.map(brief).join(', ')}`;
-    case 'recordEvent':
-      return briefEvent(command.event);
-    default:
-      return command.type;
-  }
 }
 
 function conditionIn(command: Extract<Command, { type: 'applyStatus' }>): RotationCondition {
@@ -91,7 +60,7 @@ const brokenAt = (at: number): RotationCondition['log'] => [
 const planning: Readonly<Record<string, Case>> = {
   'what is left to a later activation has a timer': {
     given: { firstRound: true, catalogue: undefined },
-    wantCommands: ['timer rotation'],
+    wantCommands: ['timer rotation pg-manager'],
     wantNext: 'retry',
   },
   'its own tick shows that the timer is there': {
@@ -101,7 +70,7 @@ const planning: Readonly<Record<string, Case>> = {
   },
   'one too many: plan and place are pinned, then the run is started': {
     given: { manager: manager({ condition: servedBefore() }) },
-    wantCommands: ['timer rotation', 'status pending', `start uid-day-10-1 ${stored(9)}`],
+    wantCommands: ['timer rotation pg-manager', 'status pg-manager pending', `start uid-day-10-1 ${stored(9)}`],
     wantCondition: {
       attempt: 1,
       servedBackup: 'uid-day-9',
@@ -111,11 +80,11 @@ const planning: Readonly<Record<string, Case>> = {
   },
   'H38 owed since the event was lost: any hint starts it': {
     given: { manager: manager({ condition: servedBefore() }), now: now + 5000 },
-    wantCommands: ['timer rotation', 'status pending', `start uid-day-10-1 ${stored(9)}`],
+    wantCommands: ['timer rotation pg-manager', 'status pg-manager pending', `start uid-day-10-1 ${stored(9)}`],
   },
   'H45 n greater than what exists: nothing is started, served at once': {
     given: { manager: manager({ retain: 30, condition: servedBefore() }) },
-    wantCommands: ['status ok'],
+    wantCommands: ['status pg-manager ok'],
     wantCondition: {
       servedBackup: 'uid-day-10',
       outbox: [
@@ -132,7 +101,7 @@ const planning: Readonly<Record<string, Case>> = {
   },
   'dry run: served, nothing is started, nothing is forgotten': {
     given: { manager: manager({ rotation: { mode: 'DryRun' } }) },
-    wantCommands: ['status dryrun'],
+    wantCommands: ['status pg-manager dryrun'],
     wantCondition: { servedBackup: 'uid-day-10' },
     wantMessage: new RegExp(`^would delete 1: ${stored(8)}$`),
   },
@@ -141,7 +110,7 @@ const planning: Readonly<Record<string, Case>> = {
     wantCommands: [
       'event Warning BackupVanished on day-8',
       'event Warning BackupVanished on pg-manager',
-      'status error',
+      'status pg-manager error',
     ],
     wantCondition: { servedBackup: 'uid-day-10', missing: ['day-8'] },
     wantMessage: /^refused: 1 of 3 stored backups are not ours \(oldest 2021-12-31\)/,
@@ -153,13 +122,13 @@ const planning: Readonly<Record<string, Case>> = {
       podInspection: undefined,
       catalogue: undefined,
     },
-    wantCommands: ['status error'],
+    wantCommands: ['status pg-manager error'],
     wantCondition: { servedBackup: 'uid-day-10' },
     wantMessage: /^refused: ScheduleConflict: 2 PgManagers have the selector "postgres" \(other, pg-manager\)/,
   },
   'H34 a backup is not finished: rotation waits without a timer': {
     given: { backups: [success(10), backup('manual', { state: 'running' })] },
-    wantCommands: ['status pending'],
+    wantCommands: ['status pg-manager pending'],
     wantMessage: /^waiting for PgBackup manual$/,
   },
   'waiting is written once': {
@@ -167,25 +136,25 @@ const planning: Readonly<Record<string, Case>> = {
       manager: manager({ condition: { status: 'pending', message: 'waiting for PgBackup manual' } }),
       backups: [success(10), backup('manual', {})],
     },
-    wantCommands: ['removeTimer'],
+    wantCommands: ['no timer aidboxops-rotation-uid-pg-manager'],
     wantNext: 'done',
     wantReason: 'BackupUnfinished',
   },
   'the PgBackup of the success is gone: nothing is deleted for it': {
     given: { backups: [success(8), success(9)] },
-    wantCommands: ['removeTimer'],
+    wantCommands: ['no timer aidboxops-rotation-uid-pg-manager'],
     wantNext: 'done',
     wantReason: 'SuccessGone',
   },
   'the PgBackup that is called the newest success is none: nothing is deleted for it': {
     given: { backups: [success(8), success(9), backup('day-10', { state: 'error', announced: 'error' })] },
-    wantCommands: ['removeTimer'],
+    wantCommands: ['no timer aidboxops-rotation-uid-pg-manager'],
     wantNext: 'done',
     wantReason: 'SuccessGone',
   },
   'H41 the newest backup is not in the catalogue: no list to delete by': {
     given: { catalogue: catalogue(listed(8), listed(9)) },
-    wantCommands: ['status error'],
+    wantCommands: ['status pg-manager error'],
     wantMessage: /^failed: the catalogue \(2 stored\) does not list the newest backup/,
   },
   'H41 bucket changed: one entry, no PgBackup is pruned, each is warned of': {
@@ -195,14 +164,14 @@ const planning: Readonly<Record<string, Case>> = {
       'event Warning BackupVanished on pg-manager',
       'event Warning BackupVanished on day-9',
       'event Warning BackupVanished on pg-manager',
-      'status ok',
+      'status pg-manager ok',
     ],
     wantCondition: { missing: ['day-8', 'day-9'] },
     wantMessage: /^1 stored, 0 deleted; oldest/,
   },
   'H41 those that were warned of before are not warned of again': {
     given: { manager: manager({ condition: { missing: ['day-8', 'day-9'] } }), catalogue: catalogue(listed(10)) },
-    wantCommands: ['status ok'],
+    wantCommands: ['status pg-manager ok'],
     wantCondition: { missing: ['day-8', 'day-9'] },
   },
   'H41 what an earlier attempt was to delete is not taken for deleted in another bucket': {
@@ -212,7 +181,11 @@ const planning: Readonly<Record<string, Case>> = {
       }),
       catalogue: catalogue(listed(10)),
     },
-    wantCommands: ['event Warning BackupVanished on day-8', 'event Warning BackupVanished on pg-manager', 'status ok'],
+    wantCommands: [
+      'event Warning BackupVanished on day-8',
+      'event Warning BackupVanished on pg-manager',
+      'status pg-manager ok',
+    ],
     wantMessage: /^1 stored, 0 deleted/,
   },
   'an attempt that failed had deleted all the same: it is counted now': {
@@ -222,7 +195,7 @@ const planning: Readonly<Record<string, Case>> = {
       }),
       catalogue: catalogue(listed(9), listed(10)),
     },
-    wantCommands: ['status ok'],
+    wantCommands: ['status pg-manager ok'],
     wantCondition: { attempt: 2 },
     wantMessage: new RegExp(`^2 stored, 1 deleted \\(${stored(8)}\\); oldest`),
   },
@@ -231,7 +204,7 @@ const planning: Readonly<Record<string, Case>> = {
       manager: manager({ condition: { planned: { id: 'uid-day-9-1', cut: stored(8), names: [stored(7)] } } }),
       backups: [success(7), success(8), success(9), success(10)],
     },
-    wantCommands: ['timer rotation', 'status pending', `start uid-day-10-1 ${stored(9)}`],
+    wantCommands: ['timer rotation pg-manager', 'status pg-manager pending', `start uid-day-10-1 ${stored(9)}`],
     wantCondition: { planned: { id: 'uid-day-10-1', cut: stored(9), names: [stored(7), stored(8)] } },
   },
   'no time for the catalogue: the event comes again': {
@@ -242,7 +215,7 @@ const planning: Readonly<Record<string, Case>> = {
   },
   'H47 a pod that is not ready is a failure of this attempt': {
     given: { location: { found: 'notReady', pod: 'postgres-0', state: 'Pending: no node' } },
-    wantCommands: ['status error'],
+    wantCommands: ['status pg-manager error'],
     wantCondition: { attempt: 1 },
     wantMessage:
       /^failed: pod postgres-0 is not ready \(Pending: no node\)\. Attempt 1 of 10; it is tried again within half an hour\.$/,
@@ -261,7 +234,7 @@ const planning: Readonly<Record<string, Case>> = {
         },
       },
     },
-    wantCommands: ['status error'],
+    wantCommands: ['status pg-manager error'],
     wantMessage: /^failed: the catalogue could not be read: ERROR: AccessDenied\. Attempt 1/,
   },
   'H47 the tenth failure is served': {
@@ -273,19 +246,19 @@ const planning: Readonly<Record<string, Case>> = {
       }),
       podInspection: sawNothing('transient', 'broken pipe'),
     },
-    wantCommands: ['status error'],
+    wantCommands: ['status pg-manager error'],
     wantCondition: { servedBackup: 'uid-day-10', attempt: 10 },
     wantMessage: /Attempt 10 of 10; the next successful backup tries again\.$/,
   },
   'H47 after a failure the timer goes and nothing is tried for ten minutes': {
     given: { manager: manager({ condition: { status: 'error', log: brokenAt(now - 599) } }) },
-    wantCommands: ['removeTimer'],
+    wantCommands: ['no timer aidboxops-rotation-uid-pg-manager'],
     wantNext: 'done',
     wantReason: 'RetryLater',
   },
   'H47 the sweep comes later and tries again': {
     given: { manager: manager({ condition: { status: 'error', log: brokenAt(now - 600) } }) },
-    wantCommands: ['timer rotation', 'status pending', `start uid-day-10-2 ${stored(9)}`],
+    wantCommands: ['timer rotation pg-manager', 'status pg-manager pending', `start uid-day-10-2 ${stored(9)}`],
     wantCondition: { attempt: 2 },
   },
   'a newer success is not held up by the failure of an older one, and counts anew': {
@@ -296,7 +269,7 @@ const planning: Readonly<Record<string, Case>> = {
         },
       }),
     },
-    wantCommands: ['timer rotation', 'status pending', `start uid-day-10-1 ${stored(9)}`],
+    wantCommands: ['timer rotation pg-manager', 'status pg-manager pending', `start uid-day-10-1 ${stored(9)}`],
   },
   'the lock is held: it is waited for': {
     given: { podInspection: saw({ holder: { id: 'uid-day-10', kind: 'backup' } }), catalogue: undefined },
@@ -306,7 +279,7 @@ const planning: Readonly<Record<string, Case>> = {
   },
   'the lock stays held: this attempt fails': {
     given: { podInspection: saw({ holder: 'unknown' }), catalogue: undefined, patient: false },
-    wantCommands: ['status error'],
+    wantCommands: ['status pg-manager error'],
     wantMessage: /a process that aidboxops did not start holds the lock of the data directory in postgres-0/,
   },
   'PostgreSQL is not up': {
@@ -314,28 +287,28 @@ const planning: Readonly<Record<string, Case>> = {
       podInspection: saw({ identity: { host: '', ticks: '', boot: '', postmaster: '' } }),
       catalogue: undefined,
     },
-    wantCommands: ['status error'],
+    wantCommands: ['status pg-manager error'],
     wantMessage: /PostgreSQL is not up in postgres-0/,
   },
   'PostgreSQL is shutting down': {
     given: { podInspection: saw({ stopping: true }), catalogue: undefined },
-    wantCommands: ['status error'],
+    wantCommands: ['status pg-manager error'],
     wantMessage: /PostgreSQL is shutting down in postgres-0/,
   },
   'nothing is owed: no more than the timer is taken away': {
     given: { manager: finished({}), backups: [] },
-    wantCommands: ['removeTimer'],
+    wantCommands: ['no timer aidboxops-rotation-uid-pg-manager'],
     wantNext: 'done',
     wantReason: 'NothingDue',
   },
   'nothing is owed any more: the condition no longer says pending': {
     given: { manager: finished({ status: 'pending', message: 'waiting for PgBackup x' }), backups: [] },
-    wantCommands: ['status ok'],
+    wantCommands: ['status pg-manager ok'],
     wantMessage: /^2 stored, 0 deleted$/,
   },
   'no backup yet': {
     given: { manager: manager({ condition: { servedBackup: 'uid-day-10' } }) },
-    wantCommands: ['removeTimer'],
+    wantCommands: ['no timer aidboxops-rotation-uid-pg-manager'],
     wantNext: 'done',
   },
 };
@@ -348,7 +321,7 @@ const looking: Readonly<Record<string, Case>> = {
   },
   'alive when this activation came: left to the timer': {
     given: { ...runs(), firstRound: true, podInspection: saw({ run: report({ state: 'running' }) }) },
-    wantCommands: ['timer rotation'],
+    wantCommands: ['timer rotation pg-manager'],
     wantNext: 'done',
   },
   'a tick that finds it alive asks for nothing': {
@@ -368,12 +341,12 @@ const looking: Readonly<Record<string, Case>> = {
   },
   'alive ten minutes after the deadline: given up': {
     given: { ...runs(), podInspection: saw({ podTime: now + 4201, run: report({ state: 'running' }) }) },
-    wantCommands: ['status error'],
+    wantCommands: ['status pg-manager error'],
     wantMessage: /could not be ended after its deadline of 1h/,
   },
   'what was planned is gone: served, with the times of the pod': {
     given: { ...runs(), podInspection: saw({ run: report() }), catalogue: catalogue(listed(9), listed(10)) },
-    wantCommands: ['status ok'],
+    wantCommands: ['status pg-manager ok'],
     wantCondition: {
       servedBackup: 'uid-day-10',
       attempt: 1,
@@ -395,19 +368,19 @@ const looking: Readonly<Record<string, Case>> = {
       podInspection: saw({ run: report() }),
       catalogue: catalogue(listed(9), listed(10)),
     },
-    wantCommands: ['status ok'],
+    wantCommands: ['status pg-manager ok'],
     wantCondition: { servedBackup: 'uid-day-10' },
   },
   'H46 exit 0 and nothing is gone': {
     given: { ...runs(), podInspection: saw({ run: report() }) },
-    wantCommands: ['status error'],
+    wantCommands: ['status pg-manager error'],
     wantMessage: new RegExp(
       `^failed: wal-g reported success but deleted nothing although it should have: ${stored(8)} is still stored`,
     ),
   },
   'H41 exit 0 and the catalogue is another: nothing counts as deleted': {
     given: { ...runs(), podInspection: saw({ run: report() }), catalogue: catalogue(listed(10)) },
-    wantCommands: ['status error'],
+    wantCommands: ['status pg-manager error'],
     wantMessage: /is not listed after the run\. Was the storage changed\?/,
   },
   'exit 0 and no time for the catalogue': {
@@ -421,16 +394,16 @@ const looking: Readonly<Record<string, Case>> = {
       podInspection: saw({ run: report({ exitCode: 75, catalogueChanged: true }) }),
       catalogue: undefined,
     },
-    wantCommands: ['status pending'],
+    wantCommands: ['status pg-manager pending'],
     wantReason: 'PlannedAgain',
   },
   'H37 the next attempt has an id of its own': {
     given: { manager: manager({ condition: { ...running(1), running: undefined } }) },
-    wantCommands: ['timer rotation', 'status pending', `start uid-day-10-2 ${stored(9)}`],
+    wantCommands: ['timer rotation pg-manager', 'status pg-manager pending', `start uid-day-10-2 ${stored(9)}`],
   },
   'H37 a catalogue that always changes ends with the tenth attempt': {
     given: { ...runs(10), podInspection: saw({ run: report({ exitCode: 75, catalogueChanged: true }) }) },
-    wantCommands: ['status error'],
+    wantCommands: ['status pg-manager error'],
     wantCondition: { servedBackup: 'uid-day-10' },
   },
   'H47 exit code 1: wal-g is quoted, where its log is is said': {
@@ -440,18 +413,18 @@ const looking: Readonly<Record<string, Case>> = {
         run: report({ exitCode: 1, firstError: 'ERROR: AccessDenied', lastError: 'ERROR: AccessDenied' }),
       }),
     },
-    wantCommands: ['status error'],
+    wantCommands: ['status pg-manager error'],
     wantMessage:
       /^failed: wal-g ended with exit code 1: "ERROR: AccessDenied"\. Attempt 1 of 10; it is tried again within half an hour\. Full log: kubectl exec -n shop postgres-0 -c postgres -- cat \/PgBackup\/\.run\/uid-day-10-1\/log$/,
   },
   'stopped at the deadline': {
     given: { ...runs(), podInspection: saw({ run: report({ exitCode: 124, deadlineHit: true }) }) },
-    wantCommands: ['status error'],
+    wantCommands: ['status pg-manager error'],
     wantMessage: /wal-g was stopped after 1h/,
   },
   died: {
     given: { ...runs(), podInspection: saw({ run: report({ state: 'died' }) }) },
-    wantCommands: ['status error'],
+    wantCommands: ['status pg-manager error'],
     wantMessage: /gone without an exit code/,
   },
   'no trace yet: its start may still arrive': {
@@ -461,7 +434,7 @@ const looking: Readonly<Record<string, Case>> = {
   },
   'H12 no trace when no start can arrive any more: planned again': {
     given: { ...runs(), podInspection: saw({ podTime: now + 36, run: report({ state: 'none' }) }) },
-    wantCommands: ['status pending'],
+    wantCommands: ['status pg-manager pending'],
     wantReason: 'PlannedAgain',
   },
   'the pod is silent: it may still be deleting': {
@@ -476,15 +449,15 @@ const looking: Readonly<Record<string, Case>> = {
   },
   'the pod may not be asked until well after the deadline': {
     given: { ...runs(), podInspection: sawNothing('forbidden', 'pods "postgres-0" is forbidden'), now: now + 4200 },
-    wantCommands: ['status error'],
+    wantCommands: ['status pg-manager error'],
   },
   'the pod is silent until well after the deadline': {
     given: { ...runs(), podInspection: sawNothing('transient', 'broken pipe'), now: now + 4200 },
-    wantCommands: ['status error'],
+    wantCommands: ['status pg-manager error'],
   },
   'the pod is gone, and the run with it': {
-    given: { ...runs(), podInspection: sawNothing('not-found', 'pods "postgres-0" not found') },
-    wantCommands: ['status error'],
+    given: { ...runs(), podInspection: podGone },
+    wantCommands: ['status pg-manager error'],
   },
 };
 
@@ -519,7 +492,7 @@ const telling: Readonly<Record<string, Case>> = {
     given: { manager: finished({ outbox: [untold] }), backups: [success(9), success(10)] },
     wantCommands: [
       'event Normal RotationSucceeded on pg-manager',
-      'post succeeded uid-pg-manager/rotation/uid-day-10-1/success then status ok',
+      'post rotation.succeeded uid-pg-manager/rotation/uid-day-10-1/success, then status pg-manager ok',
     ],
   },
   'H50 H61 all that a sink which was down has missed, each with an id of its own': {
@@ -536,21 +509,21 @@ const telling: Readonly<Record<string, Case>> = {
       'event Warning RotationFailed on pg-manager',
       'event Normal RotationSucceeded on pg-manager',
       'event Warning RotationRefused on pg-manager',
-      'post failed uid-pg-manager/rotation/uid-day-9-1/error, succeeded uid-pg-manager/rotation/uid-day-9-2/success, failed uid-pg-manager/rotation/uid-day-10-1/refused then status ok',
+      'post rotation.failed uid-pg-manager/rotation/uid-day-9-1/error, rotation.succeeded uid-pg-manager/rotation/uid-day-9-2/success, rotation.failed uid-pg-manager/rotation/uid-day-10-1/refused, then status pg-manager ok',
     ],
   },
   'a dry run removes no PgBackup': {
     given: { manager: finished({ outbox: [{ ...untold, outcome: 'dryrun' }] }), backups: [success(8)] },
     wantCommands: [
       'event Normal RotationSucceeded on pg-manager',
-      'post succeeded uid-pg-manager/rotation/uid-day-10-1/dryrun then status ok',
+      'post rotation.succeeded uid-pg-manager/rotation/uid-day-10-1/dryrun, then status pg-manager ok',
     ],
   },
   'H50 a sink that is down holds up no work: what is owed comes first': {
     given: {
       manager: manager({ condition: servedBefore({ outbox: [{ ...untold, id: 'uid-day-9-1', deleted: [] }] }) }),
     },
-    wantCommands: ['timer rotation', 'status pending', `start uid-day-10-1 ${stored(9)}`],
+    wantCommands: ['timer rotation pg-manager', 'status pg-manager pending', `start uid-day-10-1 ${stored(9)}`],
   },
 };
 
@@ -598,7 +571,7 @@ test('the log shows the last five runs, newest first; files of forgotten ones go
     return { finishTime: time, id: `uid-day-${at}-${at === 5 ? 2 : 1}`, startTime: time, state: 'success' };
   });
   const { commands } = decide(observe({ manager: manager({ retain: 30, condition: servedBefore({ log }) }) }));
-  assert.deepEqual(commands.map(brief), ['prune uid-day-5-1 uid-day-5-2', 'status ok']);
+  assert.deepEqual(commands.map(brief), ['prune uid-day-5-1 uid-day-5-2', 'status pg-manager ok']);
   assert.deepEqual(
     written(commands).log?.map(({ id }) => id),
     ['uid-day-10-1', 'uid-day-9-1', 'uid-day-8-1', 'uid-day-7-1', 'uid-day-6-1'],

@@ -5,7 +5,8 @@ import type { Command, Decision } from '../../../functions/domain/commands/comma
 import type { ScheduleStatus } from '../../../functions/domain/resources/pg-manager.ts';
 import { decide, needsNoWork } from '../../../functions/schedule/decide.ts';
 import { type Observation } from '../../../functions/schedule/observation.ts';
-import { aBackup, aManager, slot, type ManagerBuilder } from '../../support/builders.ts';
+import { brief } from '../../support/situations/brief.ts';
+import { aBackup, aManager, slot, type ManagerBuilder } from '../../support/situations/objects.ts';
 
 const name = 'pg-manager-backup-at-2022-01-02t06-00-00z';
 
@@ -41,23 +42,9 @@ function observe(manager: ManagerBuilder, shape: Partial<Observation> = {}): Obs
   return { now: slot, manager: read, ticked: false, sameSelector: [read], ownBackups: new Set(), ...shape };
 }
 
-function brief(command: Command): string {
-  switch (command.type) {
-    case 'applyStatus':
-      return 'status';
-    case 'createBackup':
-      return `create ${command.backup.metadata.name}`;
-    case 'applyTimer':
-      return `timer ${command.timer.schedule}`;
-    case 'removeTimer':
-      return `no timer ${command.name}`;
-    case 'recordEvent':
-      return `${String(command.event['type'])} ${String(command.event['reason'])}: ${String(command.event['message'])}`;
-    case 'post':
-      return `post ${command.events.map(({ id }) => id).join(' ')} then ${command.then.map(brief).join(', ')}`;
-    default:
-      return command.type;
-  }
+/** Shows Kubernetes Events with their messages. */
+function inWords(command: Command): string {
+  return command.type === 'recordEvent' ? `${brief(command)}: ${String(command.event['message'])}` : brief(command);
 }
 
 function scheduleOf(commands: readonly Command[]): ScheduleStatus | undefined {
@@ -81,34 +68,34 @@ const older = aManager('older')
 const cases: Readonly<Record<string, Case>> = {
   'first sight: since is the creation, nothing starts': {
     given: observe(aManager().created(slot - 60), { now: slot - 59 }),
-    wantCommands: ['status'],
+    wantCommands: ['status pg-manager'],
     wantStatus: { ...settled, since: '2022-01-02T05:59:00Z' },
   },
   'settled: only the timer is looked after': {
     given: observe(aManager().schedule(settled), { now: slot - 60 }),
-    wantCommands: ['timer 56 59 5 * * *'],
+    wantCommands: ['timer slot pg-manager'],
     wantNext: 'done',
   },
   'a due slot: the PgBackup first, then the cursor': {
     given: observe(aManager().schedule(settled)),
-    wantCommands: [`create ${name}`, 'status'],
+    wantCommands: [`create ${name}`, 'status pg-manager'],
     wantStatus: ran,
   },
   'H1 H2 the slot has its PgBackup, of this manager: only the cursor moves': {
     given: observe(aManager().schedule(settled), {
       slotBackup: aBackup(name).labels({ 'aidbox.pg/manager-uid': 'uid-pg-manager' }).build(),
     }),
-    wantCommands: ['status'],
+    wantCommands: ['status pg-manager'],
     wantStatus: ran,
   },
   'H1 it ran before an outage longer than the deadline: found by its name, not missed': {
     given: observe(aManager().schedule(settled), { now: slot + 30_000, ownBackups: new Set([name]) }),
-    wantCommands: ['status'],
+    wantCommands: ['status pg-manager'],
     wantStatus: ran,
   },
   "H3 the slot's name is a person's: missed, the cursor moves": {
     given: observe(aManager().schedule(settled), { slotBackup: aBackup(name).build() }),
-    wantCommands: ['status'],
+    wantCommands: ['status pg-manager'],
     wantStatus: {
       ...ran,
       message: `1 slot missed: a PgBackup of the name ${name} is there already and is not of this PgManager (last 2022-01-02T06:00:00Z). Delete it or leave it; the next slot has another name.`,
@@ -124,7 +111,7 @@ const cases: Readonly<Record<string, Case>> = {
         slotBackup: aBackup(name).labels({ 'aidbox.pg/manager-uid': 'uid-pg-manager' }).build(),
       },
     ),
-    wantCommands: ['status'],
+    wantCommands: ['status pg-manager'],
     wantStatus: {
       ...ran,
       since: '2022-01-02T05:59:58Z',
@@ -134,7 +121,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'H42 an older manager has the same selector: only its slots run': {
     given: observe(aManager().schedule(settled), { sameSelector: [aManager().build(), older] }),
-    wantCommands: ['status'],
+    wantCommands: ['status pg-manager'],
     wantStatus: {
       ...ran,
       message:
@@ -152,20 +139,20 @@ const cases: Readonly<Record<string, Case>> = {
           .build(),
       ],
     }),
-    wantCommands: [`create ${name}`, 'status'],
+    wantCommands: [`create ${name}`, 'status pg-manager'],
     wantStatus: ran,
   },
   'too late: missed and written': {
     given: observe(aManager().schedule(settled), { now: slot + 21_601 }),
-    wantCommands: ['status'],
+    wantCommands: ['status pg-manager'],
     wantStatus: missedOne,
   },
   'a missed slot is told by Event and CloudEvent, then recorded as told': {
     given: observe(aManager().schedule(missedOne), { now: slot + 21_601 }),
     wantCommands: [
-      'timer 56 59 5 * * *',
-      'Warning SlotMissed: 1 slot missed: nothing could start within 6h of it (last 2022-01-02T06:00:00Z)',
-      'post uid-pg-manager/missed/2022-01-02T06:00:00Z then status',
+      'timer slot pg-manager',
+      'event Warning SlotMissed on pg-manager: 1 slot missed: nothing could start within 6h of it (last 2022-01-02T06:00:00Z)',
+      'post backup.missed uid-pg-manager/missed/2022-01-02T06:00:00Z, then status pg-manager',
     ],
   },
   'a missed slot that was told is quiet': {
@@ -173,14 +160,14 @@ const cases: Readonly<Record<string, Case>> = {
       aManager().schedule({ ...missedOne, missed: { ...missedOne.missed, announced: '2022-01-02T06:00:00Z' } }),
       { now: slot + 21_601 },
     ),
-    wantCommands: ['timer 56 59 5 * * *'],
+    wantCommands: ['timer slot pg-manager'],
     wantNext: 'done',
   },
   'H8 a cursor in the future is set back, loudly': {
     given: observe(aManager().schedule({ ...ran, lastSlot: '2022-02-01T06:00:00Z' }), { now: slot + 60 }),
     wantCommands: [
-      'status',
-      'Warning CursorReset: the last resolved slot was in the future (2022-02-01T06:00:00Z); set back to 2022-01-02T06:01:00Z',
+      'status pg-manager',
+      'event Warning CursorReset on pg-manager: the last resolved slot was in the future (2022-02-01T06:00:00Z); set back to 2022-01-02T06:01:00Z',
     ],
     wantStatus: {
       ...settled,
@@ -191,7 +178,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'H9 a tick four seconds early waits for its slot': {
     given: observe(aManager().schedule(settled), { now: slot - 4 }),
-    wantCommands: ['post uid-pg-manager/wake/2022-01-02T06:00:00Z then '],
+    wantCommands: ['post wake uid-pg-manager/wake/2022-01-02T06:00:00Z'],
     wantNext: 'wait',
   },
   'its own tick shows that the timer is there': {
@@ -201,7 +188,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'H9 after an early tick the slot itself brings nothing': {
     given: observe(aManager().schedule(ran)),
-    wantCommands: ['timer 56 59 5 * * *'],
+    wantCommands: ['timer slot pg-manager'],
     wantNext: 'done',
   },
   'suspended: said so, with the last backup': {
@@ -212,7 +199,7 @@ const cases: Readonly<Record<string, Case>> = {
         .condition('backup', { lastSuccess: { name: 'b', uid: 'u', finishTime: '2021-12-21T06:06:16Z' } }),
       { now: slot - 60 },
     ),
-    wantCommands: ['status'],
+    wantCommands: ['status pg-manager'],
     wantStatus: {
       at: '06:00:00',
       suspended: true,
@@ -242,7 +229,7 @@ const cases: Readonly<Record<string, Case>> = {
         now: slot + 21_601,
       },
     ),
-    wantCommands: ['status'],
+    wantCommands: ['status pg-manager'],
     wantStatus: {
       ...ran,
       since: '2021-12-31T06:00:00Z',
@@ -260,12 +247,12 @@ const cases: Readonly<Record<string, Case>> = {
         ownBackups: new Set(['pg-manager-backup-at-2022-01-01t06-00-00z']),
       },
     ),
-    wantCommands: ['status'],
+    wantCommands: ['status pg-manager'],
     wantStatus: { ...missedOne, since: '2021-12-31T06:00:00Z' },
   },
   'suspended while a slot was due: missed, for that reason': {
     given: observe(aManager().suspended().schedule(settled), { now: slot + 1 }),
-    wantCommands: ['status'],
+    wantCommands: ['status pg-manager'],
     wantStatus: {
       at: '06:00:00',
       suspended: true,
@@ -279,7 +266,7 @@ const cases: Readonly<Record<string, Case>> = {
     given: observe(aManager().suspended().schedule(settled).condition('backup', { status: 'error' }), {
       now: slot - 60,
     }),
-    wantCommands: ['status'],
+    wantCommands: ['status pg-manager'],
     wantStatus: {
       at: '06:00:00',
       suspended: true,
@@ -298,7 +285,7 @@ const cases: Readonly<Record<string, Case>> = {
         },
       }),
     ),
-    wantCommands: ['timer 56 59 5 * * *'],
+    wantCommands: ['timer slot pg-manager'],
     wantNext: 'done',
   },
   'a slot that suspension made miss is told': {
@@ -317,8 +304,8 @@ const cases: Readonly<Record<string, Case>> = {
     ),
     wantCommands: [
       'no timer aidboxops-slot-uid-pg-manager',
-      'Warning SlotMissed: 1 slot missed: it was suspended before anything could start (last 2022-01-02T06:00:00Z)',
-      'post uid-pg-manager/missed/2022-01-02T06:00:00Z then status',
+      'event Warning SlotMissed on pg-manager: 1 slot missed: it was suspended before anything could start (last 2022-01-02T06:00:00Z)',
+      'post backup.missed uid-pg-manager/missed/2022-01-02T06:00:00Z, then status pg-manager',
     ],
   },
   'H42 the conflict is told under its own reason': {
@@ -331,30 +318,30 @@ const cases: Readonly<Record<string, Case>> = {
       }),
     ),
     wantCommands: [
-      'timer 56 59 5 * * *',
-      'Warning ScheduleConflict: 1 slot missed: an older PgManager has the same selector "postgres" and only its slots run (last 2022-01-02T06:00:00Z). Delete one of the two.',
-      'post uid-pg-manager/missed/2022-01-02T06:00:00Z then status',
+      'timer slot pg-manager',
+      'event Warning ScheduleConflict on pg-manager: 1 slot missed: an older PgManager has the same selector "postgres" and only its slots run (last 2022-01-02T06:00:00Z). Delete one of the two.',
+      'post backup.missed uid-pg-manager/missed/2022-01-02T06:00:00Z, then status pg-manager',
     ],
   },
   'H8 a stored beginning in the future is set back as well': {
     given: observe(aManager().schedule({ ...settled, since: '2022-02-01T06:00:00Z' }), { now: slot + 60 }),
     wantCommands: [
-      'status',
-      'Warning CursorReset: the last resolved slot was in the future (2022-02-01T06:00:00Z); set back to 2022-01-02T06:01:00Z',
+      'status pg-manager',
+      'event Warning CursorReset on pg-manager: the last resolved slot was in the future (2022-02-01T06:00:00Z); set back to 2022-01-02T06:01:00Z',
     ],
     wantStatus: { ...ran, since: '2022-01-02T06:01:00Z' },
   },
   'H8 so is a creation in the future': {
     given: observe(aManager().created(slot + 3600), { now: slot + 60 }),
     wantCommands: [
-      'status',
-      'Warning CursorReset: the last resolved slot was in the future (2022-01-02T07:00:00Z); set back to 2022-01-02T06:01:00Z',
+      'status pg-manager',
+      'event Warning CursorReset on pg-manager: the last resolved slot was in the future (2022-01-02T07:00:00Z); set back to 2022-01-02T06:01:00Z',
     ],
     wantStatus: { ...ran, since: '2022-01-02T06:01:00Z' },
   },
   'H5 at changed just after a slot: the slot runs, then the new time applies': {
     given: observe(aManager().at('07:00:00').schedule(settled), { now: slot + 1 }),
-    wantCommands: [`create ${name}`, 'status'],
+    wantCommands: [`create ${name}`, 'status pg-manager'],
     wantStatus: { ...ran, at: '07:00:00', since: '2022-01-02T06:00:01Z', nextSlot: '2022-01-02T07:00:00Z' },
   },
 };
@@ -362,7 +349,7 @@ const cases: Readonly<Record<string, Case>> = {
 for (const [title, { given, wantCommands, wantNext = 'again', wantStatus }] of Object.entries(cases)) {
   test(title, () => {
     const decision = decide(given);
-    assert.deepEqual(decision.commands.map(brief), wantCommands);
+    assert.deepEqual(decision.commands.map(inWords), wantCommands);
     assert.equal(decision.next, wantNext);
     assert.deepEqual(scheduleOf(decision.commands), wantStatus);
   });
@@ -393,7 +380,8 @@ test('a missed slot is told with all that is known of it', () => {
     namespace: 'shop',
     uid: 'uid-pg-manager',
   });
-  assert.deepEqual([timer.timer.purpose, timer.timer.data], ['slot', { namespace: 'shop', name: 'pg-manager' }]);
+  assert.equal(timer.timer.schedule, '56 59 5 * * *');
+  assert.deepEqual(timer.timer.data, { namespace: 'shop', name: 'pg-manager' });
   assert.equal(record.event.metadata.name, 'aidboxops-uid-pg-manager-missed-1641103200');
   assert.equal(record.event['reportingComponent'], 'aidboxops-schedule');
   assert.deepEqual(record.event['involvedObject'], involved);
@@ -474,7 +462,7 @@ test('H10 30 days away: one run, 29 missed as one settling', () => {
     .created(slot - 30 * 86_400)
     .schedule({ ...settled, since: '2021-12-03T06:00:00Z' });
   const { commands } = decide(observe(manager, { now: slot + 3600 }));
-  assert.deepEqual(commands.map(brief), [`create ${name}`, 'status']);
+  assert.deepEqual(commands.map(inWords), [`create ${name}`, 'status pg-manager']);
   assert.deepEqual(scheduleOf(commands)?.missed, {
     count: 29,
     last: [{ slot: '2022-01-01T06:00:00Z', first: '2021-12-04T06:00:00Z', count: 29, reason: 'TooLate' }],
@@ -500,7 +488,7 @@ test('H50 missed slots that nobody could be told of are kept, those that were to
 
 test("a manual PgBackup of the slot's time is none of the schedule's business", () => {
   const { commands } = decide(observe(aManager().schedule(settled), { ownBackups: new Set(['manual']) }));
-  assert.deepEqual(commands.map(brief), [`create ${name}`, 'status']);
+  assert.deepEqual(commands.map(inWords), [`create ${name}`, 'status pg-manager']);
 });
 
 test('the PgBackup of a slot names its manager, its slot and its database, and no owner', () => {

@@ -8,7 +8,7 @@ import { rfc3339 } from '../../../functions/domain/time.ts';
 import { createApp } from '../../../functions/platform/serve/server.ts';
 import { createScheduleHandler } from '../../../functions/schedule/handler.ts';
 import { createUndeliveredHandler } from '../../../functions/schedule/dead-letters.ts';
-import { aBackup, aManager, slot } from '../../support/builders.ts';
+import { aBackup, aManager, slot } from '../../support/situations/objects.ts';
 import { createFakeClock, createFakeEffects, type FakeEffects } from '../../support/effects.ts';
 import { createFakeKube, type FakeKube } from '../../support/fake-kube.ts';
 import { added, send } from '../../support/http.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Finding } from '../../../functions/storage/finding.ts';
 import { judge, type Verdict } from '../../../functions/storage/checks.ts';
-import { found, foundNobody, subject, writeFails } from '../../support/situation-storage.ts';
+import { found, foundNobody, subject, writeFails } from '../../support/situations/storage.ts';
 
 const forbidden =
   'pods "postgres-0" is forbidden: User "system:serviceaccount:aidboxops:storage" cannot get resource "pods/exec" in API group "" in the namespace "shop"';

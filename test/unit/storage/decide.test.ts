@@ -8,8 +8,8 @@ import { rfc3339 } from '../../../functions/domain/time.ts';
 import { pendingChanges } from '../../../functions/storage/changes.ts';
 import { decide, orphanRequest } from '../../../functions/storage/decide.ts';
 import type { Verdict } from '../../../functions/storage/checks.ts';
-import { aManager, slot } from '../../support/builders.ts';
-import { found } from '../../support/situation-storage.ts';
+import { aManager, slot } from '../../support/situations/objects.ts';
+import { found } from '../../support/situations/storage.ts';
 
 const ok: Verdict = { kind: 'ok', fact: 'ok' };
 const noBucket: Verdict = { kind: 'failed', fact: 'write check', detail: 'NoSuchBucket' };
