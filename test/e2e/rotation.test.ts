@@ -18,14 +18,8 @@ let consumer: Consumer;
 let rotationIsDeaf = false;
 
 before(async () => {
-  cluster = await openLocalCluster('rotation', {
-    eventing: {
-      faults: {
-        onDelivery: (_event, trigger) =>
-          rotationIsDeaf && trigger.startsWith('aidboxops/rotation-') ? 'drop' : 'deliver',
-      },
-    },
-  });
+  const loses = (trigger: string): boolean => rotationIsDeaf && trigger.startsWith('rotation-');
+  cluster = await openLocalCluster('rotation', { loses });
   consumer = await subscribe(cluster.environment);
 });
 

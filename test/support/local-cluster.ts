@@ -36,14 +36,19 @@ export interface LocalCluster extends TestCluster {
 export interface LocalOptions extends Partial<EnvironmentOptions> {
   /** Where its databases and objects are; `shop` unless said otherwise. */
   readonly namespace?: string;
+  /** Says whether a delivery of this Trigger, such as `rotation-slot`, gets lost. */
+  readonly loses?: (trigger: string) => boolean;
 }
 
 /** Starts an environment of its own for one test file; nothing of it is left when that fails. */
 export async function openLocalCluster(name: string, options: LocalOptions = {}): Promise<LocalCluster> {
-  const { namespace = 'shop' } = options;
+  const { namespace = 'shop', loses = () => false } = options;
   const observations: TraceEvent[] = [];
   const environment = await startEnvironment({
     dir: join(repository, '.local', 'test', name),
+    eventing: {
+      faults: { onDelivery: (_event, trigger) => (loses(trigger.split('/')[1] ?? '') ? 'drop' : 'deliver') },
+    },
     ...options,
     trace(observation) {
       observations.push(observation);
