@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { assertSucceeds, takeBackup, untilRunning } from '../e2e/stories/backups.ts';
+import { assertSucceeds, slow, takeBackup, untilRunning } from '../e2e/stories/backups.ts';
 import { auditLines, type AuditLine } from '../support/audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { kubernetesEvent } from '../support/outside.ts';
@@ -144,7 +144,7 @@ async function setCursor(time: number): Promise<void> {
 
 /** It outlives the activation that starts it. Whoever probes meanwhile finds the lock held and asks what answers for it. */
 async function slowBackupUnderProbe(): Promise<void> {
-  await cluster.database({ name: 'slow', env: cluster.slow });
+  await cluster.database({ name: 'slow', env: slow });
   await cluster.manager({ name: 'slow', statefulSet: 'slow' });
   await cluster.backup('slow', 'slow');
   await untilRunning(cluster, 'slow');

@@ -10,8 +10,6 @@ import type { MadeUpEvent, SeenEvent } from './outside.ts';
 export interface TestCluster extends NamespaceAccess, Objects {
   /** Seconds after which a slot may come that its new PgManager is to meet. */
   readonly slotIn: number;
-  /** Makes backups of a container last longer than anything that a story does meanwhile: a new database has about 25 MB. */
-  readonly slow: Readonly<Record<string, string>>;
   /** Makes a StatefulSet; its pod may never become ready. */
   statefulSet(shape?: DatabaseShape): Promise<void>;
   /** Makes a StatefulSet and waits until its database is ready. */
@@ -63,7 +61,6 @@ export async function openNamespace(platform: Platform, namespace: string): Prom
     ...access,
     ...objectsIn(access, wait),
     slotIn: platform.slotIn,
-    slow: { WALG_DISK_RATE_LIMIT: String((1024 * 1024) / slowness) },
     follow: platform.follow,
     post: platform.post,
     subscribe: platform.subscribe,

@@ -5,6 +5,9 @@ import type { RotationCondition } from '../../../functions/domain/resources/pg-m
 import { assertAsPublished, type SeenEvent } from '../../support/outside.ts';
 import type { TestCluster } from '../../support/test-cluster.ts';
 
+/** A database of a story has about 25 MB: at this rate its backup takes longer than anything that a story does meanwhile. */
+export const slow = { WALG_DISK_RATE_LIMIT: String(512 * 1024) };
+
 /** How a PgBackup is to fail. */
 export interface Failure {
   readonly reason: string;

@@ -6,7 +6,7 @@ import type { PgManager } from '../../../functions/domain/resources/pg-manager.t
 import { mayDo } from '../../support/objects.ts';
 import type { SeenEvent } from '../../support/outside.ts';
 import type { OpenCluster, TestCluster } from '../../support/test-cluster.ts';
-import { assertFailed, assertSucceeds, takeBackup, untilRunning, type Failure } from './backups.ts';
+import { assertFailed, assertSucceeds, slow, takeBackup, untilRunning, type Failure } from './backups.ts';
 
 /** Registers the story. */
 export function errors(open: OpenCluster): void {
@@ -82,7 +82,7 @@ export function errors(open: OpenCluster): void {
     // Each of these waits most of the time, and has a database of its own.
     describe('failures during a backup', { concurrency: true }, () => {
       test('one at a time', async () => {
-        const database = await cluster.database({ name: 'slow', env: cluster.slow });
+        const database = await cluster.database({ name: 'slow', env: slow });
         const holder = await started('holder', 'slow');
         const processes = await database.processesOf(holder.metadata.uid);
         assert.ok(processes.some(({ name }) => name === 'wal-g'));
@@ -98,7 +98,7 @@ export function errors(open: OpenCluster): void {
       });
 
       test('one that is deleted stops, and the next backup works', async () => {
-        const database = await cluster.database({ name: 'unwanted', env: cluster.slow });
+        const database = await cluster.database({ name: 'unwanted', env: slow });
         const { metadata } = await started('unwanted', 'unwanted');
         assert.ok((await database.processesOf(metadata.uid)).length > 0);
         await cluster.kubectl('delete', 'pgb', '-n', cluster.namespace, 'unwanted');
@@ -110,7 +110,7 @@ export function errors(open: OpenCluster): void {
       });
 
       test('wal-g killed: WalgError, nothing stored', async () => {
-        const database = await cluster.database({ name: 'killed', env: cluster.slow });
+        const database = await cluster.database({ name: 'killed', env: slow });
         const { metadata } = await started('killed', 'killed');
         const walg = (await database.processesOf(metadata.uid)).find(({ name }) => name === 'wal-g');
         await database.sh(`kill -KILL ${walg?.pid}`);
@@ -122,7 +122,7 @@ export function errors(open: OpenCluster): void {
       });
 
       test('PostgreSQL restarted: InitializationError within a minute, and the next backup works', async () => {
-        const database = await cluster.database({ name: 'restarted', env: cluster.slow });
+        const database = await cluster.database({ name: 'restarted', env: slow });
         const { metadata } = await started('interrupted', 'restarted');
         await database.sh('kill -INT "$(head -n 1 "$PGDATA/postmaster.pid")"');
         await fails('interrupted', {
@@ -138,7 +138,7 @@ export function errors(open: OpenCluster): void {
       });
 
       test('the pod deleted: InitializationError, and the next backup works', async () => {
-        const database = await cluster.database({ name: 'deleted', env: cluster.slow });
+        const database = await cluster.database({ name: 'deleted', env: slow });
         await started('homeless', 'deleted');
         await cluster.kubectl('delete', 'pod', '-n', cluster.namespace, 'deleted-0');
         await fails('homeless', { reason: 'InitializationError', message: /^InitializationError: /, seconds: 120 });
