@@ -117,3 +117,18 @@ export function observe(shape: Partial<Observation> = {}): Observation {
     ...shape,
   };
 }
+
+/** Nothing has been done for the PgBackup, and this is seen in the pod. */
+export function beforeLaunch(pod: Partial<Inspection> = {}, more: Partial<Observation> = {}): Partial<Observation> {
+  return { open: [backup()], podInspection: saw(pod), ...more };
+}
+
+/** A start was sent, and this is seen in the pod. */
+export function afterLaunch(pod: Partial<Inspection>, more: Partial<Observation> = {}): Partial<Observation> {
+  return { open: [launching()], podInspection: saw(pod), ...more };
+}
+
+/** The run has started, and this is seen in the pod. */
+export function afterStart(pod: Partial<Inspection>, more: Partial<Observation> = {}): Partial<Observation> {
+  return { open: [started()], podInspection: saw(pod), ...more };
+}

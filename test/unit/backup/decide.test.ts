@@ -10,8 +10,11 @@ import { brief } from '../../support/situations/brief.ts';
 import { aManager, slot } from '../../support/situations/objects.ts';
 import { identity, podGone, sawNothing } from '../../support/situations/pod.ts';
 import {
+  afterLaunch,
+  afterStart,
   alive,
   backup,
+  beforeLaunch,
   catalogue,
   executor,
   exitedOk,
@@ -42,44 +45,40 @@ function firstStatus(commands: readonly Command[]): PgBackupStatus {
   return found.status as PgBackupStatus;
 }
 
-const exitedBadly = report({ state: 'exited', exitCode: 1, startedAt: slot + 14, endedAt: slot + 301 });
+const exitedBadly = { ...exitedOk, exitCode: 1 };
+const unproven = started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } });
+const noCatalogue = { ok: false, problem: { kind: 'timeout', message: 'no answer' } } as const;
+const noMemory = { found: 'notReady', pod: 'postgres-0', state: 'Pending: Insufficient memory' } as const;
+const orphan = { id: 'uid-deleted', kind: 'backup' } as const;
+const itself = { id: 'uid-daily', kind: 'backup' } as const;
 const restarted = { ...identity, postmaster: '1641103304' };
 
 const cases: Readonly<Record<string, Case>> = {
   'a new PgBackup with everything ready is pinned, then started': {
-    given: { firstRound: true, open: [backup()], podInspection: saw() },
+    given: beforeLaunch(undefined, { firstRound: true }),
     wantCommands: ['timer backup daily', 'status daily running', 'start uid-daily'],
     wantMessage: /^starting wal-g in postgres-0$/,
   },
   "a tick may be another one's: the launch brings its timer along": {
-    given: { firstRound: true, ticked: true, open: [backup()], podInspection: saw() },
+    given: beforeLaunch(undefined, { firstRound: true, ticked: true }),
     wantCommands: ['timer backup daily', 'status daily running', 'start uid-daily'],
   },
   'in a later round the launch brings its timer along': {
-    given: { open: [backup()], podInspection: saw() },
+    given: beforeLaunch(),
     wantCommands: ['timer backup daily', 'status daily running', 'start uid-daily'],
   },
   "H15 cut start: the run is seen in the pod and confirmed with the pod's start time": {
-    given: { open: [launching()], podInspection: saw({ run: alive }) },
+    given: afterLaunch({ run: alive }),
     wantCommands: ['status daily running'],
     wantMessage: /running in postgres-0 since 2022-01-02T06:00:02Z/,
   },
   'H13 cut start: nothing is concluded while it may still arrive': {
-    given: {
-      open: [launching()],
-      podInspection: saw({ podTime: slot + 35, run: noTrace }),
-      managers: [],
-    },
+    given: afterLaunch({ podTime: slot + 35, run: noTrace }, { managers: [] }),
     wantCommands: [],
     wantNext: 'wait',
   },
   'a start that never arrived goes back into the queue once the catalogue knows nothing of it': {
-    given: {
-      open: [launching()],
-      podInspection: saw({ podTime: slot + 36, run: noTrace }),
-      catalogue: catalogue([]),
-      managers: [],
-    },
+    given: afterLaunch({ podTime: slot + 36, run: noTrace }, { catalogue: catalogue([]), managers: [] }),
     wantCommands: ['status daily pending PodNotReady'],
   },
   'starts that are lost for ten minutes: NoPodAccess, not one start after the other for ever': {
@@ -94,39 +93,20 @@ const cases: Readonly<Record<string, Case>> = {
     wantMessage: /^NoPodAccess: wal-g could not be started in postgres-0: no start took effect within 10 min/,
   },
   'a start that seemed lost but whose backup is listed is proved, never started again': {
-    given: {
-      open: [launching()],
-      podInspection: saw({ podTime: slot + 400, run: noTrace }),
-      catalogue: catalogue([listed()]),
-      managers: [],
-    },
+    given: afterLaunch({ podTime: slot + 400, run: noTrace }, { catalogue: catalogue([listed()]), managers: [] }),
     wantCommands: ['status daily success'],
   },
   'exit 0, listed, WAL stored: success': {
-    given: {
-      open: [started()],
-      podInspection: saw({ podTime: slot + 400, run: exitedOk }),
-      catalogue: catalogue([listed()]),
-    },
+    given: afterStart({ podTime: slot + 400, run: exitedOk }, { catalogue: catalogue([listed()]) }),
     wantCommands: ['status daily success (started)'],
     wantMessage: /^Job finished in 4 minutes 47 seconds\.\n {2}INFO: first line\n {2}INFO: last line$/,
   },
   'a first look that ends it makes no timer for it': {
-    given: {
-      firstRound: true,
-      open: [started()],
-      podInspection: saw({ podTime: slot + 400, run: exitedOk }),
-      catalogue: catalogue([listed()]),
-    },
+    given: afterStart({ podTime: slot + 400, run: exitedOk }, { firstRound: true, catalogue: catalogue([listed()]) }),
     wantCommands: ['status daily success (started)'],
   },
   'nor does one that fails it': {
-    given: {
-      firstRound: true,
-      open: [started()],
-      podInspection: saw({ podTime: slot + 421, run: exitedOk }),
-      catalogue: catalogue([]),
-    },
+    given: afterStart({ podTime: slot + 421, run: exitedOk }, { firstRound: true, catalogue: catalogue([]) }),
     wantCommands: ['status daily error WalgError (started)'],
   },
   'no time to look into the pod: the event comes again, and nobody is told to wait for whom': {
@@ -139,100 +119,82 @@ const cases: Readonly<Record<string, Case>> = {
     wantNext: 'retry',
   },
   'the condition of its managers is behind a run that goes on': {
-    given: { open: [started()], podInspection: saw({ run: alive }) },
+    given: afterStart({ run: alive }),
     wantCommands: ['status pg-manager running'],
     wantNext: 'wait',
   },
   'exit 0 but no time to read the catalogue: the event comes again': {
-    given: { open: [started()], podInspection: saw({ run: exitedOk }), managers: [] },
+    given: afterStart({ run: exitedOk }, { managers: [] }),
     wantCommands: [],
     wantNext: 'retry',
   },
   'exit 0 and not listed yet: proof is awaited': {
-    given: { open: [started()], podInspection: saw({ podTime: slot + 302, run: exitedOk }), catalogue: catalogue([]) },
+    given: afterStart({ podTime: slot + 302, run: exitedOk }, { catalogue: catalogue([]) }),
     wantCommands: ['status daily running ProofUnknown (started)'],
   },
   'exit 0 and still not listed after two minutes: WalgError': {
-    given: { open: [started()], podInspection: saw({ podTime: slot + 421, run: exitedOk }), catalogue: catalogue([]) },
+    given: afterStart({ podTime: slot + 421, run: exitedOk }, { catalogue: catalogue([]) }),
     wantCommands: ['status daily error WalgError (started)'],
     wantMessage: /^WalgError: wal-g ended with exit code 0 but no stored backup carries this run's UID/,
   },
   'H24 listed, WAL not stored for two minutes: stored but NOT restorable': {
-    given: {
-      open: [started()],
-      podInspection: saw({ podTime: slot + 421, run: exitedOk }),
-      catalogue: catalogue([listed()], {
-        ready: ['000000010000000000000021'],
-        archiver: {
-          failedCount: 14,
-          lastFailedWal: '000000010000000000000021',
-          lastFailedTime: '06:05:58Z',
-          lastArchivedTime: '',
-        },
-      }),
-    },
+    given: afterStart(
+      { podTime: slot + 421, run: exitedOk },
+      {
+        catalogue: catalogue([listed()], {
+          ready: ['000000010000000000000021'],
+          archiver: {
+            failedCount: 14,
+            lastFailedWal: '000000010000000000000021',
+            lastFailedTime: '06:05:58Z',
+            lastArchivedTime: '',
+          },
+        }),
+      },
+    ),
     wantCommands: ['status daily error WalgError (started)'],
     wantMessage:
       /^WalgError: base_000000010000000000000020 is stored but NOT restorable: WAL 000000010000000000000021 was not archived within 120 s \(archiver: 14 failures, last 06:05:58Z\)/,
   },
   'H24 listed, WAL missing, but wal-g ended just now: wait': {
-    given: {
-      open: [started()],
-      podInspection: saw({ podTime: slot + 302, run: exitedOk }),
-      catalogue: catalogue([listed()], { ready: ['000000010000000000000021'] }),
-    },
+    given: afterStart(
+      { podTime: slot + 302, run: exitedOk },
+      { catalogue: catalogue([listed()], { ready: ['000000010000000000000021'] }) },
+    ),
     wantCommands: ['status daily running ProofUnknown (started)'],
   },
   'H25 exit 1 although listed: error, finished but not proved': {
-    given: {
-      open: [started()],
-      podInspection: saw({
-        run: report({
-          state: 'exited',
-          exitCode: 1,
-          startedAt: slot + 2,
-          endedAt: slot + 9,
-          firstError: 'ERROR: AccessDenied',
-        }),
-      }),
-      catalogue: catalogue([listed()]),
-    },
+    given: afterStart(
+      {
+        run: { ...exitedBadly, firstError: 'ERROR: AccessDenied' },
+      },
+      { catalogue: catalogue([listed()]) },
+    ),
     wantCommands: ['status daily error WalgError (started)'],
     wantMessage: /exit code 1: "ERROR: AccessDenied"\. base_000000010000000000000020 is listed but was not finished/,
   },
   'exit 1, storage not asked: error with the first ERROR line': {
-    given: {
-      open: [started()],
-      podInspection: saw({
-        run: report({
-          state: 'exited',
-          exitCode: 1,
-          startedAt: slot + 2,
-          endedAt: slot + 9,
-          firstError: 'ERROR: one',
-          lastError: 'ERROR: two',
-        }),
-      }),
-    },
+    given: afterStart({
+      run: { ...exitedBadly, firstError: 'ERROR: one', lastError: 'ERROR: two' },
+    }),
     wantCommands: ['status daily error WalgError (started)'],
     wantMessage:
       /^WalgError: wal-g ended with exit code 1: "ERROR: one … ERROR: two"\. Nothing counts as stored\. Full log: kubectl exec -n shop postgres-0 -c postgres -- cat \/PgBackup\/daily\.log\n/,
   },
   'H26 storage unreachable at proof: unknown, not failed': {
-    given: {
-      open: [started()],
-      podInspection: saw({ podTime: slot + 400, run: exitedOk }),
-      catalogue: catalogue([], { backups: undefined, error: 'ERROR: NoSuchBucket' } as never),
-    },
+    given: afterStart(
+      { podTime: slot + 400, run: exitedOk },
+      { catalogue: catalogue([], { backups: undefined, error: 'ERROR: NoSuchBucket' } as never) },
+    ),
     wantCommands: ['status daily running ProofUnknown (started)'],
     wantMessage: /proof is awaited: ERROR: NoSuchBucket/,
   },
   'H26 storage unreachable for an hour: WalgError that says so': {
     given: {
       now: slot + 4000,
-      open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
+      open: [unproven],
       podInspection: saw({ podTime: slot + 4000, run: exitedOk }),
-      catalogue: { ok: false, problem: { kind: 'timeout', message: 'no answer' } },
+      catalogue: noCatalogue,
     },
     wantCommands: ['status daily error WalgError (started)'],
     wantMessage: /^WalgError: finished but could not be proved within 1h: no answer/,
@@ -242,7 +204,7 @@ const cases: Readonly<Record<string, Case>> = {
       now: slot + 14_000,
       open: [started({ status: { unprovenSince: rfc3339(slot + 100) } })],
       podInspection: saw({ podTime: slot + 14_000, run: { ...exitedOk, endedAt: slot + 13_990 } }),
-      catalogue: { ok: false, problem: { kind: 'timeout', message: 'no answer' } },
+      catalogue: noCatalogue,
     },
     wantCommands: ['status daily running ProofUnknown (started)'],
     wantMessage: /^wal-g has ended; proof is awaited: no answer$/,
@@ -250,7 +212,7 @@ const cases: Readonly<Record<string, Case>> = {
   'H26 the pod is replaced while proof is awaited: the hour goes on': {
     given: {
       now: slot + 1100,
-      open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
+      open: [unproven],
       podInspection: podGone,
       managers: [],
     },
@@ -260,7 +222,7 @@ const cases: Readonly<Record<string, Case>> = {
   'H26 and does not come back within it: WalgError that says so': {
     given: {
       now: slot + 4000,
-      open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
+      open: [unproven],
       podInspection: podGone,
     },
     wantCommands: ['status daily error WalgError (started)'],
@@ -269,117 +231,85 @@ const cases: Readonly<Record<string, Case>> = {
   'H26 storage back after 50 minutes: success': {
     given: {
       now: slot + 3400,
-      open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
+      open: [unproven],
       podInspection: saw({ podTime: slot + 3400, run: exitedOk }),
       catalogue: catalogue([listed()]),
     },
     wantCommands: ['status daily success (started)'],
   },
   'H27 details of the list unreadable: unknown, never "no entry"': {
-    given: {
-      open: [started()],
-      podInspection: saw({ podTime: slot + 9000, run: exitedOk }),
-      catalogue: catalogue([listed()], { plain: true }),
-    },
+    given: afterStart({ podTime: slot + 9000, run: exitedOk }, { catalogue: catalogue([listed()], { plain: true }) }),
     wantCommands: ['status daily running ProofUnknown (started)'],
   },
   'a listed entry of another database is no proof': {
-    given: {
-      open: [started()],
-      podInspection: saw({ podTime: slot + 400, run: exitedOk }),
-      catalogue: catalogue([listed({ system_identifier: '7711259327716174706' })]),
-    },
+    given: afterStart(
+      { podTime: slot + 400, run: exitedOk },
+      { catalogue: catalogue([listed({ system_identifier: '7711259327716174706' })]) },
+    ),
     wantCommands: ['status daily error WalgError (started)'],
     wantMessage: /is of another database/,
   },
   'H18 postmaster restarted, run still alive: stopped, then InitializationError': {
-    given: { open: [started()], podInspection: saw({ identity: restarted, run: alive }) },
+    given: afterStart({ identity: restarted, run: alive }),
     wantCommands: ['stop backup uid-daily', 'status daily error InitializationError (started)'],
     wantMessage:
       /^InitializationError: PostgreSQL in postgres-0 restarted during the backup \(postmaster start 2021-12-30T09:11:02Z → 2022-01-02T06:01:44Z\)\. wal-g was stopped; nothing counts as stored\. Next run 2022-01-03T06:00:00Z; to run one now \(docs\/how-to\/back-up-now\.md\): echo '\{"apiVersion":"aidbox\.pg\/v01","kind":"PgBackup","metadata":\{"generateName":"manual-"\},"spec":\{"selector":\{"name":"postgres"\}\}\}' \| kubectl create -n shop -f -\n/,
   },
   'H18 wal-g lost its session to a shutdown whose postmaster is still there: not concluded yet': {
-    given: {
-      open: [started()],
-      managers: [],
-      podInspection: saw({ stopping: true, podTime: slot + 302, run: exitedBadly }),
-    },
+    given: afterStart({ stopping: true, podTime: slot + 302, run: exitedBadly }, { managers: [] }),
     wantCommands: [],
     wantNext: 'wait',
   },
   'H18 the postmaster is gone then: InitializationError': {
-    given: {
-      open: [started()],
-      podInspection: saw({ identity: { ...identity, postmaster: '' }, podTime: slot + 303, run: exitedBadly }),
-    },
+    given: afterStart({ identity: { ...identity, postmaster: '' }, podTime: slot + 303, run: exitedBadly }),
     wantCommands: ['status daily error InitializationError (started)'],
     wantMessage: /\(postmaster start 2021-12-30T09:11:02Z → not running\)/,
   },
   'a shutdown that never comes to its end explains nothing after ten minutes': {
-    given: { open: [started()], podInspection: saw({ stopping: true, podTime: slot + 901, run: exitedBadly }) },
+    given: afterStart({ stopping: true, podTime: slot + 901, run: exitedBadly }),
     wantCommands: ['status daily error WalgError (started)'],
     wantMessage: /^WalgError: wal-g ended with exit code 1: /,
   },
   'a run that is alive while PostgreSQL waits for its sessions is left alone': {
-    given: {
-      open: [started()],
-      managers: [],
-      podInspection: saw({ stopping: true, run: alive }),
-    },
+    given: afterStart({ stopping: true, run: alive }, { managers: [] }),
     wantCommands: [],
     wantNext: 'wait',
   },
   'H18 container replaced, nothing in the catalogue: InitializationError': {
-    given: {
-      open: [started()],
-      podInspection: saw({ identity: { ...identity, ticks: '999' }, run: noTrace }),
-      catalogue: catalogue([]),
-    },
+    given: afterStart({ identity: { ...identity, ticks: '999' }, run: noTrace }, { catalogue: catalogue([]) }),
     wantCommands: ['status daily error InitializationError (started)'],
     wantMessage: /the container was started anew/,
   },
   'H17 container replaced after the end, files lost, catalogue has our uid: success': {
-    given: {
-      open: [started()],
-      podInspection: saw({
+    given: afterStart(
+      {
         identity: { ...identity, ticks: '999' },
         run: report({ state: 'none', log: { head: '', tail: '', bytes: 0 } }),
-      }),
-      catalogue: catalogue([listed()]),
-    },
+      },
+      { catalogue: catalogue([listed()]) },
+    ),
     wantCommands: ['status daily success (started)'],
     wantMessage: /^Job finished in [^\n]*\n {2}log lost with the container$/,
   },
   'gone without exit file: WalgError': {
-    given: { open: [started()], podInspection: saw({ run: report({ state: 'died', startedAt: slot + 2 }) }) },
+    given: afterStart({ run: report({ state: 'died', startedAt: slot + 2 }) }),
     wantCommands: ['status daily error WalgError (started)'],
     wantMessage: /^WalgError: wal-g is gone without an exit code/,
   },
   'H23 pod-side deadline: WalgError names the setting and the last line': {
-    given: {
-      open: [started()],
-      podInspection: saw({
-        run: report({ state: 'exited', exitCode: 124, deadlineHit: true, startedAt: slot + 2, endedAt: slot + 43_203 }),
-      }),
-    },
+    given: afterStart({
+      run: report({ state: 'exited', exitCode: 124, deadlineHit: true, startedAt: slot + 2, endedAt: slot + 43_203 }),
+    }),
     wantCommands: ['status daily error WalgError (started)'],
     wantMessage: /^WalgError: stopped after 12h \(spec\.backup\.timeoutSeconds\) at "INFO: last line"/,
   },
   'two minutes past its deadline and still alive: the pod may still end it by itself': {
-    given: {
-      open: [started()],
-      podInspection: saw({ podTime: slot + 43_200 + 120, run: alive }),
-      managers: [],
-    },
+    given: afterStart({ podTime: slot + 43_200 + 120, run: alive }, { managers: [] }),
     wantCommands: [],
     wantNext: 'wait',
   },
   'long past its deadline and still alive: stopped by us as well': {
-    given: {
-      open: [started()],
-      podInspection: saw({ podTime: slot + 43_200 + 121, run: alive }),
-      managers: [],
-    },
+    given: afterStart({ podTime: slot + 43_200 + 121, run: alive }, { managers: [] }),
     wantCommands: ['stop backup uid-daily'],
     wantNext: 'wait',
   },
@@ -443,40 +373,33 @@ const cases: Readonly<Record<string, Case>> = {
   'while the older one waits the younger waits too': {
     given: {
       open: [
-        backup({
+        waiting(slot, {
           name: 'old',
-          status: {
-            state: 'pending',
-            reason: 'PodNotReady',
-            message: 'waiting for pod postgres-0 to be ready (Pending: no room), until 06:10:00Z',
-            pendingSince: rfc3339(slot),
-          },
+          status: { message: 'waiting for pod postgres-0 to be ready (Pending: Insufficient memory), until 06:10:00Z' },
         }),
         backup({ name: 'young', created: slot + 9 }),
       ],
-      location: { found: 'notReady', pod: 'postgres-0', state: 'Pending: no room' },
+      location: noMemory,
       managers: [],
     },
     wantCommands: ['status young pending PodNotReady'],
   },
   'H21 lock held by a rotation: pending, not an error': {
-    given: { open: [backup()], podInspection: saw({ holder: { id: 'x-1', kind: 'rotation' } }) },
+    given: beforeLaunch({ holder: { id: 'x-1', kind: 'rotation' } }),
     wantCommands: ['status daily pending WaitingForRotation'],
     wantMessage: /^waiting for rotation$/,
   },
   'H57 running by the word of another version, its executor not understood: its own run is left alone': {
     given: {
       open: [backup({ status: { state: 'running', executor: { pod: 'postgres-0' } } })],
-      podInspection: saw({ holder: { id: 'uid-daily', kind: 'backup' } }),
+      podInspection: saw({ holder: itself }),
       managers: [],
     },
     wantCommands: [],
     wantNext: 'wait',
   },
   'H34 after a failover, a rotation still deletes from the old pod: the backup on the new one waits': {
-    given: {
-      open: [backup()],
-      podInspection: saw(),
+    given: beforeLaunch(undefined, {
       managers: [
         manager
           .condition('rotation', {
@@ -484,11 +407,11 @@ const cases: Readonly<Record<string, Case>> = {
           })
           .build(),
       ],
-    },
+    }),
     wantCommands: ['status daily pending WaitingForRotation'],
   },
   'H22 lock held by a run without an unfinished PgBackup: it is stopped, then the start follows': {
-    given: { open: [backup()], podInspection: saw({ holder: { id: 'uid-deleted', kind: 'backup' } }), managers: [] },
+    given: beforeLaunch({ holder: orphan }, { managers: [] }),
     wantCommands: ['stop backup uid-deleted', 'status daily pending PodNotReady'],
     wantMessage: /^waiting: a run whose PgBackup is finished or gone is being stopped \(uid-deleted\)$/,
   },
@@ -496,46 +419,36 @@ const cases: Readonly<Record<string, Case>> = {
     given: {
       now: slot + 660,
       open: [waiting(slot + 60)],
-      podInspection: saw({ podTime: slot + 660, holder: { id: 'uid-deleted', kind: 'backup' } }),
+      podInspection: saw({ podTime: slot + 660, holder: orphan }),
       managers: [],
     },
     wantCommands: ['stop backup uid-deleted', 'status daily error AlreadyRunning'],
     wantMessage: /^AlreadyRunning: run uid-deleted, .* since 2022-01-02T06:01:00Z and could not be stopped/,
   },
   'H22 deleted in mid-run, nothing else unfinished: stopped, and the event comes again until it is over': {
-    given: { open: [], podInspection: saw({ holder: { id: 'uid-deleted', kind: 'backup' } }), managers: [] },
+    given: { open: [], podInspection: saw({ holder: orphan }), managers: [] },
     wantCommands: ['stop backup uid-deleted'],
     wantNext: 'waitOrRetry',
   },
   'H22 a forged delete of a live run does nothing to it': {
-    given: {
-      open: [started()],
-      podInspection: saw({ holder: { id: 'uid-daily', kind: 'backup' }, run: alive }),
-      managers: [],
-    },
+    given: afterStart({ holder: itself, run: alive }, { managers: [] }),
     wantCommands: [],
     wantNext: 'wait',
   },
   'one that was running when this activation came is looked at once: the timer brings the next look': {
-    given: {
-      firstRound: true,
-      ticked: true,
-      open: [started()],
-      podInspection: saw({ holder: { id: 'uid-daily', kind: 'backup' }, run: alive }),
-      managers: [],
-    },
+    given: afterStart({ holder: itself, run: alive }, { firstRound: true, ticked: true, managers: [] }),
     wantCommands: [],
     wantNext: 'done',
   },
   'lock held by something unknown: waits, never steals': {
-    given: { open: [backup()], podInspection: saw({ holder: 'unknown' }), managers: [] },
+    given: beforeLaunch({ holder: 'unknown' }, { managers: [] }),
     wantCommands: ['status daily pending PodNotReady'],
   },
   'H28 pod not ready: pending with reason and end, counted from the first look': {
     given: {
       now: slot + 840,
       open: [backup()],
-      location: { found: 'notReady', pod: 'postgres-0', state: 'Pending: Insufficient memory' },
+      location: noMemory,
     },
     wantCommands: ['status daily pending PodNotReady'],
     wantMessage: /^waiting for pod postgres-0 to be ready \(Pending: Insufficient memory\), until 06:24:00Z$/,
@@ -544,7 +457,7 @@ const cases: Readonly<Record<string, Case>> = {
     given: {
       now: slot + 1440,
       open: [waiting(slot + 840)],
-      location: { found: 'notReady', pod: 'postgres-0', state: 'Pending: Insufficient memory' },
+      location: noMemory,
     },
     wantCommands: ['status daily error NoPodAccess'],
     wantMessage: /^NoPodAccess: pod postgres-0 was not ready within 10 min/,
@@ -562,12 +475,9 @@ const cases: Readonly<Record<string, Case>> = {
       /^NoPodAccess: ServiceAccount aidboxops\/backup may not "get" pods\/exec in namespace shop\. Apply the roles of eventing again \(docs\/reference\/rbac\.md\)\. Check: kubectl auth can-i get pods --subresource=exec -n shop --as system:serviceaccount:aidboxops:backup$/,
   },
   'directory not creatable: NoPodAccess names user, directory and mend': {
-    given: {
-      open: [backup()],
-      podInspection: saw({
-        obstacle: { kind: 'DirectoryNotCreatable', detail: 'uid 1001 may not create or write /PgBackup' },
-      }),
-    },
+    given: beforeLaunch({
+      obstacle: { kind: 'DirectoryNotCreatable', detail: 'uid 1001 may not create or write /PgBackup' },
+    }),
     wantCommands: ['status daily error NoPodAccess'],
     wantMessage:
       /^NoPodAccess: uid 1001 cannot create \/PgBackup in postgres-0\. Mount a volume there or set spec\.backup\.directory\.$/,
@@ -583,11 +493,11 @@ const cases: Readonly<Record<string, Case>> = {
     wantCommands: ['status daily error NoPodAccess'],
   },
   'PostgreSQL down at the start: waits': {
-    given: { open: [backup()], podInspection: saw({ identity: { ...identity, postmaster: '' } }) },
+    given: beforeLaunch({ identity: { ...identity, postmaster: '' } }),
     wantCommands: ['status daily pending PodNotReady'],
   },
   'PostgreSQL shutting down at the start: waits': {
-    given: { open: [backup()], podInspection: saw({ stopping: true }) },
+    given: beforeLaunch({ stopping: true }),
     wantCommands: ['status daily pending PodNotReady'],
     wantMessage: /^waiting for pod postgres-0 to be ready \(PostgreSQL is shutting down\), until /,
   },
@@ -673,7 +583,7 @@ for (const [name, { given, wantCommands, wantNext = 'again', wantMessage }] of O
 
 test("H33 the pod's clock ten minutes behind never makes a negative duration", () => {
   const run = report({ state: 'exited', exitCode: 1, startedAt: slot + 600, endedAt: slot + 10 });
-  const decision = decide(observe({ open: [started()], podInspection: saw({ podTime: slot - 600, run }) }));
+  const decision = decide(observe(afterStart({ podTime: slot - 600, run })));
   const status = firstStatus(decision.commands);
   assert.equal(status.duration, '0s');
   assert.equal(status.finishTime, status.startTime);
@@ -681,9 +591,7 @@ test("H33 the pod's clock ten minutes behind never makes a negative duration", (
 
 test('H32 the directory that was pinned at the start is used, whatever the spec says now', () => {
   const moved = manager.directory('/elsewhere').build();
-  const decision = decide(
-    observe({ managers: [moved], open: [started()], podInspection: saw({ identity: restarted, run: report() }) }),
-  );
+  const decision = decide(observe(afterStart({ identity: restarted, run: report() }, { managers: [moved] })));
   const stop = decision.commands.find((command) => command.type === 'stop');
   assert.equal(stop?.directory, '/PgBackup');
 });
@@ -696,7 +604,7 @@ test('what is pinned at the launch comes from the pod and from the oldest manage
       .build(),
     aManager('old').timeout(7200).directory('/logs').build(),
   ];
-  const decision = decide(observe({ managers, open: [backup()], podInspection: saw() }));
+  const decision = decide(observe(beforeLaunch(undefined, { managers })));
   const { executor: pinned } = firstStatus(decision.commands);
   assert.deepEqual(pinned, {
     ...executor(),
@@ -712,21 +620,12 @@ test('what is pinned at the launch comes from the pod and from the oldest manage
 });
 
 test('a launch after a lost start remembers since when starts are lost; any other begins anew', () => {
-  const pending = { state: 'pending', reason: 'PodNotReady', pendingSince: rfc3339(slot) };
   const lost = firstStatus(
-    decide(
-      observe({
-        open: [launching()],
-        podInspection: saw({ podTime: slot + 36, run: noTrace }),
-        catalogue: catalogue([]),
-      }),
-    ).commands,
+    decide(observe(afterLaunch({ podTime: slot + 36, run: noTrace }, { catalogue: catalogue([]) }))).commands,
   );
   const again = decide(observe({ now: slot + 90, open: [backup({ status: lost })], podInspection: saw() }));
   assert.equal(firstStatus(again.commands).pendingSince, rfc3339(slot + 60));
-  const other = decide(
-    observe({ now: slot + 90, open: [backup({ status: { ...pending, message: 'waiting' } })], podInspection: saw() }),
-  );
+  const other = decide(observe({ now: slot + 90, open: [waiting(slot)], podInspection: saw() }));
   assert.equal(firstStatus(other.commands).pendingSince, undefined);
 });
 
@@ -738,12 +637,7 @@ test('a silence that is over leaves nothing behind in the status', () => {
 
 test("finishTime is when wal-g ended by the pod's clock, not when it was noticed", () => {
   const decision = decide(
-    observe({
-      now: slot + 900,
-      open: [started()],
-      podInspection: saw({ podTime: slot + 900, run: exitedOk }),
-      catalogue: catalogue([listed()]),
-    }),
+    observe(afterStart({ podTime: slot + 900, run: exitedOk }, { now: slot + 900, catalogue: catalogue([listed()]) })),
   );
   const status = firstStatus(decision.commands);
   assert.equal(status.startTime, '2022-01-02T06:00:14Z');
