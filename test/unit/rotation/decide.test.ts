@@ -547,12 +547,6 @@ for (const [name, { given, wantCommands, wantNext = 'again', ...want }] of Objec
   });
 }
 
-test('the timer that goes is its own', () => {
-  assert.deepEqual(decide(observe({ backups: [] })).commands, [
-    { type: 'removeTimer', namespace: 'shop', name: 'aidboxops-rotation-uid-pg-manager' },
-  ]);
-});
-
 test('the order to the pod carries what it was decided from', () => {
   const { commands } = decide(observe());
   const start = commands.find((command) => command.type === 'start');

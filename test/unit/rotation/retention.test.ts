@@ -65,7 +65,9 @@ function shortName(each: Pick<CatalogueEntry, 'name'>): string {
   return each.name.replace('base_', '').replaceAll(/0{7}10*/g, '');
 }
 
-const cases: Readonly<Record<string, { given: StoredBackups; want: string; wantMessage?: RegExp }>> = {
+const elsewhere = { uid: 'z', namespace: 'shop2', statefulSet: 'pg' };
+
+const cases: Readonly<Record<string, { given: StoredBackups; want: string; wantMessage?: string }>> = {
   'H36 hollow backups do not count: B and C stay, A goes': {
     given: holdings(
       [1, 2, 3, 4, 5].map((at, index) => entry(at, { by: ['a', 'b', 'x1', 'x2', 'c'][index] })),
@@ -81,7 +83,7 @@ const cases: Readonly<Record<string, { given: StoredBackups; want: string; wantM
     ]),
     want: 'refused NotOurs',
     wantMessage:
-      /^refused: 7 of 9 stored backups are not ours \(oldest 2021-12-21\)\. Set spec\.rotation\.adopt: true to include them; takes effect after the next successful backup\.$/,
+      'refused: 7 of 9 stored backups are not ours (oldest 2021-12-21). Set spec.rotation.adopt: true to include them; takes effect after the next successful backup.',
   },
   'H40 with adopt the newest n proven stay and everything newer than the cut': {
     given: holdings(
@@ -100,11 +102,14 @@ const cases: Readonly<Record<string, { given: StoredBackups; want: string; wantM
   },
   'H43 entries of another namespace or StatefulSet': {
     given: holdings([
-      entry(1, { owner: { uid: 'z', namespace: 'shop2', statefulSet: 'postgres' } }),
-      entry(2, { by: 'a' }),
+      entry(1, { owner: elsewhere }),
+      entry(2, { owner: elsewhere }),
+      entry(3, { owner: { ...elsewhere, namespace: 'shop' } }),
+      entry(4, { by: 'a' }),
     ]),
     want: 'refused OtherOwner',
-    wantMessage: /1 of 2 stored backups belong to StatefulSet postgres in namespace shop2/,
+    wantMessage:
+      'refused: 3 of 4 stored backups belong to StatefulSet pg in namespace shop2. Use a storage prefix of its own for each database.',
   },
   'H43 another owner is refused with adopt as well': {
     given: holdings([entry(1, { owner: { uid: 'z', namespace: 'shop', statefulSet: 'pg' } }), entry(2, { by: 'a' })], {
@@ -112,11 +117,14 @@ const cases: Readonly<Record<string, { given: StoredBackups; want: string; wantM
     }),
     want: 'refused OtherOwner',
   },
-  'H44 several system identifiers': {
-    given: holdings([entry(1, { by: 'a', systemIdentifier: '1' }), entry(2, { by: 'b' }), entry(3, { by: 'c' })]),
+  'H44 several system identifiers: three others are named, each once': {
+    given: holdings([
+      ...['1', '1', undefined, '2', '3'].map((other, at) => entry(at + 1, { by: 'a', systemIdentifier: other })),
+      entry(6, { by: 'b' }),
+    ]),
     want: 'refused SeveralDatabases',
     wantMessage:
-      /1 of 3 stored backups are of another database \(system identifier 1; this one is 7711259327716174705\)/,
+      'refused: 5 of 6 stored backups are of another database (system identifier 1, unknown, 2; this one is 7711259327716174705). Use a storage prefix of its own for each database.',
   },
   'H44 one system identifier, but not that of the database': {
     given: holdings([entry(1, { by: 'a' }), entry(2, { by: 'b' })], { systemIdentifier: '2' }),
@@ -129,6 +137,7 @@ const cases: Readonly<Record<string, { given: StoredBackups; want: string; wantM
       entry(3, { by: 'c' }),
     ]),
     want: 'refused NameOrder',
+    wantMessage: `refused: the newest stored backup by time (${name(1)}) is not the newest by name (${name(3)}), and wal-g deletes by name. Was the storage prefix used before an upgrade or a restore? Move the older backups to another prefix.`,
   },
   'H44 below the newest, names do not follow time': {
     given: holdings([
@@ -137,6 +146,7 @@ const cases: Readonly<Record<string, { given: StoredBackups; want: string; wantM
       entry(60, { by: 'c' }),
     ]),
     want: 'refused NewerWouldGo',
+    wantMessage: `refused: ${name(1)} would be deleted although it is newer than a backup that would stay: names do not follow time. Move the older backups to another storage prefix.`,
   },
   'H45 cut inside of a delta chain: its full stays and everything from it on': {
     given: holdings([
@@ -210,42 +220,7 @@ for (const [title, { given, want, wantMessage }] of Object.entries(cases)) {
     assert.equal(brief(plan), want);
     if (wantMessage === undefined) return;
     assert.ok(plan.verdict === 'refused');
-    assert.match(plan.message, wantMessage);
-  });
-}
-
-const elsewhere = { uid: 'z', namespace: 'shop2', statefulSet: 'pg' };
-
-const refusals: readonly (readonly [name: string, given: StoredBackups, want: string])[] = [
-  [
-    'three other databases are named, each once',
-    holdings([
-      ...['1', '1', undefined, '2', '3'].map((other, at) => entry(at + 1, { by: 'a', systemIdentifier: other })),
-      entry(6, { by: 'b' }),
-    ]),
-    'refused: 5 of 6 stored backups are of another database (system identifier 1, unknown, 2; this one is 7711259327716174705). Use a storage prefix of its own for each database.',
-  ],
-  [
-    'another owner',
-    holdings([entry(1, { owner: elsewhere }), entry(2, { owner: elsewhere }), entry(3), entry(4, { by: 'a' })]),
-    'refused: 2 of 4 stored backups belong to StatefulSet pg in namespace shop2. Use a storage prefix of its own for each database.',
-  ],
-  [
-    'order of names',
-    holdings([entry(1, { by: 'a' }), entry(2, { by: 'b', finishedAt: begin + 99 * day }), entry(3, { by: 'c' })]),
-    `refused: the newest stored backup by time (${name(2)}) is not the newest by name (${name(3)}), and wal-g deletes by name. Was the storage prefix used before an upgrade or a restore? Move the older backups to another prefix.`,
-  ],
-  [
-    'a newer one would go',
-    holdings([entry(1, { by: 'a', finishedAt: begin + 50 * day }), entry(2, { by: 'b' }), entry(60, { by: 'c' })]),
-    `refused: ${name(1)} would be deleted although it is newer than a backup that would stay: names do not follow time. Move the older backups to another storage prefix.`,
-  ],
-];
-
-for (const [title, given, want] of refusals) {
-  test(`refusal in whole: ${title}`, () => {
-    const plan = planRetention(given);
-    assert.equal(plan.verdict === 'refused' ? plan.message : plan.verdict, want);
+    assert.equal(plan.message, wantMessage);
   });
 }
 

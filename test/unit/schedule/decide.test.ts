@@ -27,14 +27,27 @@ const involved = {
   uid: 'uid-pg-manager',
 };
 
+const suspended: ScheduleStatus = {
+  at: '06:00:00',
+  suspended: true,
+  since: '2022-01-02T05:59:00Z',
+  message: 'suspended by spec.backup.suspend; no backup yet',
+};
+
+/** The slot was missed for this reason, and no other. */
+function missedBy(reason: string): NonNullable<ScheduleStatus['missed']> {
+  return { count: 1, last: [{ slot: '2022-01-02T06:00:00Z', first: '2022-01-02T06:00:00Z', count: 1, reason }] };
+}
+
+const taken = `1 slot missed: a PgBackup of the name ${name} is there already and is not of this PgManager (last 2022-01-02T06:00:00Z). Delete it or leave it; the next slot has another name.`;
+const conflict =
+  '1 slot missed: an older PgManager has the same selector "postgres" and only its slots run (last 2022-01-02T06:00:00Z). Delete one of the two.';
+
 /** Missed on the second, told up to the first. */
 const missedOne = {
   ...ran,
   message: '1 slot missed: nothing could start within 6h of it (last 2022-01-02T06:00:00Z)',
-  missed: {
-    count: 1,
-    last: [{ slot: '2022-01-02T06:00:00Z', first: '2022-01-02T06:00:00Z', count: 1, reason: 'TooLate' }],
-  },
+  missed: missedBy('TooLate'),
 };
 
 function observe(manager: ManagerBuilder, shape: Partial<Observation> = {}): Observation {
@@ -98,8 +111,8 @@ const cases: Readonly<Record<string, Case>> = {
     wantCommands: ['status pg-manager'],
     wantStatus: {
       ...ran,
-      message: `1 slot missed: a PgBackup of the name ${name} is there already and is not of this PgManager (last 2022-01-02T06:00:00Z). Delete it or leave it; the next slot has another name.`,
-      missed: { count: 1, last: [{ ...missedOne.missed.last[0]!, reason: 'NameTaken' }] },
+      message: taken,
+      missed: missedBy('NameTaken'),
     },
   },
   "H4 the slot's name is that of a deleted manager of the same name: missed, no second run": {
@@ -115,8 +128,8 @@ const cases: Readonly<Record<string, Case>> = {
     wantStatus: {
       ...ran,
       since: '2022-01-02T05:59:58Z',
-      message: `1 slot missed: a PgBackup of the name ${name} is there already and is not of this PgManager (last 2022-01-02T06:00:00Z). Delete it or leave it; the next slot has another name.`,
-      missed: { count: 1, last: [{ ...missedOne.missed.last[0]!, reason: 'NameTaken' }] },
+      message: taken,
+      missed: missedBy('NameTaken'),
     },
   },
   'H42 an older manager has the same selector: only its slots run': {
@@ -124,9 +137,8 @@ const cases: Readonly<Record<string, Case>> = {
     wantCommands: ['status pg-manager'],
     wantStatus: {
       ...ran,
-      message:
-        '1 slot missed: an older PgManager has the same selector "postgres" and only its slots run (last 2022-01-02T06:00:00Z). Delete one of the two.',
-      missed: { count: 1, last: [{ ...missedOne.missed.last[0]!, reason: 'ScheduleConflict' }] },
+      message: conflict,
+      missed: missedBy('ScheduleConflict'),
     },
   },
   'an older manager that is being deleted is no rival': {
@@ -151,7 +163,7 @@ const cases: Readonly<Record<string, Case>> = {
     given: observe(aManager().schedule(missedOne), { now: slot + 21_601 }),
     wantCommands: [
       'timer slot pg-manager',
-      'event Warning SlotMissed on pg-manager: 1 slot missed: nothing could start within 6h of it (last 2022-01-02T06:00:00Z)',
+      `event Warning SlotMissed on pg-manager: ${missedOne.message}`,
       'post backup.missed uid-pg-manager/missed/2022-01-02T06:00:00Z, then status pg-manager',
     ],
   },
@@ -200,21 +212,13 @@ const cases: Readonly<Record<string, Case>> = {
       { now: slot - 60 },
     ),
     wantCommands: ['status pg-manager'],
-    wantStatus: {
-      at: '06:00:00',
-      suspended: true,
-      since: '2022-01-02T05:59:00Z',
-      message: 'suspended by spec.backup.suspend; last backup 2021-12-21T06:06:16Z',
-    },
+    wantStatus: { ...suspended, message: 'suspended by spec.backup.suspend; last backup 2021-12-21T06:06:16Z' },
   },
   'suspended: no timer': {
     given: observe(
-      aManager().suspended().schedule({
-        at: '06:00:00',
-        suspended: true,
-        since: '2022-01-01T06:00:00Z',
-        message: 'suspended by spec.backup.suspend; no backup yet',
-      }),
+      aManager()
+        .suspended()
+        .schedule({ ...suspended, since: '2022-01-01T06:00:00Z' }),
       { now: slot - 60 },
     ),
     wantCommands: ['no timer aidboxops-slot-uid-pg-manager'],
@@ -254,12 +258,10 @@ const cases: Readonly<Record<string, Case>> = {
     given: observe(aManager().suspended().schedule(settled), { now: slot + 1 }),
     wantCommands: ['status pg-manager'],
     wantStatus: {
-      at: '06:00:00',
-      suspended: true,
+      ...suspended,
       since: '2022-01-02T06:00:01Z',
       lastSlot: '2022-01-02T06:00:00Z',
-      message: 'suspended by spec.backup.suspend; no backup yet',
-      missed: { count: 1, last: [{ ...missedOne.missed.last[0]!, reason: 'Suspended' }] },
+      missed: missedBy('Suspended'),
     },
   },
   'suspended, and no backup has ever succeeded': {
@@ -267,12 +269,7 @@ const cases: Readonly<Record<string, Case>> = {
       now: slot - 60,
     }),
     wantCommands: ['status pg-manager'],
-    wantStatus: {
-      at: '06:00:00',
-      suspended: true,
-      since: '2022-01-02T05:59:00Z',
-      message: 'suspended by spec.backup.suspend; no backup yet',
-    },
+    wantStatus: suspended,
   },
   'a missed slot is the message only until a later one has run': {
     given: observe(
@@ -293,12 +290,10 @@ const cases: Readonly<Record<string, Case>> = {
       aManager()
         .suspended()
         .schedule({
-          at: '06:00:00',
-          suspended: true,
+          ...suspended,
           since: '2022-01-02T06:00:01Z',
           lastSlot: '2022-01-02T06:00:00Z',
-          message: 'suspended by spec.backup.suspend; no backup yet',
-          missed: { count: 1, last: [{ ...missedOne.missed.last[0]!, reason: 'Suspended' }] },
+          missed: missedBy('Suspended'),
         }),
       { now: slot + 60 },
     ),
@@ -312,14 +307,13 @@ const cases: Readonly<Record<string, Case>> = {
     given: observe(
       aManager().schedule({
         ...ran,
-        message:
-          '1 slot missed: an older PgManager has the same selector "postgres" and only its slots run (last 2022-01-02T06:00:00Z). Delete one of the two.',
-        missed: { count: 1, last: [{ ...missedOne.missed.last[0]!, reason: 'ScheduleConflict' }] },
+        message: conflict,
+        missed: missedBy('ScheduleConflict'),
       }),
     ),
     wantCommands: [
       'timer slot pg-manager',
-      'event Warning ScheduleConflict on pg-manager: 1 slot missed: an older PgManager has the same selector "postgres" and only its slots run (last 2022-01-02T06:00:00Z). Delete one of the two.',
+      `event Warning ScheduleConflict on pg-manager: ${conflict}`,
       'post backup.missed uid-pg-manager/missed/2022-01-02T06:00:00Z, then status pg-manager',
     ],
   },
@@ -373,13 +367,7 @@ test('a missed slot is told with all that is known of it', () => {
   const { commands } = decide(observe(aManager().schedule(missedOne), { now: slot + 21_601 }));
   const [timer, record, post] = commands;
   assert.ok(timer?.type === 'applyTimer' && record?.type === 'recordEvent' && post?.type === 'post');
-  assert.deepEqual(timer.timer.owner, {
-    apiVersion: 'aidbox.pg/v01',
-    kind: 'PgManager',
-    name: 'pg-manager',
-    namespace: 'shop',
-    uid: 'uid-pg-manager',
-  });
+  assert.deepEqual(timer.timer.owner, involved);
   assert.equal(timer.timer.schedule, '56 59 5 * * *');
   assert.deepEqual(timer.timer.data, { namespace: 'shop', name: 'pg-manager' });
   assert.equal(record.event.metadata.name, 'aidboxops-uid-pg-manager-missed-1641103200');

@@ -194,13 +194,6 @@ test('H8 a cursor up to 60 s ahead is that of an early timer', () => {
   assert.equal(resolveSlots(wish, stored, on('02 05:58:59')).cursorWasAhead, true);
 });
 
-test('H10 an outage of 30 days', () => {
-  const stored = { at: '06:00:00', suspended: false, since: at('2021-12-01T00:00:00Z') };
-  const { run, missed } = resolveSlots(wish, stored, at('2021-12-31T08:00:00Z'));
-  assert.equal(run, at('2021-12-31T06:00:00Z'));
-  assert.equal(missed.length, 30);
-});
-
 test('leap day and new year have their slots', () => {
   const stored = { at: '23:59:59', suspended: false, since: at('2024-02-27T23:59:59Z') };
   const { missed } = resolveSlots({ ...wish, at: '23:59:59', startingDeadline: 1 }, stored, at('2024-03-02T12:00:00Z'));

@@ -46,38 +46,6 @@ const cases: Readonly<Record<string, { readonly given: Finding; readonly want: V
       fact: 'NoPodAccess: uid 1001 cannot create /PgBackup in postgres-0. Mount a volume there or set spec.backup.directory.',
     },
   },
-  'directory cannot be made by a user without a number': {
-    given: found({ obstacle: { kind: 'DirectoryNotCreatable', detail: 'read-only file system' } }),
-    want: {
-      kind: 'broken',
-      fact: 'NoPodAccess: the database user cannot create /PgBackup in postgres-0. Mount a volume there or set spec.backup.directory.',
-    },
-  },
-  'directory without space': {
-    given: found({ obstacle: { kind: 'DirectoryFull', detail: 'no space left in /PgBackup' } }),
-    want: {
-      kind: 'broken',
-      fact: 'NoPodAccess: no space is left in /PgBackup of postgres-0. Make room there or set spec.backup.directory.',
-    },
-  },
-  'wrong user': {
-    given: found({ obstacle: { kind: 'WrongUser', detail: 'uid 0 is not the owner' } }),
-    want: {
-      kind: 'broken',
-      fact: 'NoPodAccess: in postgres-0 uid 0 is not the owner. wal-g must run as the owner of the data directory: run the container as that user, or as root with setpriv, gosu or su-exec.',
-    },
-  },
-  'no data directory': {
-    given: found({ obstacle: { kind: 'NoDataDirectory', detail: 'PGDATA is not set' } }),
-    want: {
-      kind: 'broken',
-      fact: "NoPodAccess: in postgres-0 PGDATA is not set. Set PGDATA in the container's environment.",
-    },
-  },
-  'missing tool': {
-    given: found({ obstacle: { kind: 'MissingTool', detail: 'there is no flock' } }),
-    want: { kind: 'broken', fact: 'NoPodAccess: in postgres-0 there is no flock. Use an image that has it.' },
-  },
   'read fails, write was left out': {
     given: found({ read: { outcome: 'failed', detail: 'AccessDenied' }, write: { outcome: 'skipped', detail: '' } }),
     want: { kind: 'failed', fact: 'read check', detail: 'AccessDenied' },
