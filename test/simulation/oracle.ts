@@ -8,7 +8,7 @@ import { label, slotAnnotation } from '../../functions/domain/resources/names.ts
 import type { PgBackupStatus } from '../../functions/domain/resources/pg-backup.ts';
 import type { PgManager, RotationCondition, ScheduleStatus } from '../../functions/domain/resources/pg-manager.ts';
 import { parseTime } from '../../functions/domain/time.ts';
-import type { Change, Stored } from '../support/api-model.ts';
+import { isFinal, type Change, type Stored } from '../support/api-model.ts';
 import { isRestorable, positionOf, type Entry } from './bucket.ts';
 import type { Alive, Database } from './database.ts';
 import { plantedSecret } from './wal-g.ts';
@@ -144,11 +144,11 @@ export function createTruth(world: World): Oracle {
     if (verb === 'add') slotRunCreated(object);
     if (verb === 'delete') return void backupDeleted(object);
     const [before, after] = [statusOf(old), statusOf(object)];
-    if (isFinal(before) && (before.state !== after.state || before.finishTime !== after.finishTime))
+    if (isFinal({ status: before }) && (before.state !== after.state || before.finishTime !== after.finishTime))
       world.violated(4, `PgBackup ${object.metadata.name} went from ${before.state} to ${after.state ?? 'nothing'}`);
     if (before.state === after.state) return;
     oracle.seen.add(`state ${after.state} ${after.reason ?? ''}`);
-    if (isFinal(after)) finished(object, after);
+    if (isFinal(object)) finished(object, after);
   }
 
   function finished(object: Stored, { message = '', state }: PgBackupStatus): void {
@@ -224,10 +224,6 @@ export function watchOrphan(world: World, uid: string): void {
       if (probed) world.violated(5, `run ${uid}, whose PgBackup is gone, is alive in ${pod} half an hour later`);
     }
   });
-}
-
-function isFinal({ state }: PgBackupStatus): boolean {
-  return state === 'success' || state === 'error';
 }
 
 function statusOf(object: Stored | undefined): PgBackupStatus {

@@ -26,6 +26,7 @@ export interface Stored {
     readonly annotations?: Readonly<Record<string, string>>;
     readonly ownerReferences?: readonly { readonly uid: string }[];
   };
+  readonly status?: unknown;
   readonly [key: string]: unknown;
 }
 
@@ -226,8 +227,8 @@ function checkPreconditions(old: Stored, wanted: Plain, isStatus: boolean): void
 }
 
 /** Says whether this is a PgBackup whose outcome is known. */
-export function isFinal(object: Plain): boolean {
-  const state = (object['status'] as Plain | undefined)?.['state'];
+export function isFinal({ status }: { readonly status?: unknown }): boolean {
+  const state = (status as Plain | undefined)?.['state'];
   return state === 'success' || state === 'error';
 }
 
