@@ -27,7 +27,7 @@ function storageGoneAtProof(seconds: number): (world: World) => void {
   });
 }
 
-const slots: readonly HardCase[] = [
+const hardCases: readonly HardCase[] = [
   {
     name: 'H1 PgBackup created, crash before the cursor moved, outage longer than the deadline',
     prepare: crashAt(/schedule create .*pgbackups/, 'after'),
@@ -108,9 +108,7 @@ const slots: readonly HardCase[] = [
     days: 32,
     want: ({ manager }) => assert.equal(manager?.status.schedule?.missed?.count, 30),
   },
-];
 
-const runs: readonly HardCase[] = [
   {
     name: 'H13 every start arrives late',
     noise: { lateStart: 1 },
@@ -253,9 +251,7 @@ const runs: readonly HardCase[] = [
     prepare: (world) => terminate(world, slot - 5),
     want: () => undefined,
   },
-];
 
-const rotations: readonly HardCase[] = [
   {
     name: 'H38 backup.succeeded is lost with the broker',
     days: 3,
@@ -317,9 +313,7 @@ const rotations: readonly HardCase[] = [
       assert.equal(database.bucket.entries.length, 2);
     },
   },
-];
 
-const others: readonly HardCase[] = [
   {
     name: 'H48 storage that fails once',
     lines: [[10_000, 'storageDown', 700]],
@@ -400,7 +394,7 @@ const others: readonly HardCase[] = [
   },
 ];
 
-export const hardCases: readonly HardCase[] = [...slots, ...runs, ...rotations, ...others];
+export { hardCases };
 
 /** Shown by random scenarios when this was seen to happen in them: the situation itself, not only what may lead to it. */
 export const seenInRandom: Readonly<Record<number, RegExp>> = {
