@@ -261,6 +261,11 @@ const notUnderstood: readonly { name: string; service: KnativeService; want: Reg
     service: storedService({ containers: [{ image: 'a', env: [{ name: 'A', valueFrom: {} }] }] }),
     want: /valueFrom of variable A/,
   },
+  {
+    name: 'a container without a probe',
+    service: storedService({ containers: [{ image: 'a' }] }),
+    want: /HTTP readiness probe/,
+  },
   { name: 'envFrom', service: storedService({ containers: [{ image: 'a', envFrom: [{}] }] }), want: /envFrom/ },
   {
     name: 'a window that is no duration',
