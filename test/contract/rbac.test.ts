@@ -55,7 +55,7 @@ async function everythingElse(): Promise<void> {
   await cluster.database(database);
   await cluster.manager({ at: timeOfDay(12), keep: 1 });
   const slot = await eventually('the backup of the slot', async () =>
-    (await cluster.pgbs()).map(({ metadata }) => metadata.name).find((name) => name.startsWith('pg-manager-')),
+    (await cluster.backupNames('postgres')).find((name) => name.startsWith('pg-manager-')),
   );
   await assertSucceeds(cluster, slot);
   await forgetTheSlot();
@@ -99,8 +99,7 @@ async function everythingElse(): Promise<void> {
   await untilUsed('rotation list apps/statefulsets');
   await cluster.tick('probe');
   await untilUsed('storage list apps/statefulsets');
-  const suspend = JSON.stringify({ spec: { backup: { suspend: true } } });
-  await cluster.kubectl('patch', 'pgm', '-n', 'shop', 'pg-manager', '--type=merge', '-p', suspend);
+  await cluster.patch({ spec: { backup: { suspend: true } } });
   await untilUsed('schedule delete sources.knative.dev/pingsources');
 }
 
@@ -135,11 +134,7 @@ async function missASlot(): Promise<void> {
 
 async function setCursor(time: number): Promise<void> {
   const since = `${new Date(time).toISOString().slice(0, 19)}Z`;
-  const status = JSON.stringify({ status: { schedule: { since, lastSlot: since } } });
-  await cluster.kubectl(
-    ...['patch', 'pgm', '-n', 'shop', 'pg-manager', '--subresource=status', '--type=merge'],
-    ...['--field-manager=aidboxops-schedule', '-p', status],
-  );
+  await cluster.feignSchedule({ since, lastSlot: since });
 }
 
 /** It outlives the activation that starts it. Whoever probes meanwhile finds the lock held and asks what answers for it. */

@@ -78,7 +78,7 @@ export function mainJob(open: OpenCluster): void {
         backups.push(backup);
       }
       const kept = backups.slice(2);
-      assert.deepEqual((await cluster.pgbs()).map(({ metadata }) => metadata.name).sort(), ['fourth', 'third']);
+      assert.deepEqual(await cluster.backupNames(), ['fourth', 'third']);
       assert.deepEqual(await database.stored(), kept.map(storedName));
       const logs = (await database.filesIn('/PgBackup')).filter((name) => name.endsWith('.log')).sort();
       assert.deepEqual(logs, ['fourth.log', 'third.log']);
