@@ -215,7 +215,7 @@ function listening(
       for (const sender of senders) {
         await eventually(`${path} from ${sender}`, () => {
           for (const adapter of adapters) adapter.check();
-          return sentBy(sender, path).filter(fits).length >= count ? true : undefined;
+          return sentBy(sender, path).filter(fits).length >= count;
         });
       }
     },

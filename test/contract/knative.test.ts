@@ -279,7 +279,7 @@ async function untilBothWatch(path: string, poke: (n: string) => Manifest): Prom
   let n = 0;
   await eventually(`watches for ${path}`, async () => {
     await sides.put(poke(String((n += 1))));
-    return senders.every((sender) => sides.sentBy(sender, path).length > 0) ? true : undefined;
+    return senders.every((sender) => sides.sentBy(sender, path).length > 0);
   });
 }
 

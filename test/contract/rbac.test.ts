@@ -83,11 +83,7 @@ async function everythingElse(): Promise<void> {
   );
   rotationIsDeaf = false;
   await cluster.tick('sweep');
-  await eventually(
-    'rotation of the slot',
-    async () => ((await cluster.pgb(slot)) === undefined ? true : undefined),
-    90,
-  );
+  await eventually('rotation of the slot', async () => (await cluster.pgb(slot)) === undefined, 90);
 
   rotationIsDeaf = true;
   await takeBackup(cluster, 'last');
@@ -165,7 +161,7 @@ async function scale(replicas: number): Promise<void> {
 }
 
 function untilUsed(grant: string): Promise<true> {
-  return eventually(grant, () => (linesOfOurs().some((line) => usedGrants(line).includes(grant)) ? true : undefined));
+  return eventually(grant, () => linesOfOurs().some((line) => usedGrants(line).includes(grant)));
 }
 
 /** Requests of the functions and of the source. */

@@ -51,20 +51,20 @@ function callLog(): string {
 test('the events of a new PgManager are lost: the sweep gives it its timer and the probe its storage', async () => {
   lost.add('schedule-pgmanager-add').add('storage-pgmanager-add');
   await cluster.manager({ keep: 1 });
-  await eventually('both deliveries', () => (lost.size === 0 ? true : undefined));
+  await eventually('both deliveries', () => lost.size === 0);
   assert.deepEqual((await cluster.pgm()).status, { conditions: {} });
   await cluster.tick('sweep');
   await cluster.tick('probe');
   await eventually('schedule and storage', async () => {
     const { conditions, schedule } = (await cluster.pgm()).status;
-    return schedule?.nextSlot !== undefined && conditions.storage?.state === 'available' ? true : undefined;
+    return schedule?.nextSlot !== undefined && conditions.storage?.state === 'available';
   });
 });
 
 test('nothing to do: two minutes without a write, ticks of sweep and probe included', async () => {
   await takeBackup(cluster, 'first');
   const last = await takeBackup(cluster, 'last');
-  await eventually('rotation', async () => ((await cluster.pgbs()).length === 1 ? true : undefined));
+  await eventually('rotation', async () => (await cluster.pgbs()).length === 1);
   assert.deepEqual(await database.stored(), [last.status.backup?.name]);
   await untilAtZero(cluster);
   const quietSince = Date.now();

@@ -47,7 +47,7 @@ test('suspended: no timer, and a slot that passes is neither run nor missed; res
   });
   assert.equal(suspended.status.schedule?.nextSlot, undefined);
   assert.equal(suspended.status.schedule?.message, 'suspended by spec.backup.suspend; no backup yet');
-  await eventually('no timer', async () => ((await timers(cluster)).length === 0 ? true : undefined));
+  await eventually('no timer', async () => (await timers(cluster)).length === 0);
   await clockPasses(slot + 1000);
   await sweepAndWait();
   assert.deepEqual(await cluster.pgbs(), []);
@@ -64,9 +64,7 @@ test('suspended: no timer, and a slot that passes is neither run nor missed; res
 test('an outage of thirty days: one late run, twenty-nine slots recorded as missed, told once (H10)', async () => {
   const latest = wholeSecond(Date.now() - 3_600_000);
   await cluster.patch({ spec: { backup: { at: time(latest) } } });
-  await eventually('the new time', async () =>
-    (await cluster.pgm()).status.schedule?.at === time(latest) ? true : undefined,
-  );
+  await eventually('the new time', async () => (await cluster.pgm()).status.schedule?.at === time(latest));
   assert.deepEqual(await cluster.pgbs(), [], 'nothing for a time before the change');
 
   await cluster.feignSchedule({ since: rfc3339(latest - 30 * day + 1000), lastSlot: null });
@@ -102,9 +100,7 @@ test('a changed time moves the timer and the next slot; an older cursor runs no 
     const found = await cluster.pgm();
     return found.status.schedule?.nextSlot === rfc3339(slot) ? found : undefined;
   });
-  await eventually('timer at the new time', async () =>
-    (await slotTimer(manager)).schedule === cron(slot) ? true : undefined,
-  );
+  await eventually('timer at the new time', async () => (await slotTimer(manager)).schedule === cron(slot));
   assert.equal((await cluster.finished(slotName(slot))).status.state, 'success');
   assert.deepEqual(await cluster.backupNames(), [...before, slotName(slot)]);
 
@@ -241,7 +237,7 @@ test('suspension and a forged deletion leave a running backup alone; so does the
     const { metadata } = (await cluster.pgb('slow-2'))!;
     await cluster.kubectl('delete', 'pgm', '-n', cluster.namespace, 'going');
     await eventually("no timer of the manager's", async () =>
-      (await timers(cluster)).every(({ owner }) => owner !== manager.metadata.uid) ? true : undefined,
+      (await timers(cluster)).every(({ owner }) => owner !== manager.metadata.uid),
     );
     const still = await cluster.pgb('slow-2');
     assert.equal(still?.status.state, 'running');
@@ -256,7 +252,7 @@ test('suspension and a forged deletion leave a running backup alone; so does the
     );
     assert.deepEqual(await database.stored(), names);
     await eventually('no timer of the run', async () =>
-      (await timers(cluster)).every(({ owner }) => owner !== metadata.uid) ? true : undefined,
+      (await timers(cluster)).every(({ owner }) => owner !== metadata.uid),
     );
   });
 });
@@ -342,7 +338,7 @@ function quiet(): Promise<true> {
       seen = cluster.observations.length;
       since = performance.now();
     }
-    return performance.now() - since > 1500 ? true : undefined;
+    return performance.now() - since > 1500;
   });
 }
 

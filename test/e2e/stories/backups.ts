@@ -59,8 +59,7 @@ export function untilRotated(
 
 /** Waits until no function runs. */
 export async function untilAtZero(cluster: TestCluster): Promise<void> {
-  const atZero = async (): Promise<true | undefined> => ((await cluster.awake()).length === 0 ? true : undefined);
-  await cluster.eventually('functions at zero', atZero, 90);
+  await cluster.eventually('functions at zero', async () => (await cluster.awake()).length === 0, 90);
 }
 
 /** Returns the PgBackup once its pod has confirmed that wal-g runs. */

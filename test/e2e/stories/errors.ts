@@ -102,8 +102,9 @@ export function errors(open: OpenCluster): void {
         const { metadata } = await started('unwanted', 'unwanted');
         assert.ok((await database.processesOf(metadata.uid)).length > 0);
         await cluster.kubectl('delete', 'pgb', '-n', cluster.namespace, 'unwanted');
-        await cluster.eventually('end of all processes of the deleted run', async () =>
-          (await database.processesOf(metadata.uid)).length === 0 ? true : undefined,
+        await cluster.eventually(
+          'end of all processes of the deleted run',
+          async () => (await database.processesOf(metadata.uid)).length === 0,
         );
         const next = await succeeds('after-unwanted', 'unwanted');
         assert.deepEqual(await database.stored(), [next.status.backup?.name]);
@@ -168,7 +169,7 @@ export function errors(open: OpenCluster): void {
         assert.match(message ?? '', /^unavailable since \d\d:\d\dZ: read check: "/);
         const { uid } = (await cluster.pgm('stored')).metadata;
         await cluster.eventually('Warning StorageUnavailable', async () =>
-          (await cluster.events(uid)).includes('Warning StorageUnavailable') ? true : undefined,
+          (await cluster.events(uid)).includes('Warning StorageUnavailable'),
         );
 
         await database.sh('mv "$WALG_FILE_PREFIX.gone" "$WALG_FILE_PREFIX"');
@@ -256,6 +257,6 @@ async function untilExecIs(cluster: TestCluster, wanted: 'allowed' | 'refused'):
   await cluster.eventually(`exec ${wanted}`, async () => {
     const ask = ['get', 'pods', '--subresource=exec', '-n', cluster.namespace];
     const answer = await mayDo(cluster, 'system:serviceaccount:aidboxops:backup', ...ask);
-    return (answer === 'yes') === (wanted === 'allowed') ? true : undefined;
+    return (answer === 'yes') === (wanted === 'allowed');
   });
 }

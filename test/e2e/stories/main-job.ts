@@ -52,7 +52,7 @@ export function mainJob(open: OpenCluster): void {
     test('both objects read as promised', async () => {
       await cluster.eventually('rotation and storage', async () => {
         const { rotation, storage } = (await cluster.pgm()).status.conditions;
-        return rotation?.status === 'ok' && storage?.status === 'ok' ? true : undefined;
+        return rotation?.status === 'ok' && storage?.status === 'ok';
       });
       assertManagerReads(await cluster.kubectl('describe', 'pgmanager', '-n', 'shop', 'pg-manager'), slotBackup);
       assertBackupReads(await cluster.kubectl('describe', 'pgbackup', '-n', 'shop', slotBackup));
@@ -158,6 +158,6 @@ async function untilArchived(cluster: TestCluster, database: TestDatabase): Prom
   const [file = ''] = await database.sql('select pg_walfile_name(pg_switch_wal())');
   await cluster.eventually('archived WAL', async () => {
     const [done] = await database.sql(`select last_archived_wal >= '${file}' from pg_stat_archiver`);
-    return done === 't' ? true : undefined;
+    return done === 't';
   });
 }
