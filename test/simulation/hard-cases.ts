@@ -27,7 +27,7 @@ function storageGoneAtProof(seconds: number): (world: World) => void {
   });
 }
 
-const hardCases: readonly HardCase[] = [
+const slots: readonly HardCase[] = [
   {
     name: 'H1 PgBackup created, crash before the cursor moved, outage longer than the deadline',
     prepare: crashAt(/schedule create .*pgbackups/, 'after'),
@@ -108,7 +108,9 @@ const hardCases: readonly HardCase[] = [
     days: 32,
     want: ({ manager }) => assert.equal(manager?.status.schedule?.missed?.count, 30),
   },
+];
 
+const runs: readonly HardCase[] = [
   {
     name: 'H13 every start arrives late',
     noise: { lateStart: 1 },
@@ -251,7 +253,9 @@ const hardCases: readonly HardCase[] = [
     prepare: (world) => terminate(world, slot - 5),
     want: () => undefined,
   },
+];
 
+const rotations: readonly HardCase[] = [
   {
     name: 'H38 backup.succeeded is lost with the broker',
     days: 3,
@@ -313,7 +317,9 @@ const hardCases: readonly HardCase[] = [
       assert.equal(database.bucket.entries.length, 2);
     },
   },
+];
 
+const others: readonly HardCase[] = [
   {
     name: 'H48 storage that fails once',
     lines: [[10_000, 'storageDown', 700]],
@@ -394,7 +400,7 @@ const hardCases: readonly HardCase[] = [
   },
 ];
 
-export { hardCases };
+export const hardCases: readonly HardCase[] = [...slots, ...runs, ...rotations, ...others];
 
 /** Shown by random scenarios when this was seen to happen in them: the situation itself, not only what may lead to it. */
 export const seenInRandom: Readonly<Record<number, RegExp>> = {
