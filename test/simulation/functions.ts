@@ -38,7 +38,11 @@ interface Process {
   date: number | undefined;
 }
 
-const never = new Promise<never>(() => undefined);
+/** The rest of a process that has died. A new promise each time: one for all would keep whatever ever awaited it in memory. */
+function never(): Promise<never> {
+  return new Promise<never>(() => undefined);
+}
+
 /** More than any activation could need. */
 const maxCalls = 3_000;
 
@@ -61,7 +65,7 @@ async function handle(world: World, eventing: Eventing, activation: Activation):
   const { event, name } = activation;
   const clock: Clock = {
     monotonic: () => world.scheduler.now(),
-    sleep: (milliseconds) => world.scheduler.sleep(milliseconds).then(() => (activation.dead ? never : undefined)),
+    sleep: (milliseconds) => world.scheduler.sleep(milliseconds).then(() => (activation.dead ? never() : undefined)),
   };
   const handler = handlerOf(name, createEffects(world, eventing, activation), clock);
   let answer: Answer = 'done';
@@ -149,10 +153,10 @@ export async function leave(
   effect: string,
   moment: 'before' | 'after' = 'after',
 ): Promise<void> {
-  if (activation.dead) return never;
+  if (activation.dead) return never();
   if (!world.saboteur(moment, `${activation.name} ${effect}`) && !world.random.chance(world.noise.crash)) return;
   activation.die();
-  return never;
+  return never();
 }
 
 const transient = [0, 429, 500, 503] as const;
