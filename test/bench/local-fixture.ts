@@ -3,7 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { path } from '../../functions/domain/resources/api-paths.ts';
 import { dailySchedule, slotLead, timerName } from '../../functions/domain/events/timer.ts';
 import { eventually } from '../support/eventually.ts';
-import { openLocalCluster, timeOfDay, type LocalCluster } from '../support/local-cluster.ts';
+import { openLocalCluster, type LocalCluster } from '../support/local-cluster.ts';
+import { timeOfDay } from '../support/objects.ts';
 import { buildFunctions, functionNames } from '../../tools/build.ts';
 
 /** Knative's shortest window. */

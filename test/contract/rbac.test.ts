@@ -8,7 +8,8 @@ import { assertSucceeds, slow, takeBackup, untilRunning } from '../e2e/stories/b
 import { auditLines, type AuditLine } from '../support/audit.ts';
 import { eventually } from '../support/eventually.ts';
 import { kubernetesEvent } from '../support/outside.ts';
-import { openLocalCluster, timeOfDay, type LocalCluster } from '../support/local-cluster.ts';
+import { openLocalCluster, type LocalCluster } from '../support/local-cluster.ts';
+import { timeOfDay } from '../support/objects.ts';
 
 interface Role {
   readonly metadata: { readonly name: string };

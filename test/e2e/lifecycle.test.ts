@@ -156,32 +156,6 @@ test('forged, absurd and stale events change nothing (H64)', async () => {
   assert.deepEqual(await cluster.databaseIn('postgres-0').stored(), stored);
 });
 
-test('a dead letter becomes a Warning on the object that it names, once', async () => {
-  const { metadata } = await cluster.pgm();
-  const [schedule] = cluster.environment.functions().filter(({ name }) => name === 'schedule');
-  const letter: MadeUpEvent = {
-    type: 'dev.knative.apiserver.resource.update',
-    id: 'letter-1',
-    subject: '/apis/aidbox.pg/v01/namespaces/shop/pgmanagers/pg-manager',
-    extensions: { knativeerrorcode: '503', knativeerrordest: 'http://schedule.aidboxops.svc.cluster.local/' },
-  };
-  const twice = [letter, letter];
-  for (const one of twice)
-    assert.equal((await postEvent(cluster.environment, one, `${schedule?.url}/undelivered`)).status, 204);
-  const nobody = { ...letter, subject: '/apis/aidbox.pg/v01/namespaces/shop/pgmanagers/nobody' };
-  assert.equal((await postEvent(cluster.environment, nobody, `${schedule?.url}/undelivered`)).status, 204);
-  const warnings = (await kubernetesEvents(cluster, metadata.uid)).filter(({ reason }) => reason === 'Undelivered');
-  assert.deepEqual(warnings, [
-    {
-      type: 'Warning',
-      reason: 'Undelivered',
-      message:
-        'event dev.knative.apiserver.resource.update could not be delivered to ' +
-        'http://schedule.aidboxops.svc.cluster.local/ (503); the next sweep does its work',
-    },
-  ]);
-});
-
 test('an event that its function never accepts ends as a dead letter', async () => {
   const { metadata } = await cluster.pgm();
   const binding = await cluster.kubectl('get', 'clusterrolebinding', 'aidboxops-rotation', '-o', 'json');

@@ -16,7 +16,8 @@ import {
 } from '../support/outside.ts';
 import { storageName } from '../support/database-set.ts';
 import { eventually } from '../support/eventually.ts';
-import { openLocalCluster, timeOfDay, type LocalCluster } from '../support/local-cluster.ts';
+import { openLocalCluster, type LocalCluster } from '../support/local-cluster.ts';
+import { timeOfDay } from '../support/objects.ts';
 import { takeBackup, untilRotated } from './stories/backups.ts';
 
 let cluster: LocalCluster;

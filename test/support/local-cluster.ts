@@ -17,8 +17,6 @@ import { runBlock } from './documents.ts';
 import { postEvent, subscribe } from './outside.ts';
 import { openNamespace, type Platform, type TestCluster } from './test-cluster.ts';
 
-export { timeOfDay } from './objects.ts';
-
 const repository = join(import.meta.dirname, '../..');
 
 /** Owner of databases and of what they store. */

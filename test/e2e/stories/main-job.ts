@@ -7,7 +7,7 @@ import { assertBackupReads, assertManagerReads } from '../../support/describe.ts
 import { timeOfDay } from '../../support/objects.ts';
 import { kubernetesEvent, type SeenEvent } from '../../support/outside.ts';
 import type { OpenCluster, TestCluster } from '../../support/test-cluster.ts';
-import { assertSucceeds, takeBackup, untilAtZero, untilRotated } from './backups.ts';
+import { assertSucceeds, takeBackup, untilAllIsWell, untilAtZero, untilRotated } from './backups.ts';
 
 const everyRow = "select count(*), md5(string_agg(n || code, ',' order by n)) from orders";
 
@@ -50,10 +50,7 @@ export function mainJob(open: OpenCluster): void {
     });
 
     test('both objects read as promised', async () => {
-      await cluster.eventually('rotation and storage', async () => {
-        const { rotation, storage } = (await cluster.pgm()).status.conditions;
-        return rotation?.status === 'ok' && storage?.status === 'ok';
-      });
+      await untilAllIsWell(cluster);
       assertManagerReads(await cluster.kubectl('describe', 'pgmanager', '-n', 'shop', 'pg-manager'), slotBackup);
       assertBackupReads(await cluster.kubectl('describe', 'pgbackup', '-n', 'shop', slotBackup));
     });

@@ -7,7 +7,7 @@ import type { TestDatabase } from '../../support/database.ts';
 import { mayDo, timeOfDay } from '../../support/objects.ts';
 import { timers } from '../../support/outside.ts';
 import type { OpenCluster, TestCluster } from '../../support/test-cluster.ts';
-import { assertSucceeds, takeBackup } from './backups.ts';
+import { assertSucceeds, takeBackup, untilAllIsWell } from './backups.ts';
 
 const definitions = join(import.meta.dirname, '../../../crds');
 
@@ -45,10 +45,7 @@ export function namespaced(open: OpenCluster, more: () => void = () => undefined
       assert.match(name, /^pg-manager-backup-at-/);
       const { status } = await assertSucceeds(cluster, name);
       assert.deepEqual(await database.stored(), [status.backup?.name]);
-      await cluster.eventually('rotation and storage', async () => {
-        const { rotation, storage } = (await cluster.pgm()).status.conditions;
-        return rotation?.status === 'ok' && storage?.status === 'ok';
-      });
+      await untilAllIsWell(cluster);
     });
 
     test("a person's backup, and the rotation that follows", async () => {
