@@ -27,7 +27,8 @@ import {
 
 interface Case {
   readonly given: Partial<Observation>;
-  readonly wantCommands: readonly string[];
+  /** None unless it says otherwise. */
+  readonly wantCommands?: readonly string[];
   /** `again` unless it says otherwise. */
   readonly wantNext?: Decision['next'];
   readonly wantReason?: string;
@@ -65,7 +66,6 @@ const planning: Readonly<Record<string, Case>> = {
   },
   'its own tick shows that the timer is there': {
     given: { firstRound: true, ticked: true, catalogue: undefined },
-    wantCommands: [],
     wantNext: 'retry',
   },
   'one too many: plan and place are pinned, then the run is started': {
@@ -209,7 +209,6 @@ const planning: Readonly<Record<string, Case>> = {
   },
   'no time for the catalogue: the event comes again': {
     given: { catalogue: undefined },
-    wantCommands: [],
     wantNext: 'retry',
     wantReason: 'NoTimeForCatalogue',
   },
@@ -273,7 +272,6 @@ const planning: Readonly<Record<string, Case>> = {
   },
   'the lock is held: it is waited for': {
     given: { podInspection: saw({ holder: { id: 'uid-day-10', kind: 'backup' } }), catalogue: undefined },
-    wantCommands: [],
     wantNext: 'wait',
     wantReason: 'LockHeld',
   },
@@ -316,7 +314,6 @@ const planning: Readonly<Record<string, Case>> = {
 const looking: Readonly<Record<string, Case>> = {
   'alive since this activation began it: wait': {
     given: { ...runs(), podInspection: saw({ run: report({ state: 'running' }) }) },
-    wantCommands: [],
     wantNext: 'wait',
   },
   'alive when this activation came: left to the timer': {
@@ -326,12 +323,10 @@ const looking: Readonly<Record<string, Case>> = {
   },
   'a tick that finds it alive asks for nothing': {
     given: { ...runs(), firstRound: true, ticked: true, podInspection: saw({ run: report({ state: 'running' }) }) },
-    wantCommands: [],
     wantNext: 'done',
   },
   'alive two minutes after the deadline: the pod may still end it by itself': {
     given: { ...runs(), podInspection: saw({ podTime: now + 3720, run: report({ state: 'running' }) }) },
-    wantCommands: [],
     wantNext: 'wait',
   },
   'alive for more than two minutes after the deadline: it is stopped': {
@@ -385,7 +380,6 @@ const looking: Readonly<Record<string, Case>> = {
   },
   'exit 0 and no time for the catalogue': {
     given: { ...runs(), podInspection: saw({ run: report() }), catalogue: undefined },
-    wantCommands: [],
     wantNext: 'retry',
   },
   'H37 the catalogue changed under the lock: planned again, without a word': {
@@ -429,7 +423,6 @@ const looking: Readonly<Record<string, Case>> = {
   },
   'no trace yet: its start may still arrive': {
     given: { ...runs(), podInspection: saw({ podTime: now + 35, run: report({ state: 'none' }) }) },
-    wantCommands: [],
     wantNext: 'wait',
   },
   'H12 no trace when no start can arrive any more: planned again': {
@@ -439,12 +432,10 @@ const looking: Readonly<Record<string, Case>> = {
   },
   'the pod is silent: it may still be deleting': {
     given: { ...runs(), podInspection: sawNothing('transient', 'broken pipe'), now: now + 4199 },
-    wantCommands: [],
     wantNext: 'wait',
   },
   'the pod may not be asked, as after a restart of the API server: it may still be deleting': {
     given: { ...runs(), podInspection: sawNothing('forbidden', 'pods "postgres-0" is forbidden'), now: now + 4199 },
-    wantCommands: [],
     wantNext: 'wait',
   },
   'the pod may not be asked until well after the deadline': {
@@ -468,7 +459,6 @@ const telling: Readonly<Record<string, Case>> = {
   },
   'one whose own end is not announced is waited for': {
     given: { manager: finished({ outbox: [untold] }), backups: [success(8, { announced: 'started' })] },
-    wantCommands: [],
     wantNext: 'done',
     wantReason: 'AnnouncementPending',
   },
@@ -527,7 +517,7 @@ const telling: Readonly<Record<string, Case>> = {
   },
 };
 
-for (const [name, { given, wantCommands, wantNext = 'again', ...want }] of Object.entries({
+for (const [name, { given, wantCommands = [], wantNext = 'again', ...want }] of Object.entries({
   ...planning,
   ...looking,
   ...telling,

@@ -263,14 +263,14 @@ test('H35 a namespace that is being deleted is no reason to come again', async (
   assert.equal(await send(at.app, slotTick), 204);
 });
 
-for (const [title, { data }] of Object.entries({
-  'an unknown manager': { data: { namespace: 'shop', name: 'nobody' } },
-  'a huge name': { data: { namespace: 'shop', name: 'x'.repeat(100_000) } },
-  'another kind': { data: { kind: 'Secret', metadata: { name: 'pg-manager', namespace: 'shop' } } },
-  'another namespace': { data: { namespace: 'elsewhere', name: 'pg-manager' } },
-  'a name that is a path': { data: { namespace: 'shop', name: '../../secrets/x' } },
-  'no data': { data: undefined },
-  text: { data: 'pg-manager' },
+for (const [title, data] of Object.entries({
+  'an unknown manager': { namespace: 'shop', name: 'nobody' },
+  'a huge name': { namespace: 'shop', name: 'x'.repeat(100_000) },
+  'another kind': { kind: 'Secret', metadata: { name: 'pg-manager', namespace: 'shop' } },
+  'another namespace': { namespace: 'elsewhere', name: 'pg-manager' },
+  'a name that is a path': { namespace: 'shop', name: '../../secrets/x' },
+  'no data': undefined,
+  text: 'pg-manager',
 })) {
   test(`H64 ${title} leads nowhere`, async () => {
     const at = world(slot, [aManager().object(), aManager().in('elsewhere').object()], 'shop');
@@ -481,10 +481,10 @@ test('a dead letter of a subscriber that never answered says so: Knative tells n
   );
 });
 
-for (const [title, { event }] of Object.entries({
-  'of an object that is gone': { event: { type: 't', subject: 'pgbackup/shop/gone' } },
-  'of nothing of ours': { event: { type: 't', subject: 'anything' } },
-  'without subject': { event: { type: 't' } },
+for (const [title, event] of Object.entries({
+  'of an object that is gone': { type: 't', subject: 'pgbackup/shop/gone' },
+  'of nothing of ours': { type: 't', subject: 'anything' },
+  'without subject': { type: 't' },
 })) {
   test(`a dead letter ${title} is only logged`, async () => {
     const at = world(slot, []);

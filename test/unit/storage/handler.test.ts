@@ -362,14 +362,14 @@ test('H63 a page that comes late is dropped', async () => {
   assert.deepEqual([at.probes, at.effects.sink.posted], [[], []]);
 });
 
-for (const [name, { data }] of Object.entries({
-  'an unknown manager': { data: { namespace: 'shop', name: 'nobody' } },
-  'a huge name': { data: { namespace: 'shop', name: 'x'.repeat(100_000) } },
-  'another kind': { data: { kind: 'Secret', metadata: { name: 'pg-manager', namespace: 'shop' } } },
-  'another namespace': { data: { namespace: 'elsewhere', name: 'pg-manager' } },
-  'a page of another kind': { data: { tick: 't', page: 1, kind: 'PgBackup', continue: '', started: now } },
-  'no data': { data: undefined },
-  'a list': { data: [1, 2, 3] },
+for (const [name, data] of Object.entries({
+  'an unknown manager': { namespace: 'shop', name: 'nobody' },
+  'a huge name': { namespace: 'shop', name: 'x'.repeat(100_000) },
+  'another kind': { kind: 'Secret', metadata: { name: 'pg-manager', namespace: 'shop' } },
+  'another namespace': { namespace: 'elsewhere', name: 'pg-manager' },
+  'a page of another kind': { tick: 't', page: 1, kind: 'PgBackup', continue: '', started: now },
+  'no data': undefined,
+  'a list': [1, 2, 3],
 })) {
   test(`H64 ${name} leads nowhere`, async () => {
     const at = world([aManager().object(), aManager().in('elsewhere').object(), ...database()], { scope: 'shop' });

@@ -53,7 +53,8 @@ const noSet =
   'The selector is immutable: delete this PgManager and create one with the right name; stored backups stay.';
 
 interface Case {
-  readonly statefulSet?: StatefulSet;
+  /** A StatefulSet of one pod, unless it says otherwise. */
+  readonly statefulSet?: StatefulSet | 'none';
   readonly otherNames?: readonly string[];
   readonly pods?: readonly Pod[];
   readonly want: Location;
@@ -61,9 +62,11 @@ interface Case {
 
 const cases: Readonly<Record<string, Case>> = {
   'no StatefulSet in the namespace': {
+    statefulSet: 'none',
     want: never(`namespace shop has no StatefulSet "postgres" (it has none). ${noSet}`),
   },
   'another name: those that are there are named, ten at most': {
+    statefulSet: 'none',
     otherNames: ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k'],
     want: never(`namespace shop has no StatefulSet "postgres" (it has: a, b, c, d, e, f, g, h, i, j). ${noSet}`),
   },
@@ -72,63 +75,60 @@ const cases: Readonly<Record<string, Case>> = {
     pods: [pod()],
     want: never('StatefulSet postgres has 0 replicas. Scale it up, or set spec.backup.suspend: true.'),
   },
-  'no pod yet': { statefulSet: set(), want: { found: 'notReady', pod: 'postgres-0', state: 'no pod yet' } },
+  'no pod yet': { want: { found: 'notReady', pod: 'postgres-0', state: 'no pod yet' } },
   'a pod with its labels that belongs to something else': {
-    statefulSet: set(),
     pods: [pod({ owner: 'set-2' })],
     want: { found: 'notReady', pod: 'postgres-0', state: 'no pod yet' },
   },
   'a container of another name': {
-    statefulSet: set(),
     pods: [pod({ containers: ['postgresql', 'metrics'] })],
     want: never('pod postgres-0 has no container "postgres" (it has: postgresql, metrics). Rename the container.'),
   },
   'a pod of the old template beside one that has the container': {
-    statefulSet: set(),
     pods: [pod({ name: 'postgres-1', containers: ['postgresql'], status: {} }), pod()],
     want: { found: 'ready', containers: [container] },
   },
-  ready: { statefulSet: set(), pods: [pod()], want: { found: 'ready', containers: [container] } },
+  ready: { pods: [pod()], want: { found: 'ready', containers: [container] } },
   'several, one of them not ready': {
     statefulSet: set({ replicas: 3 }),
     pods: [pod(), pod({ name: 'postgres-1', ...waiting({}) }), pod({ name: 'postgres-2' })],
     want: { found: 'ready', containers: [container, { ...container, pod: 'postgres-2', podUID: 'uid-postgres-2' }] },
   },
   'ready and being deleted': {
-    statefulSet: set(),
     pods: [pod({ deleted: true })],
     want: { found: 'notReady', pod: 'postgres-0', state: 'being deleted' },
   },
   'a pod that the kubelet has not seen': {
-    statefulSet: set(),
     pods: [pod({ status: {} })],
     want: { found: 'notReady', pod: 'postgres-0', state: 'Pending: container not ready' },
   },
   'the message of the container, on one line': {
-    statefulSet: set(),
     pods: [pod(waiting({ reason: 'CrashLoopBackOff', message: 'back-off\n5m0s' }))],
     want: { found: 'notReady', pod: 'postgres-0', state: 'Pending: back-off 5m0s' },
   },
   'its reason when it has no message': {
-    statefulSet: set(),
     pods: [pod(waiting({ reason: 'ContainerCreating' }, { conditions: [unschedulable] }))],
     want: { found: 'notReady', pod: 'postgres-0', state: 'Pending: ContainerCreating' },
   },
   'no node takes it': {
-    statefulSet: set(),
     pods: [pod(waiting({}, { conditions: [{ type: 'Ready', status: 'False', message: 'x' }, unschedulable] }))],
     want: { found: 'notReady', pod: 'postgres-0', state: 'Pending: Insufficient memory' },
   },
   'a node took it': {
-    statefulSet: set(),
     pods: [pod(waiting(undefined, { conditions: [{ ...unschedulable, status: 'True' }], phase: 'Running' }))],
     want: { found: 'notReady', pod: 'postgres-0', state: 'Running: container not ready' },
   },
 };
 
-for (const [name, { statefulSet, otherNames = [], pods = [], want }] of Object.entries(cases)) {
+for (const [name, { statefulSet = set(), otherNames = [], pods = [], want }] of Object.entries(cases)) {
   test(name, () => {
-    const around = { namespace: 'shop', statefulSetName: 'postgres', statefulSet, otherNames, pods };
+    const around = {
+      namespace: 'shop',
+      statefulSetName: 'postgres',
+      statefulSet: statefulSet === 'none' ? undefined : statefulSet,
+      otherNames,
+      pods,
+    };
     assert.deepEqual(locate(around), want);
   });
 }

@@ -81,9 +81,9 @@ test('statuses are answered as they are after the write, PgBackups that went by 
   assert.deepEqual(writes, { written: [effects.kube.read(managerPath)], removed: ['uid-manual-1'] });
 });
 
-for (const [name, { change }] of Object.entries({
-  'H30 an older version': { change: { resourceVersion: '1' } },
-  'an object that is gone': { change: { name: 'gone' } },
+for (const [name, change] of Object.entries({
+  'H30 an older version': { resourceVersion: '1' },
+  'an object that is gone': { name: 'gone' },
 })) {
   test(`a status decided from ${name} is a conflict, and the rest is left out`, async () => {
     const effects = effectsWith([aManager().object()]);

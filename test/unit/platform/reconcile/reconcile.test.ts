@@ -20,6 +20,7 @@ interface Round {
 }
 
 interface Case {
+  /** One after the other; the last one goes on for ever. */
   readonly rounds: readonly Round[];
   /** `done` unless it says otherwise. */
   readonly wantOutcome?: Outcome['outcome'];
