@@ -225,37 +225,26 @@ underEach('the runner', shells, (shell) => {
     assert.deepEqual([[124, 143].includes(run.exitCode ?? 0), run.deadlineHit], [true, true]);
   });
 
-  test('H37 a rotation deletes only from the catalogue that it was planned from', async () => {
-    const names = ['base_B', 'base_A_D_B'];
-    const rotation = { kind: 'rotation', cut: 'base_B', names } as const;
-    the.behave('echo deleted; exit 0');
-    writeFileSync(join(the.pod.root, 'list'), JSON.stringify(names.map((name) => ({ backup_name: name, time: 'x' }))));
-    assert.ok('startedAt' in (await the.start('rotate-1', rotation)));
-    const done = await the.exited('rotate-1', 'rotation');
-    assert.deepEqual([done.exitCode, done.catalogueChanged, done.log.tail], [0, false, 'deleted']);
-    assert.deepEqual(the.calls().slice(-2), ['backup-list --json', 'delete before FIND_FULL base_B --confirm']);
-    await the.quiet();
-
-    await the.start('rotate-2', { ...rotation, names: [...names, 'base_C'] });
-    const changed = await the.exited('rotate-2', 'rotation');
-    assert.deepEqual([changed.exitCode, changed.catalogueChanged], [75, true]);
-    assert.equal(the.calls().at(-1), 'backup-list --json');
-    await the.quiet();
-
-    writeFileSync(join(the.pod.root, 'list-code'), '1\n');
-    await the.start('rotate-3', rotation);
-    const failed = await the.exited('rotate-3', 'rotation');
-    assert.deepEqual([failed.exitCode, failed.catalogueChanged], [1, false]);
-    assert.equal(the.calls().at(-1), 'backup-list --json');
-    writeFileSync(join(the.pod.root, 'list-code'), '0\n');
-  });
-
-  test('a rotation of an empty catalogue compares with no names', async () => {
-    writeFileSync(join(the.pod.root, 'list'), '');
-    the.behave('exit 0');
-    await the.start('rotate-4', { kind: 'rotation', cut: 'base_B', names: [] });
-    assert.equal((await the.exited('rotate-4', 'rotation')).catalogueChanged, false);
-  });
+  const stored = ['base_B', 'base_A_D_B'];
+  for (const [id, what, list, listCode, names, exitCode, isChanged] of [
+    ['rotate-1', 'that it was planned from', stored, 0, stored, 0, false],
+    ['rotate-2', 'and not from another', stored, 0, [...stored, 'base_C'], 75, true],
+    ['rotate-3', 'and not without one', stored, 1, stored, 1, false],
+    ['rotate-4', 'even if that is empty', undefined, 0, [], 0, false],
+  ] as const) {
+    test(`H37 a rotation deletes only from the catalogue ${what}`, async () => {
+      the.behave('echo deleted; exit 0');
+      const entries = list?.map((name) => ({ backup_name: name, time: 'x' }));
+      writeFileSync(join(the.pod.root, 'list'), entries === undefined ? '' : JSON.stringify(entries));
+      writeFileSync(join(the.pod.root, 'list-code'), `${listCode}\n`);
+      assert.ok('startedAt' in (await the.start(id, { kind: 'rotation', cut: 'base_B', names })));
+      const run = await the.exited(id, 'rotation');
+      assert.deepEqual([run.exitCode, run.catalogueChanged], [exitCode, isChanged]);
+      const deletes = exitCode === 0 ? ['delete before FIND_FULL base_B --confirm'] : [];
+      if (exitCode === 0) assert.equal(run.log.tail, 'deleted');
+      assert.deepEqual(the.calls().slice(-1 - deletes.length), ['backup-list --json', ...deletes]);
+    });
+  }
 
   test('50 MB of stderr are answered as whole lines of their head and tail', async () => {
     the.behave(`echo 'panic: first' >&2
