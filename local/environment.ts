@@ -4,14 +4,14 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { createKube, type Kube } from '../functions/platform/kubernetes/client.ts';
 import { getAssets, type Assets } from './assets/index.ts';
 import { startControllers } from './kubernetes/controllers/index.ts';
-import { startControlPlane, type ControlPlane } from './kubernetes/control-plane/index.ts';
+import { startControlPlane } from './kubernetes/control-plane/index.ts';
 import { writeDescription } from './description.ts';
 import type { Environment, EnvironmentOptions } from './environment-types.ts';
 import { chooseFiles, takeOver } from './directories.ts';
 import { knativeDefinitions, startEventing, type Eventing } from './knative/index.ts';
 import { installManifests, untilAtWork } from './install.ts';
 import { makeImage } from './kubernetes/kubelet/image.ts';
-import { nodeLabels, nodeName, startKubelet, type Kubelet } from './kubernetes/kubelet/index.ts';
+import { nodeLabels, nodeName, startKubelet } from './kubernetes/kubelet/index.ts';
 import { databasesOf } from './kubernetes/kubelet/databases.ts';
 import { createApiClient, type ApiClient } from './kubernetes/client/api-client.ts';
 import { kubectlRunner } from './machine/kubectl.ts';
@@ -26,20 +26,30 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
   const dir = resolve(options.dir);
   await takeOver(dir, progress);
   const undo: (() => unknown)[] = [];
-  try {
-    return await setUp({ ...options, dir, progress }, undo);
-  } catch (error) {
+  const stop = once(async () => {
     for (const step of undo.reverse()) await step();
+  });
+  try {
+    return await setUp({ ...options, dir, progress }, { undo, stop });
+  } catch (error) {
+    await stop();
     throw error;
   }
 }
 
 type Chosen = EnvironmentOptions & { readonly progress: Progress };
 
-/** Each thing that was started puts how to end it on `undo`. */
-async function setUp(options: Chosen, undo: (() => unknown)[]): Promise<Environment> {
+interface Ending {
+  /** Each thing that was started puts here how to end it; the last one started ends first. */
+  readonly undo: (() => unknown)[];
+  readonly stop: () => Promise<void>;
+}
+
+/** Functions start last and so end first, when nobody starts anything new; all others talk to the API server. */
+async function setUp(options: Chosen, { undo, stop }: Ending): Promise<Environment> {
   const { dir, progress } = options;
   const processList = openProcessList(dir);
+  undo.push(() => processList.close());
   const assets = await getAssets(progress, options.signal);
   const controlPlane = await timed(options, 'API server', () =>
     startControlPlane({ dir, processList, audit: options.audit, binaries: assets }),
@@ -87,14 +97,10 @@ async function setUp(options: Chosen, undo: (() => unknown)[]): Promise<Environm
     kubectlPath: assets.kubectl,
     kubeletPort: kubelet.port,
     auditLogPath: controlPlane.auditLogPath,
-    stop: once(async () => {
-      description.stop();
-      await stopInOrder({ eventing, controllers, kubelet, controlPlane }, () => (kube.close(), api.close()));
-      files.remove();
-      processList.close();
-    }),
+    stop,
   };
   const description = writeDescription(environment);
+  undo.push(() => description.stop());
   return environment;
 }
 
@@ -146,23 +152,6 @@ export function bundleOf({ command }: { readonly command: readonly string[] }): 
 /** Returns where the stand-ins report failures; most are conflicts, and the next attempt succeeds. */
 function troubleLog(options: Chosen): (message: string) => void {
   return (message) => options.trace?.({ kind: 'trouble', what: 'local controllers', message });
-}
-
-/** Functions first, so that nobody starts anything new; the API server last, because all others talk to it. */
-async function stopInOrder(
-  parts: {
-    eventing: Eventing | undefined;
-    controllers: { stop(): Promise<void> };
-    kubelet: Kubelet;
-    controlPlane: ControlPlane;
-  },
-  closeConnections: () => void,
-): Promise<void> {
-  await parts.eventing?.stop();
-  await parts.controllers.stop();
-  await parts.kubelet.stop();
-  closeConnections();
-  await parts.controlPlane.stop();
 }
 
 function once(action: () => Promise<void>): () => Promise<void> {

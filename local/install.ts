@@ -1,7 +1,8 @@
 /** Puts definitions and manifests into the API server, as a user would. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kube } from '../functions/platform/kubernetes/client.ts';
-import { isTrue, type Stored } from './kubernetes/client/objects.ts';
+import { collections } from './knative/core/objects.ts';
+import { collectionPath, isTrue, type Stored } from './kubernetes/client/objects.ts';
 import type { Kubectl } from './machine/kubectl.ts';
 
 /** What is needed to install. */
@@ -35,15 +36,10 @@ export async function installDefinitions(kube: Kube, definitions: readonly objec
   await untilEstablished(kube);
 }
 
-/** Kinds of Knative whose objects say when they are ready. */
-const knativeCollections = [
-  '/apis/eventing.knative.dev/v1/brokers',
-  '/apis/eventing.knative.dev/v1/triggers',
-  '/apis/serving.knative.dev/v1/services',
-  '/apis/sources.knative.dev/v1/apiserversources',
-  '/apis/sources.knative.dev/v1/pingsources',
-  '/apis/sources.knative.dev/v1/sinkbindings',
-];
+/** Kinds of Knative, whose objects say when they are ready. */
+const knativeCollections = Object.values(collections)
+  .filter(({ apiVersion }) => apiVersion.includes('knative.dev/'))
+  .map(({ apiVersion, plural }) => collectionPath(apiVersion, plural));
 
 /**
  * Waits until everything that was installed is ready, because an ApiServerSource sends no events about changes before

@@ -1,6 +1,6 @@
 /**
- * Test files in two lanes side by side: those that run real programs and mostly wait, and those that only compute. The
- * second lane has a low priority and takes the time that the first leaves.
+ * Test files in three lanes side by side: those that run real programs, those that wait for nearly all of their time, and
+ * those that only compute. The last lane has a low priority and takes the time that the others leave.
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,9 @@ export interface Lane {
   readonly files: readonly string[];
   /** Runs the files one after the other in one process. */
   readonly inOneProcess?: boolean;
-  /** Runs them at low priority and keeps what they write for the end. */
+  /** Runs one after the other and keeps what they write for the end. */
+  readonly isAside?: boolean;
+  /** Runs them aside and at low priority. */
   readonly isInBackground?: boolean;
   readonly reporter?: 'spec' | 'dot';
   /** Only tests whose name matches; all of them when it is empty. */
@@ -42,17 +44,24 @@ export function onlyComputes(file: string): boolean {
   return /(^|\/)test\/(unit|simulation)\//.test(file);
 }
 
+/** Whether a test file takes so little of a core that it needs no place among those that run programs. */
+export function onlyWaits(file: string): boolean {
+  return /(^|\/)test\/e2e\/idle\.test\.ts$/.test(file);
+}
+
 /** Runs the files of a lane; one without files has nothing to say. */
-export async function runLane(lane: Lane, env: NodeJS.ProcessEnv): Promise<Outcome> {
+export async function runLane({ isInBackground = false, ...lane }: Lane, env: NodeJS.ProcessEnv): Promise<Outcome> {
+  const isAside = isInBackground || lane.isAside === true;
   const nothing: Outcome = { code: 0, output: '', totals: { counts: {}, files: {} } };
   if (lane.files.length === 0) return nothing;
   const dir = mkdtempSync(join(tmpdir(), 'aidboxops-totals-'));
   try {
     const file = join(dir, 'totals.json');
     const output: Buffer[] = [];
-    const code = await runProgram(process.execPath, argumentsFor(lane, file), {
+    const code = await runProgram(process.execPath, argumentsFor({ ...lane, isAside }, file), {
       env,
-      ...(lane.isInBackground === true ? { output, isInBackground: true } : {}),
+      isInBackground,
+      ...(isAside ? { output } : {}),
     });
     return { code, output: Buffer.concat(output).toString('utf8'), totals: totalsIn(file) };
   } finally {
@@ -79,10 +88,10 @@ export function summaryOf(outcomes: readonly Outcome[], ms: number): string {
 }
 
 function argumentsFor(
-  { files, inOneProcess, isInBackground, reporter = 'spec', pattern = '' }: Lane,
+  { files, inOneProcess, isAside, reporter = 'spec', pattern = '' }: Lane,
   totals: string,
 ): string[] {
-  const side = isInBackground === true ? 1 : concurrency;
+  const side = isAside === true ? 1 : concurrency;
   return [
     '--test',
     ...(inOneProcess === true ? ['--test-isolation=none'] : [`--test-concurrency=${side}`]),

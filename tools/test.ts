@@ -2,7 +2,7 @@
 import { runCommand, usageError } from '../local/machine/command-line.ts';
 import { createProgress, type Progress } from '../local/machine/progress.ts';
 import { runChecks, wholeChecks } from './checks.ts';
-import { onlyComputes, runLane, summaryOf, type Lane, type Outcome } from './lanes.ts';
+import { onlyComputes, onlyWaits, runLane, summaryOf, type Lane, type Outcome } from './lanes.ts';
 import { setUp } from './set-up.ts';
 import { filesOf, suiteNames, suiteOf } from './suites.ts';
 
@@ -35,13 +35,16 @@ await runCommand(
 
 async function runAll(files: readonly string[], pattern: string, env: NodeJS.ProcessEnv): Promise<number> {
   const begun = performance.now();
-  const [programs, [failedChecks, computing]] = await Promise.all([
-    runLane({ files: files.filter((file) => !onlyComputes(file)), pattern }, env),
+  const [programs, waiting, [failedChecks, computing]] = await Promise.all([
+    runLane({ files: files.filter((file) => !onlyComputes(file) && !onlyWaits(file)), pattern }, env),
+    runLane({ files: files.filter(onlyWaits), pattern, isAside: true }, env),
     runBackground({ files: files.filter(onlyComputes), pattern, isInBackground: true }, env),
   ]);
-  process.stdout.write(`${computing.output}\n${summaryOf([programs, computing], performance.now() - begun)}`);
+  const lanes = [programs, waiting, computing];
+  const output = lanes.map((lane) => lane.output).join('');
+  process.stdout.write(`${output}\n${summaryOf(lanes, performance.now() - begun)}`);
   if (failedChecks.length > 0) process.stderr.write(`failed beside the tests: ${failedChecks.join(', ')}\n`);
-  return failedChecks.length === 0 ? programs.code || computing.code : 1;
+  return failedChecks.length === 0 ? Math.max(...lanes.map(({ code }) => code)) : 1;
 }
 
 async function runBackground(lane: Lane, env: NodeJS.ProcessEnv): Promise<[string[], Outcome]> {

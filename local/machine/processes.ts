@@ -63,6 +63,11 @@ interface Recorded {
   readonly directories: readonly string[];
 }
 
+/** Returns the end of a process in a few words. */
+export function endText({ code, signal, error }: Ended): string {
+  return error?.message ?? signal ?? `exit code ${code}`;
+}
+
 /** Opens the list of an environment directory; the owner is this process. */
 export function openProcessList(dir: string): ProcessList {
   const processes = new Map<number, ProcessIdentity>();
@@ -135,7 +140,8 @@ export function processesLeft(dir: string): ProcessIdentity[] {
   return [...recorded, ...marked.filter((one) => recorded.every((other) => other.pid !== one.pid))];
 }
 
-function launch(program: Program): Launched {
+/** Starts a program; only a list writes it down. */
+export function launch(program: Program): Launched {
   mkdirSync(dirname(program.log), { recursive: true });
   const log = openSync(program.log, 'a');
   // A session of its own: Ctrl-C in the terminal reaches only us, and we end the parts in the right order.

@@ -45,7 +45,7 @@ const quietMs = 1_000;
 /** On a terminal the line of the current part is rewritten; elsewhere lines are only added. */
 export function createProgress(screen: Screen = process.stdout): Progress {
   return {
-    part: (name) => (screen.isTTY === true ? terminalPart(screen, name) : logPart(screen, name)),
+    part: (name) => partOn(screen, name),
     // The line of a part that goes on makes room; its next update writes it again.
     say: (line) => void screen.write(screen.isTTY === true ? `\r\x1b[K${line}\n` : `${line}\n`),
   };
@@ -80,48 +80,30 @@ function fitted(detail: string, duration: string, room: number): string {
   return `${detail.slice(0, Math.max(0, room - duration.length - 2))}… ${duration}`;
 }
 
-function terminalPart(screen: Screen, name: string): Part {
+function partOn(screen: Screen, name: string): Part {
+  const isTerminal = screen.isTTY === true;
   const begun = performance.now();
+  const elapsed = (): string => `(${durationText(performance.now() - begun)})`;
   let detail = '';
-  const show = (): void => {
-    const room = widthOf(screen) - 1 - Math.max(name.length, nameWidth) - '  … '.length - 1;
-    screen.write(`\r\x1b[K${line('…', name, fitted(detail, `(${durationText(performance.now() - begun)})`, room))}`);
-  };
-  const timer = setInterval(show, 200);
-  timer.unref();
-  const end = (mark: string, text: string): void => {
-    clearInterval(timer);
-    screen.write(`\r\x1b[K${line(mark, name, `${text} (${durationText(performance.now() - begun)})`.trim())}\n`);
-  };
-  show();
-  return {
-    update: (text) => (detail = text),
-    done: (text = '') => end('✓', text),
-    failed: (text) => end('✗', text),
-  };
-}
-
-function logPart(screen: Screen, name: string): Part {
-  const begun = performance.now();
   let lastLine = begun - logEveryMs + quietMs;
-  const elapsed = (): string => durationText(performance.now() - begun);
-  let detail = '';
   const show = (): void => {
+    if (isTerminal) {
+      const room = widthOf(screen) - 1 - Math.max(name.length, nameWidth) - '  … '.length - 1;
+      return void screen.write(`\r\x1b[K${line('…', name, fitted(detail, elapsed(), room))}`);
+    }
     if (performance.now() - lastLine < logEveryMs) return;
     lastLine = performance.now();
-    screen.write(`${line('…', name, `${detail} (${elapsed()})`.trim())}\n`);
+    screen.write(`${line('…', name, `${detail} ${elapsed()}`.trim())}\n`);
   };
-  const timer = setInterval(show, 500);
+  const timer = setInterval(show, isTerminal ? 200 : 500);
   timer.unref();
   const end = (mark: string, text: string): void => {
     clearInterval(timer);
-    screen.write(`${line(mark, name, `${text} (${elapsed()})`.trim())}\n`);
+    screen.write(`${isTerminal ? '\r\x1b[K' : ''}${line(mark, name, `${text} ${elapsed()}`.trim())}\n`);
   };
+  if (isTerminal) show();
   return {
-    update(text) {
-      detail = text;
-      show();
-    },
+    update: (text) => (detail = text),
     done: (text = '') => end('✓', text),
     failed: (text) => end('✗', text),
   };

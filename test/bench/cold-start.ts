@@ -2,16 +2,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { rfc3339 } from '../../functions/domain/time.ts';
 import { functionNames } from '../../tools/build.ts';
-import { aManager } from '../support/builders.ts';
+import { aManager } from '../support/situations/objects.ts';
 import { startFakeApi, type FakeApi } from './fake-api.ts';
 import { cpuOf, memoryOf, startProgram, type Program } from './program.ts';
-import { limited } from './limits.ts';
 import type { Extent } from './extent.ts';
 import { compare } from './rounds.ts';
 import { startSink } from './sink.ts';
 import { median, pairedRatio, quantile, rounded } from './statistics.ts';
 import type { Row, Table, Target } from '../support/table.ts';
-import { bare, buildVariants, bundled, naive, shipped } from './variants.ts';
+import { bare, buildVariants, shipped } from './variants.ts';
 
 interface Sample {
   readonly ready: number;
@@ -22,41 +21,23 @@ interface Sample {
   readonly private: number;
 }
 
+const bareName = 'bare node:http';
+
 export async function benchColdStart({ rounds }: Extent): Promise<Table> {
-  return compareStarts('Cold start', rounds, (program) => program, { toBare: 2.2, toNaive: 0.2, rss: 75 });
-}
-
-/** As a container with `limits.cpu: 250m`. */
-export async function benchColdStartLimited({ rounds }: Extent): Promise<Table> {
-  return compareStarts('Cold start with a quarter of a CPU', rounds, (program) => limited(program, { cpus: 0.25 }), {
-    toBare: 4,
-  });
-}
-
-interface Wanted {
-  readonly toBare: number;
-  readonly toNaive?: number;
-  readonly rss?: number;
-}
-
-async function compareStarts(
-  title: string,
-  rounds: number,
-  under: (program: Program) => Program,
-  wanted: Wanted,
-): Promise<Table> {
   await buildVariants();
   const api = await startFakeApi([managerOfToday()]);
   const variants = variantsOf(api);
-  // What a look finds is told: without a sink the event would have to come again.
+  // The functions announce what they find: without a sink the event would have to come again.
   const sink = await startSink();
-  const told = ({ argv, env }: Program): Program => ({ argv, env: { ...env, K_SINK: sink.url } });
-  const samples = await compare([...variants.keys()], { rounds }, (name) => sampleOf(under(told(variants.get(name)!))));
+  const samples = await compare([...variants.keys()], { rounds }, (name) => {
+    const { argv, env } = variants.get(name)!;
+    return sampleOf({ argv, env: { ...env, K_SINK: sink.url } });
+  });
   await sink.close();
   await api.close();
   const rows = [...samples].map(([name, some]) => rowOf(name, some, samples));
   const method = `Medians of ${rounds} rounds, all variants in each, in random order; ratios are medians of pairs. Milliseconds from the start of the process; MB when idle.`;
-  return { title, method, rows, targets: functionNames().flatMap((name) => targetsOf(name, samples, wanted)) };
+  return { title: 'Cold start', method, rows, targets: functionNames().flatMap((name) => targetsOf(name, samples)) };
 }
 
 /** No slot is due, none was missed. */
@@ -70,12 +51,7 @@ function managerOfToday(): object {
 }
 
 function variantsOf({ kubeConfig }: FakeApi): Map<string, Program> {
-  const named = functionNames().flatMap((name): [string, Program][] => [
-    [`${name}, as shipped`, shipped(name, kubeConfig)],
-    [`${name}, without cache`, bundled(name, kubeConfig)],
-    [`${name}, naive`, naive(name, kubeConfig)],
-  ]);
-  return new Map([['bare node:http', bare()], ...named]);
+  return new Map([[bareName, bare()], ...functionNames().map((name) => [name, shipped(name, kubeConfig)] as const)]);
 }
 
 async function sampleOf(program: Program): Promise<Sample> {
@@ -94,14 +70,14 @@ async function sampleOf(program: Program): Promise<Sample> {
 function rowOf(name: string, samples: readonly Sample[], all: ReadonlyMap<string, readonly Sample[]>): Row {
   const middle = (key: keyof Sample): number => rounded(median(samples.map((sample) => sample[key])));
   const ready = samples.map((sample) => sample.ready);
-  const ratio = (key: 'ready' | 'event', other: string): number => ratioOf(samples, all.get(other)!, key);
+  const ratio = (key: 'ready' | 'event'): number => ratioOf(samples, all.get(bareName)!, key);
   return {
     variant: name,
     ready: middle('ready'),
     'p10–p90': `${rounded(quantile(ready, 0.1))}–${rounded(quantile(ready, 0.9))}`,
-    '× bare': ratio('ready', 'bare node:http'),
+    '× bare': ratio('ready'),
     'first event': middle('event'),
-    '× bare, event': ratio('event', 'bare node:http'),
+    '× bare, event': ratio('event'),
     CPU: middle('cpu'),
     RSS: middle('rss'),
     private: middle('private'),
@@ -113,13 +89,16 @@ function ratioOf(samples: readonly Sample[], others: readonly Sample[], key: 're
   return rounded(pairedRatio(left!, right!));
 }
 
-function targetsOf(name: string, all: ReadonlyMap<string, readonly Sample[]>, wanted: Wanted): Target[] {
-  const own = all.get(`${name}, as shipped`)!;
-  const limit = (what: string, found: number, at: number | undefined, unit: string): Target[] =>
-    at === undefined ? [] : [{ what: `${name}: ${what}`, wanted: `≤ ${at}${unit}`, found, met: found <= at }];
+function targetsOf(name: string, all: ReadonlyMap<string, readonly Sample[]>): Target[] {
+  const own = all.get(name)!;
+  const limit = (what: string, found: number, at: number, unit: string): Target => ({
+    what: `${name}: ${what}`,
+    wanted: `≤ ${at}${unit}`,
+    found,
+    met: found <= at,
+  });
   return [
-    ...limit('ready against bare', ratioOf(own, all.get('bare node:http')!, 'ready'), wanted.toBare, '×'),
-    ...limit('ready against naive', ratioOf(own, all.get(`${name}, naive`)!, 'ready'), wanted.toNaive, '×'),
-    ...limit('RSS idle', rounded(median(own.map(({ rss }) => rss))), wanted.rss, ' MB'),
+    limit('ready against bare', ratioOf(own, all.get(bareName)!, 'ready'), 2.2, '×'),
+    limit('RSS idle', rounded(median(own.map(({ rss }) => rss))), 75, ' MB'),
   ];
 }

@@ -7,7 +7,7 @@ import type { Command } from '../../functions/domain/commands/command.ts';
 import type { Manifest } from '../../functions/domain/resources/manifest.ts';
 import type { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import { decide } from '../../functions/schedule/decide.ts';
-import { aManager, type ManagerBuilder } from '../support/builders.ts';
+import { aManager, type ManagerBuilder } from '../support/situations/objects.ts';
 
 /** Seconds before now at which the last slot was. */
 const sinceSlot = 12 * 3_600;

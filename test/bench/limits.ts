@@ -1,28 +1,20 @@
-/** Limits as a container has them: control groups of its own. Making them needs the rights to. */
+/** A memory limit as a container has it: a control group of its own. Making it needs the rights to. */
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { Program } from './program.ts';
 
-export interface Limits {
-  readonly cpus?: number;
-  /** Bytes, the page cache that its files take among them. */
-  readonly memory?: number;
-}
-
 const root = '/sys/fs/cgroup';
-const periodUs = 100_000;
 const services = join(import.meta.dirname, '../../eventing/base/services.yaml');
 const mebibyte = 1024 ** 2;
 
 /** Version 2 has one tree, version 1 one for each controller. */
 const isUnified = existsSync(join(root, 'cgroup.controllers'));
 
-/** The same program in groups that get so much. */
-export function limited({ argv, env }: Program, limits: Limits): Program {
-  const groups = groupsOf(limits);
-  const enter = groups.map((group) => `echo $$ > ${group}/cgroup.procs`).join(' && ');
-  return { argv: ['/bin/sh', '-c', `${enter} && exec "$@"`, 'sh', ...argv], ...(env === undefined ? {} : { env }) };
+/** The same program in a group that gets so many bytes, the page cache that its files take among them. */
+export function limited({ argv, env }: Program, memory: number): Program {
+  const enter = `echo $$ > ${groupOf(memory)}/cgroup.procs && exec "$@"`;
+  return { argv: ['/bin/sh', '-c', enter, 'sh', ...argv], ...(env === undefined ? {} : { env }) };
 }
 
 /** The memory limit that `eventing` gives the container of a function, in bytes. */
@@ -47,39 +39,14 @@ interface Service {
   };
 }
 
-function groupsOf({ cpus, memory }: Limits): string[] {
-  // Each program has its own: those that run beside each other do not share a limit.
-  const name = `aidboxops-bench-${process.pid}-${(made += 1)}`;
-  const groups = new Set<string>();
-  if (cpus !== undefined) groups.add(limitCpu(makeGroup('cpu', name), cpus));
-  if (memory !== undefined) groups.add(limitMemory(makeGroup('memory', name), memory));
-  return [...groups];
-}
+const groups: string[] = [];
+process.once('exit', () => groups.forEach((group) => rmdirSync(group)));
 
-function limitCpu(group: string, cpus: number): string {
-  const quota = String(cpus * periodUs);
-  if (isUnified) {
-    writeFileSync(join(group, 'cpu.max'), `${quota} ${periodUs}`);
-  } else {
-    writeFileSync(join(group, 'cpu.cfs_period_us'), String(periodUs));
-    writeFileSync(join(group, 'cpu.cfs_quota_us'), quota);
-  }
-  return group;
-}
-
-function limitMemory(group: string, bytes: number): string {
-  writeFileSync(join(group, isUnified ? 'memory.max' : 'memory.limit_in_bytes'), String(bytes));
-  return group;
-}
-
-let made = 0;
-const groupsMade = new Set<string>();
-process.once('exit', () => groupsMade.forEach((group) => rmdirSync(group)));
-
-/** Is there until this process ends. */
-function makeGroup(controller: string, name: string): string {
-  const group = join(root, isUnified ? '' : controller, name);
-  if (!groupsMade.has(group)) mkdirSync(group);
-  groupsMade.add(group);
+/** Is there until this process ends. Each program has its own: those that run beside each other do not share a limit. */
+function groupOf(memory: number): string {
+  const group = join(root, isUnified ? '' : 'memory', `aidboxops-bench-${process.pid}-${groups.length}`);
+  mkdirSync(group);
+  groups.push(group);
+  writeFileSync(join(group, isUnified ? 'memory.max' : 'memory.limit_in_bytes'), String(memory));
   return group;
 }

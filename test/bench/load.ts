@@ -1,6 +1,6 @@
 /** One process of the schedule function with managers to look after, and events for it. */
 import { rfc3339 } from '../../functions/domain/time.ts';
-import { aManager } from '../support/builders.ts';
+import { aManager } from '../support/situations/objects.ts';
 import { startFakeApi, type FakeApi } from './fake-api.ts';
 import { startProgram, type Program, type RunningProgram } from './program.ts';
 import { startSink } from './sink.ts';

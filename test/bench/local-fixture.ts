@@ -3,7 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { path } from '../../functions/domain/resources/api-paths.ts';
 import { dailySchedule, slotLead, timerName } from '../../functions/domain/events/timer.ts';
 import { eventually } from '../support/eventually.ts';
-import { openLocalCluster, timeOfDay, type LocalCluster } from '../support/local-cluster.ts';
+import { openLocalCluster, type LocalCluster } from '../support/local-cluster.ts';
+import { timeOfDay } from '../support/objects.ts';
 import { buildFunctions, functionNames } from '../../tools/build.ts';
 
 /** Knative's shortest window. */
@@ -38,16 +39,16 @@ export async function untilAtZero({ environment }: LocalCluster): Promise<void> 
 }
 
 /** A slot that comes when all functions are at zero, in milliseconds since 1970; one that comes too soon is let pass. */
-export async function slotFromZero(cluster: LocalCluster, isAhead: boolean): Promise<number> {
+export async function slotFromZero(cluster: LocalCluster): Promise<number> {
   for (;;) {
-    const slot = await nextSlot(cluster, isAhead);
+    const slot = await nextSlot(cluster);
     await untilAtZero(cluster);
     if (Date.now() < slot - (slotLead + 1) * 1000) return slot;
   }
 }
 
 /** Gives the manager a slot soon, and its timer; answers when it is, in milliseconds since 1970. */
-export async function nextSlot(cluster: LocalCluster, isAhead: boolean): Promise<number> {
+export async function nextSlot(cluster: LocalCluster): Promise<number> {
   const slot = (Math.floor(Date.now() / 1000) + secondsAhead) * 1000;
   const at = new Date(slot).toISOString().slice(11, 19);
   const change = JSON.stringify({ spec: { backup: { at } } });
@@ -61,19 +62,11 @@ export async function nextSlot(cluster: LocalCluster, isAhead: boolean): Promise
     const found = (await cluster.environment.kube.get(path.timer(cluster.namespace, timer))) as Scheduled | undefined;
     return found?.spec.schedule === dailySchedule(at) ? true : undefined;
   });
-  if (!isAhead) await putOnSlot(cluster, timer, at);
   return slot;
 }
 
 interface Scheduled {
   readonly spec: { readonly schedule: string };
-}
-
-/** As the timer was before it was made to be ahead. */
-async function putOnSlot(cluster: LocalCluster, name: string, at: string): Promise<void> {
-  const [hours, minutes, seconds] = at.split(':').map(Number);
-  const change = JSON.stringify({ spec: { schedule: `${seconds} ${minutes} ${hours} * * *` } });
-  await cluster.kubectl('patch', 'pingsource', '-n', cluster.namespace, name, '--type=merge', '-p', change);
 }
 
 /** Keeps functions up until the time given, in milliseconds since 1970. */

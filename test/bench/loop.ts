@@ -1,8 +1,8 @@
 /** A Broker whose only Trigger leads back to the function that posts: pages of a walk go round, all else is counted. */
-import { request, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { createGate } from '../../local/knative/serving/gate.ts';
-import { listen, readAll, type Listening } from '../../local/knative/core/http.ts';
+import { listen, post, readAll, type Listening } from '../../local/knative/core/http.ts';
 
 /** Its URL is for `K_SINK`. */
 export interface Loop extends Listening {
@@ -46,7 +46,9 @@ export async function startLoop(type: string, concurrency: number): Promise<Loop
 
   async function deliverOnce(headers: IncomingMessage['headers'], body: Buffer): Promise<number> {
     await gate.enter(new AbortController().signal);
-    return post(target, headers, body).finally(() => gate.leave());
+    const { status } = await post(target, { headers: headers as Record<string, string>, body });
+    gate.leave();
+    return status;
   }
 
   return {
@@ -57,13 +59,4 @@ export async function startLoop(type: string, concurrency: number): Promise<Loop
     },
     counts,
   };
-}
-
-function post(url: string, headers: IncomingMessage['headers'], body: Buffer): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const outgoing = request(url, { method: 'POST', headers }, (answer) => {
-      answer.resume().on('end', () => resolve(answer.statusCode ?? 0));
-    });
-    outgoing.on('error', reject).end(body);
-  });
 }

@@ -2,8 +2,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { get } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
+import { post } from '../../local/knative/core/http.ts';
+import { answersOk } from '../../local/machine/answers.ts';
 import { freePort } from '../../local/machine/ports.ts';
 
 export interface Program {
@@ -37,12 +39,12 @@ export async function startProgram({ argv, env = {} }: Program): Promise<Running
   });
   children.add(child);
   child.once('exit', () => children.delete(child));
-  while ((await statusOf(`${url}healthz`)) !== 200) {
+  while (!(await answersOk(get(`${url}healthz`, { agent: false })))) {
     if (hasEnded(child)) throw new Error(`${argv.join(' ')} ended with ${child.signalCode ?? child.exitCode}`);
     await pause(1);
   }
   const readyMs = performance.now() - begun;
-  return { pid: child.pid ?? 0, url, readyMs, send: (event) => post(url, event), stop: () => stop(child) };
+  return { pid: child.pid ?? 0, url, readyMs, send: (event) => send(url, event), stop: () => stop(child) };
 }
 
 async function stop(child: ChildProcess): Promise<void> {
@@ -56,29 +58,11 @@ function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null;
 }
 
-/** 0 while nobody listens. */
-function statusOf(url: string): Promise<number> {
-  return new Promise((resolve) => {
-    const asked = request(url, { agent: false }, (answer) => {
-      answer.resume();
-      resolve(answer.statusCode ?? 0);
-    });
-    asked.on('error', () => resolve(0));
-    asked.end();
-  });
-}
-
-function post(url: string, event: object): Promise<number> {
-  const body = JSON.stringify({ specversion: '1.0', source: '/bench', ...event });
-  return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/cloudevents+json', 'content-length': Buffer.byteLength(body) };
-    const asked = request(url, { method: 'POST', headers }, (answer) => {
-      answer.resume();
-      answer.on('end', () => resolve(answer.statusCode ?? 0));
-    });
-    asked.on('error', reject);
-    asked.end(body);
-  });
+async function send(url: string, event: object): Promise<number> {
+  const body = Buffer.from(JSON.stringify({ specversion: '1.0', source: '/bench', ...event }));
+  const { status, error } = await post(url, { headers: { 'content-type': 'application/cloudevents+json' }, body });
+  if (error !== undefined) throw new Error(error);
+  return status;
 }
 
 /** Memory of a process in MB: all that is resident, and what only it has written. */

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCommand, usageError, wholeNumber } from '../../local/machine/command-line.ts';
 import { benchActivation } from './activation.ts';
-import { benchColdStart, benchColdStartLimited } from './cold-start.ts';
+import { benchColdStart } from './cold-start.ts';
 import { whole, type Bench } from './extent.ts';
 import { benchScale } from './scale.ts';
 import { benchSlot } from './slot.ts';
@@ -14,7 +14,6 @@ import { textOf, type Table } from '../support/table.ts';
 const benches: Readonly<Record<string, Bench>> = {
   activation: benchActivation,
   'cold-start': benchColdStart,
-  'cold-start-250m': benchColdStartLimited,
   soak: benchSoak,
   scale: benchScale,
   slot: benchSlot,

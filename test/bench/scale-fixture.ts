@@ -1,20 +1,14 @@
 /** An API server with an installation of some size, and one process of the schedule function that sweeps it. */
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { KubeConfig } from '@kubernetes/client-node';
 import { eventType } from '../../functions/domain/events/cloud-event.ts';
 import { path } from '../../functions/domain/resources/api-paths.ts';
 import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
-import { createKube } from '../../functions/platform/kubernetes/client.ts';
-import { getAssets } from '../../local/assets/index.ts';
-import { startControlPlane, type ControlPlane } from '../../local/kubernetes/control-plane/index.ts';
+import type { ControlPlane } from '../../local/kubernetes/control-plane/index.ts';
 import { knativeDefinitions } from '../../local/knative/index.ts';
-import { installManifests } from '../../local/install.ts';
-import { kubectlRunner } from '../../local/machine/kubectl.ts';
-import { createApiClient, type ApiClient } from '../../local/kubernetes/client/api-client.ts';
-import { openProcessList } from '../../local/machine/processes.ts';
-import { silentProgress } from '../../local/machine/progress.ts';
+import { installDefinitions } from '../../local/install.ts';
+import type { ApiClient } from '../../local/kubernetes/client/api-client.ts';
 import { eventually } from '../support/eventually.ts';
+import { serveKinds } from '../support/definitions.ts';
 import { openForwarder, type Forwarder } from '../support/forwarder.ts';
 import { store } from './etcd.ts';
 import { finishedBackup, settledManager } from './fleet.ts';
@@ -23,8 +17,6 @@ import { concurrency } from './load.ts';
 import { startLoop, type Loop } from './loop.ts';
 import { cpuOf, peakOf, startProgram, type RunningProgram } from './program.ts';
 import { shipped } from './variants.ts';
-
-const crds = resolve(import.meta.dirname, '../../crds');
 
 /** Seconds that the API server may take to know what was put into etcd. */
 const patience = 300;
@@ -58,14 +50,9 @@ export interface Sample {
 }
 
 export async function openSize(dir: string, size: Size): Promise<Fixture> {
-  const assets = await getAssets(silentProgress());
-  const processList = openProcessList(dir);
-  const controlPlane = await startControlPlane({ dir, processList, binaries: assets });
-  const kubeConfig = new KubeConfig();
-  kubeConfig.loadFromFile(controlPlane.kubeConfigPath);
-  const [kube, api] = [createKube(kubeConfig), await createApiClient(kubeConfig)];
-  const kubectl = kubectlRunner(assets.kubectl, controlPlane.kubeConfigPath, dir);
-  await installManifests({ kube, kubectl }, knativeDefinitions(), [crds]);
+  const served = await serveKinds(dir, []);
+  const { controlPlane, kube, api } = served.server;
+  await installDefinitions(kube, knativeDefinitions());
   await fill(controlPlane, api, size);
   const forwarder = await openForwarder(Number(new URL(controlPlane.url).port));
   const loop = await startLoop(eventType.sweepPage, concurrency);
@@ -81,10 +68,7 @@ export async function openSize(dir: string, size: Size): Promise<Fixture> {
       await schedule.stop();
       await loop.close();
       await forwarder.close();
-      kube.close();
-      api.close();
-      await controlPlane.stop();
-      processList.close();
+      await served.close();
     },
   };
 }
@@ -97,7 +81,7 @@ function startSchedule(
 ): Promise<RunningProgram> {
   const kubeConfig = readFileSync(kubeConfigPath, 'utf8').replace(url, `https://127.0.0.1:${forwarder.port}`);
   const { argv, env } = shipped('schedule', kubeConfig);
-  return startProgram(limited({ argv, env: { ...env, K_SINK: loop.url } }, { memory: memoryLimitOf('schedule') }));
+  return startProgram(limited({ argv, env: { ...env, K_SINK: loop.url } }, memoryLimitOf('schedule')));
 }
 
 /** Past the API server, which would take longer for it than for the bench. */

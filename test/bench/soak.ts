@@ -1,7 +1,7 @@
-/** Twenty thousand events through one process, within the memory that its Service has and without a limit. */
+/** Twenty thousand events through one process, within the memory that its Service has. */
 import type { Extent } from './extent.ts';
 import { limited, memoryLimitOf } from './limits.ts';
-import { concurrency, prepare, sendAll, tick, type Fixture } from './load.ts';
+import { concurrency, prepare, sendAll, tick } from './load.ts';
 import { descriptorsOf, memoryOf } from './program.ts';
 import { rounded } from './statistics.ts';
 import type { Row, Table } from '../support/table.ts';
@@ -13,22 +13,19 @@ export async function benchSoak({ share }: Extent): Promise<Table> {
   const each = Math.round(2_000 * share);
   const limit = memoryLimitOf('schedule');
   const tomorrow = Math.floor(Date.now() / 1000) + 43_200;
-  const within = await prepare(managers, tomorrow, (program) => limited(program, { memory: limit }));
-  const free = await prepare(managers, tomorrow);
+  const { schedule, close } = await prepare(managers, tomorrow, (program) => limited(program, limit));
   const rows: Row[] = [];
   for (let step = 1; step <= steps; step += 1) {
-    let again = 0;
-    for (const { schedule } of [within, free]) again += await sendAll(schedule, each, (at) => tick(at % managers));
-    rows.push({ events: step * each, again, ...weightOf('limit', within), ...weightOf('no limit', free) });
+    const again = await sendAll(schedule, each, (at) => tick(at % managers));
+    rows.push({ events: step * each, again, ...weightOf(schedule.pid) });
   }
-  await within.close();
-  await free.close();
+  await close();
   const [first, last] = [rows[0]!, rows.at(-1)!];
-  const growth = rounded(Number(last['RSS MB, limit']) / Number(first['RSS MB, limit']));
-  const descriptors = Number(last['descriptors, limit']) - Number(first['descriptors, limit']);
+  const growth = rounded(Number(last['RSS MB']) / Number(first['RSS MB']));
+  const descriptors = Number(last['descriptors']) - Number(first['descriptors']);
   return {
     title: 'Soak',
-    method: `${steps * each} events through each of two processes in turn, ${concurrency} at a time; one has the memory limit of its Service, ${limit / 1024 ** 2} MiB. "Again" are events that were answered 503 at first.`,
+    method: `${steps * each} events through one process, ${concurrency} at a time; it has the memory limit of its Service, ${limit / 1024 ** 2} MiB. "Again" are events that were answered 503 at first.`,
     rows,
     targets: [
       { what: 'RSS after all against after 2 000', wanted: '≤ 1.15×', found: growth, met: growth <= 1.15 },
@@ -37,11 +34,7 @@ export async function benchSoak({ share }: Extent): Promise<Table> {
   };
 }
 
-function weightOf(name: string, { schedule }: Fixture): Row {
-  const { rss, private: own } = memoryOf(schedule.pid);
-  return {
-    [`RSS MB, ${name}`]: rounded(rss),
-    [`private MB, ${name}`]: rounded(own),
-    [`descriptors, ${name}`]: descriptorsOf(schedule.pid),
-  };
+function weightOf(pid: number): Row {
+  const { rss, private: own } = memoryOf(pid);
+  return { 'RSS MB': rounded(rss), 'private MB': rounded(own), descriptors: descriptorsOf(pid) };
 }

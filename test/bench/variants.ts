@@ -1,7 +1,6 @@
-/** Programs that are compared: nothing but `node:http`, a function as it is shipped, and the same function built naively. */
+/** Programs that are compared: nothing but `node:http`, and a function as it is shipped. */
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { build, type Plugin } from 'esbuild';
 import { buildFunctions, functionNames } from '../../tools/build.ts';
 import { kubeConfigOf } from './fake-api.ts';
 import { startProgram, type Program } from './program.ts';
@@ -19,7 +18,6 @@ export async function buildVariants(): Promise<void> {
   // Beside their code cache, as in the image.
   for (const name of ['boot', ...functionNames()])
     copyFileSync(join(root, 'dist', `${name}.cjs`), join(directory, `${name}.cjs`));
-  await Promise.all(functionNames().map(buildNaively));
   for (const name of functionNames()) await makeCodeCache(name);
   writeFileSync(
     join(directory, 'bare.cjs'),
@@ -29,15 +27,6 @@ export async function buildVariants(): Promise<void> {
 
 export function bare(): Program {
   return { argv: [process.execPath, join(directory, 'bare.cjs')] };
-}
-
-export function naive(name: string, kubeConfig: string): Program {
-  return { argv: [process.execPath, join(directory, `${name}.mjs`)], env: environment(kubeConfig) };
-}
-
-/** As in the image, but for its code cache. */
-export function bundled(name: string, kubeConfig: string): Program {
-  return { argv: [process.execPath, join(directory, `${name}.cjs`)], env: environment(kubeConfig) };
 }
 
 /** As in the image. */
@@ -60,28 +49,3 @@ function environment(kubeConfig: string): Record<string, string> {
   writeFileSync(path, kubeConfig);
   return { KUBECONFIG: path, NODE_ENV: 'production' };
 }
-
-/** Every package from `node_modules`, the Kubernetes client by its index. */
-async function buildNaively(name: string): Promise<void> {
-  await build({
-    absWorkingDir: root,
-    entryPoints: [join('functions', name, 'main.ts')],
-    outfile: join(directory, `${name}.mjs`),
-    bundle: true,
-    packages: 'external',
-    platform: 'node',
-    format: 'esm',
-    target: 'node24',
-    loader: { '.sh': 'text' },
-    logLevel: 'warning',
-    plugins: [wholeClient],
-  });
-}
-
-const wholeClient: Plugin = {
-  name: 'whole-client',
-  setup(esbuild) {
-    const path = '@kubernetes/client-node';
-    esbuild.onResolve({ filter: new RegExp(`^${path}/dist/config.js$`) }, () => ({ path, external: true }));
-  },
-};

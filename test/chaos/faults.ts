@@ -15,10 +15,9 @@ export interface FaultKind {
   readonly isShared: boolean;
   /** How long it lasts before it is mended (seconds), or until the case is quiet. */
   readonly lasts: number | 'to the end';
-  strike(fixture: Fixture): Promise<Mend>;
+  /** Gives the way to mend it, unless it is over at once. */
+  strike(fixture: Fixture): Mend | Promise<Mend | void>;
 }
-
-const nothingToMend: Mend = () => undefined;
 
 export type FaultName = keyof typeof faults;
 
@@ -26,21 +25,16 @@ export const faults = {
   'function killed': {
     isShared: false,
     lasts: 0,
-    async strike({ environment, function: name }) {
-      await killFunction(environment, name);
-      return nothingToMend;
-    },
+    strike: ({ environment, function: name }) => killFunction(environment, name),
   },
   'every function killed': {
     isShared: true,
     lasts: 15,
     /** Again and again, every few seconds. */
     strike({ environment, random }) {
-      return Promise.resolve(
-        repeatedly(
-          () => random.between(1_500, 4_000),
-          () => killEveryFunction(environment).length > 0,
-        ),
+      return repeatedly(
+        () => random.between(1_500, 4_000),
+        () => killEveryFunction(environment).length > 0,
       );
     },
   },
@@ -49,42 +43,34 @@ export const faults = {
     lasts: 12,
     strike({ environment, random }) {
       let left = 3;
-      return Promise.resolve(
-        repeatedly(
-          () => random.between(0, 4_000),
-          () => {
-            const running = environment.functions().filter(({ pid }) => pid !== undefined);
-            if (left === 0 || running.length === 0) return false;
-            left -= 1;
-            process.kill(random.pick(running).pid!, 'SIGKILL');
-            return true;
-          },
-        ),
+      return repeatedly(
+        () => random.between(0, 4_000),
+        () => {
+          const running = environment.functions().filter(({ pid }) => pid !== undefined);
+          if (left === 0 || running.length === 0) return false;
+          left -= 1;
+          process.kill(random.pick(running).pid!, 'SIGKILL');
+          return true;
+        },
       );
     },
   },
   'Broker restarted': {
     isShared: true,
     lasts: 0,
-    async strike({ environment }) {
-      await environment.restartBroker(2_000);
-      return nothingToMend;
-    },
+    strike: ({ environment }) => environment.restartBroker(2_000),
   },
   'API server restarted': {
     isShared: true,
     lasts: 0,
-    async strike({ environment }) {
-      await environment.restartApiServer();
-      return nothingToMend;
-    },
+    strike: ({ environment }) => environment.restartApiServer(),
   },
   'exec refused': {
     isShared: true,
     lasts: 5,
     strike({ kubelet }) {
       kubelet.refuse();
-      return Promise.resolve(() => kubelet.allow());
+      return () => kubelet.allow();
     },
   },
   'PostgreSQL restarted': {
@@ -98,7 +84,6 @@ export const faults = {
         if (again.containerId === containerId) return undefined;
         return (await again.sql('select 1')).length;
       });
-      return nothingToMend;
     },
   },
   'storage gone': {
@@ -109,10 +94,10 @@ export const faults = {
       renameSync(prefix, away);
       // Else wal-g would make the directory anew.
       mkdirSync(prefix, { mode: 0 });
-      return Promise.resolve(() => {
+      return () => {
         rmdirSync(prefix);
         renameSync(away, prefix);
-      });
+      };
     },
   },
   /** Ticks, changes and our own events alike, as far as they are for this function and about this namespace. */
@@ -120,10 +105,8 @@ export const faults = {
     isShared: true,
     lasts: 12,
     strike({ function: name, interference, namespace }) {
-      return Promise.resolve(
-        interference.add((event, trigger) =>
-          trigger.startsWith(`${name}-`) && isAbout(event, namespace) ? 'drop' : undefined,
-        ),
+      return interference.add((event, trigger) =>
+        trigger.startsWith(`${name}-`) && isAbout(event, namespace) ? 'drop' : undefined,
       );
     },
   },
@@ -132,7 +115,7 @@ export const faults = {
     lasts: 'to the end',
     strike({ interference, namespace, random }) {
       const delays = (): number[] => Array.from({ length: 10 }, () => random.between(0, 6_000));
-      return Promise.resolve(interference.add((event) => (isAbout(event, namespace) ? delays() : undefined)));
+      return interference.add((event) => (isAbout(event, namespace) ? delays() : undefined));
     },
   },
   'two copies': {

@@ -1,7 +1,7 @@
 /** What watches of the API server have seen: every PgBackup that ever was with all its states, managers and timers as they are. */
 import { isDeepStrictEqual } from 'node:util';
 import { path } from '../../functions/domain/resources/api-paths.ts';
-import { label, slotAnnotation } from '../../functions/domain/resources/names.ts';
+import { slotAnnotation } from '../../functions/domain/resources/names.ts';
 import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
 import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import type { ApiClient } from '../../local/kubernetes/client/api-client.ts';
@@ -83,9 +83,7 @@ function goneOn(before: BackupHistory | undefined, { metadata, status }: PgBacku
   return {
     uid: metadata.uid,
     name: metadata.name,
-    created: metadata.creationTimestamp,
     slot: metadata.annotations[slotAnnotation],
-    manager: metadata.labels[label.managerUid],
     states: [...(before?.states ?? []), ...(isSame ? [] : [state])],
     status,
     deleted,

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { rfc3339 } from '../../functions/domain/time.ts';
-import { executor } from '../support/situation-rotation.ts';
-import { aManager, slot, type ManagerBuilder } from '../support/builders.ts';
+import { executor } from '../support/situations/rotation.ts';
+import { aManager, slot, type ManagerBuilder } from '../support/situations/objects.ts';
 import { breaksOf } from './invariants.ts';
 import type { BackupHistory, Seen } from './seen.ts';
 
@@ -15,12 +15,7 @@ const names = ['base_000000010000000000000002', 'base_000000010000000000000004',
 const well: Seen = {
   manager: manager().build(),
   slots: [slotTime],
-  backups: [
-    success(0, { deleted: true }),
-    success(1),
-    success(2, { slot: slotTime, manager: 'uid-pg-manager' }),
-    failed(),
-  ],
+  backups: [success(0, { deleted: true }), success(1), success(2, { slot: slotTime }), failed()],
   stored: [entry(1), entry(2)],
   calls: ['day-0', 'day-1', 'day-2', 'failed'].map((run) => ({
     kind: 'backup-push',
@@ -71,7 +66,7 @@ function failed(): BackupHistory {
 
 function backup(uid: string, status: BackupHistory['status']): BackupHistory {
   const states = ['pending', 'running', status.state].map((state) => ({ state, finishTime: undefined }));
-  return { uid, name: uid, created: slotTime, slot: undefined, manager: undefined, states, status, deleted: false };
+  return { uid, name: uid, slot: undefined, states, status, deleted: false };
 }
 
 function entry(day: number): Seen['stored'][number] {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { eventually } from '../support/eventually.ts';
 import { livingRuns } from './processes.ts';
-import type { BackupHistory } from './seen.ts';
+import type { BackupHistory, Call } from './seen.ts';
 import { patience, type Fixture } from './fixture.ts';
 import { callsIn } from './wal-g.ts';
 
@@ -27,7 +27,7 @@ export const moments = {
   },
   async 'in mid-backup'(fixture: Fixture): Promise<void> {
     await untilSubject(fixture, ({ status }) => status.state === 'running' && status.startTime !== undefined);
-    await eventually('wal-g', () => (livingRuns(fixture.prefix).length > 0 ? true : undefined));
+    await eventually('wal-g', () => livingRuns(fixture.prefix).length > 0);
   },
   async "at wal-g's end"(fixture: Fixture): Promise<void> {
     await untilSubject(fixture, ({ status }) => status.state === 'running');
@@ -38,11 +38,11 @@ export const moments = {
   'at its end in status': (fixture: Fixture) => untilSubject(fixture, ({ status }) => status.finishTime !== undefined),
   async 'during rotation'(fixture: Fixture): Promise<void> {
     const { uid } = await subjectLater(fixture);
-    await eventually('wal-g delete', () => (hasCall(fixture, 'delete', uid) ? true : undefined), patience);
+    await eventually('wal-g delete', () => callsOf(fixture, 'delete').some(({ run }) => run.startsWith(uid)), patience);
   },
   async 'during the probe'(fixture: Fixture): Promise<void> {
-    const before = callsOf(fixture, 'st');
-    await eventually('wal-g st', () => (callsOf(fixture, 'st') > before ? true : undefined));
+    const before = callsOf(fixture, 'st').length;
+    await eventually('wal-g st', () => callsOf(fixture, 'st').length > before);
   },
   /** From before the scenario to its end. */
   throughout: () => Promise.resolve(),
@@ -76,17 +76,10 @@ async function subjectLater(fixture: Fixture): Promise<BackupHistory> {
 async function untilRotation(fixture: Fixture): Promise<void> {
   const { history, namespace } = fixture;
   const { uid } = await subjectLater(fixture);
-  const isRunning = (): boolean => {
-    const { rotation } = history.manager(namespace)?.status.conditions ?? {};
-    return rotation?.running?.id.startsWith(uid) === true;
-  };
-  await eventually('start of the rotation', () => (isRunning() ? true : undefined), patience);
+  const running = (): string | undefined => history.manager(namespace)?.status.conditions.rotation?.running?.id;
+  await eventually('start of the rotation', () => running()?.startsWith(uid), patience);
 }
 
-function hasCall({ calls }: Fixture, kind: string, id: string): boolean {
-  return callsIn(calls).some((call) => call.kind === kind && call.run.startsWith(id));
-}
-
-function callsOf({ calls }: Fixture, kind: string): number {
-  return callsIn(calls).filter((call) => call.kind === kind).length;
+function callsOf({ calls }: Fixture, kind: string): Call[] {
+  return callsIn(calls).filter((call) => call.kind === kind);
 }

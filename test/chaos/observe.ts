@@ -54,7 +54,7 @@ export async function observe(fixture: Fixture): Promise<Seen> {
 const probeLastsAtMost = 30;
 
 async function livingLong(prefix: string): Promise<string[]> {
-  const probesEnded = (): true | undefined => (livingRuns(prefix).some(isProbe) ? undefined : true);
+  const probesEnded = (): boolean => !livingRuns(prefix).some(isProbe);
   await eventually('the end of probes', probesEnded, probeLastsAtMost).catch(() => undefined);
   return livingRuns(prefix);
 }

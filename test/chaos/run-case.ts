@@ -77,7 +77,8 @@ async function runOn(fixture: Fixture, one: Case): Promise<{ seen: string; secon
 async function strike(fixture: Fixture, { fault, moment }: Case): Promise<{ time: number; mend: Mend }> {
   await withinTime(moments[moment](fixture), moment);
   const time = performance.now();
-  return { time, mend: once(await faults[fault].strike(fixture)) };
+  const kind: FaultKind = faults[fault];
+  return { time, mend: once(await kind.strike(fixture)) };
 }
 
 async function hold({ lasts }: FaultKind, mend: Mend): Promise<void> {
@@ -86,18 +87,13 @@ async function hold({ lasts }: FaultKind, mend: Mend): Promise<void> {
   await mend();
 }
 
-function once(mend: Mend): Mend {
+function once(mend: Mend | void): Mend {
   let mended: Promise<void> | undefined;
-  return () => (mended ??= Promise.resolve(mend()));
+  return () => (mended ??= Promise.resolve(mend?.()));
 }
 
 /** A moment that never comes is a mistake in the table. */
 async function withinTime(coming: Promise<void>, moment: string): Promise<void> {
-  const timer = new AbortController();
-  const late = pause(patience * 1000, undefined, { signal: timer.signal }).then(() => {
-    throw new Error(`the moment never came: ${moment}`);
-  });
-  late.catch(() => undefined);
-  await Promise.race([coming, late]);
-  timer.abort();
+  const late = pause(patience * 1000, 'late' as const, { ref: false });
+  if ((await Promise.race([coming, late])) === 'late') throw new Error(`the moment never came: ${moment}`);
 }

@@ -85,9 +85,7 @@ export const scenarios: Readonly<Record<ScenarioName, Scenario>> = {
 async function tick({ environment }: Fixture, purpose: 'sweep' | 'probe'): Promise<void> {
   const source = `/apis/v1/namespaces/aidboxops/pingsources/${purpose}`;
   const event = { type: 'dev.knative.sources.ping', source, extensions: { pgpurpose: purpose } };
-  await eventually(`tick of ${purpose}`, async () =>
-    (await postEvent(environment, event)).status === 202 ? true : undefined,
-  );
+  await eventually(`tick of ${purpose}`, async () => (await postEvent(environment, event)).status === 202);
 }
 
 function probesIn({ calls }: Fixture): number {
@@ -99,7 +97,7 @@ async function managerAtWork(fixture: Fixture, keep = 30): Promise<void> {
   await eventually('a first look at storage', () => stateOfStorage(fixture), patience);
   // A busy machine may have been too slow for it.
   if (stateOfStorage(fixture) !== 'available') await tick(fixture, 'probe');
-  await eventually('storage', () => (stateOfStorage(fixture) === 'available' ? true : undefined), patience);
+  await eventually('storage', () => stateOfStorage(fixture) === 'available', patience);
 }
 
 function stateOfStorage({ history, namespace }: Fixture): string | undefined {
@@ -107,10 +105,9 @@ function stateOfStorage({ history, namespace }: Fixture): string | undefined {
   return schedule?.nextSlot === undefined ? undefined : conditions?.storage?.state;
 }
 
-function isRotated({ history, namespace }: Fixture): true | undefined {
+function isRotated({ history, namespace }: Fixture): boolean {
   const manager = history.manager(namespace);
-  const isDone = manager?.status.conditions.rotation?.status === 'ok' && !rotationIsDue(manager);
-  return isDone ? true : undefined;
+  return manager?.status.conditions.rotation?.status === 'ok' && !rotationIsDue(manager);
 }
 
 function backupOf({ history, namespace }: Fixture, wanted: string): BackupHistory | undefined {

@@ -6,11 +6,8 @@ import type { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 export interface BackupHistory {
   readonly uid: string;
   readonly name: string;
-  readonly created: string;
   /** RFC 3339, when a manager made it. */
   readonly slot: string | undefined;
-  /** UID of the manager that made it. */
-  readonly manager: string | undefined;
   /** Each state that differed from the one before. */
   readonly states: readonly { readonly state: string | undefined; readonly finishTime: string | undefined }[];
   /** As last seen. */

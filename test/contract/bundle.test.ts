@@ -93,7 +93,7 @@ async function bootAndAnswer(name: string, env: Readonly<Record<string, string>>
   const ended = once(child, 'exit');
   const written = text(child.stderr);
   const url = `http://127.0.0.1:${port}/`;
-  await eventually('readiness', async () => ((await fetch(`${url}healthz`)).status === 200 ? true : undefined));
+  await eventually('readiness', async () => (await fetch(`${url}healthz`)).status === 200);
   const headers = { 'ce-id': '1', 'ce-source': '/test', 'ce-type': 'test', 'ce-specversion': '1.0' };
   const answered = await fetch(url, { method: 'POST', headers });
   assert.equal(answered.status, 204);

@@ -1,6 +1,6 @@
 /**
- * What the API server in memory promises to unit tests is what a real one does with our CRDs: the same calls, the same
- * answers. Names, uids and versions differ, so answers are compared by what a caller decides from.
+ * What the API server in memory promises to unit tests and to the simulation is what a real one does with our CRDs: the
+ * same calls, the same answers. Names, uids and versions differ, so answers are compared by what a caller decides from.
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { requestError } from '../../functions/domain/request-error.ts';
 import type { Kube } from '../../functions/platform/kubernetes/client.ts';
-import { aBackup, aManager, slot } from '../support/builders.ts';
+import { aBackup, aManager, slot } from '../support/situations/objects.ts';
 import { serveKinds, type ServedKinds } from '../support/definitions.ts';
 import { createFakeKube } from '../support/fake-kube.ts';
 

@@ -90,7 +90,7 @@ export async function openSides(name: string, answerTo: (attempt: Attempt) => nu
       const account = source.spec.serviceAccountName ?? 'default';
       const kubeConfig = join(dir, `${namespace}-${account}.kubeconfig`);
       await writeKubeConfig(cluster, { namespace, account, path: kubeConfig });
-      const env = { ...adapterEnvironment(cluster, source), KUBECONFIG: kubeConfig };
+      const env = { ...adapterEnvironment(source), KUBECONFIG: kubeConfig };
       const adapter = startAdapter({ program: programs.apiServer, env, log: join(dir, `${sourceName}.log`) });
       adapters.push(adapter);
       return adapter;
@@ -165,10 +165,7 @@ function pathOf({ apiVersion, kind, metadata }: Manifest): string {
 }
 
 /** As Knative's controller starts its adapter (eventing `pkg/reconciler/apiserversource/resources`). */
-function adapterEnvironment(
-  { environment }: LocalCluster,
-  { metadata, spec }: ApiServerSource,
-): Record<string, string> {
+function adapterEnvironment({ metadata, spec }: ApiServerSource): Record<string, string> {
   const isEverywhere = spec.namespaceSelector !== undefined;
   const config = {
     namespaces: isEverywhere ? [''] : [metadata.namespace],
@@ -184,7 +181,7 @@ function adapterEnvironment(
     NAME: metadata.name,
     NAMESPACE: metadata.namespace,
     SYSTEM_NAMESPACE: knativeNamespace,
-    K_SINK: spec.sink.uri ?? environment.brokerUrl ?? '',
+    K_SINK: spec.sink.uri ?? '',
     K_CE_OVERRIDES: JSON.stringify(spec.ceOverrides ?? {}),
     K_SOURCE_CONFIG: JSON.stringify(config),
   };
@@ -218,7 +215,7 @@ function listening(
       for (const sender of senders) {
         await eventually(`${path} from ${sender}`, () => {
           for (const adapter of adapters) adapter.check();
-          return sentBy(sender, path).filter(fits).length >= count ? true : undefined;
+          return sentBy(sender, path).filter(fits).length >= count;
         });
       }
     },

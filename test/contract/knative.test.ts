@@ -1,6 +1,6 @@
 /**
  * The stand-ins for the sources of Knative against Knative's own adapters, side by side on one API server: the same
- * objects, the same sink, and what it got from each. Then the functions behind the adapters alone.
+ * objects, the same sink, and what it got from each.
  *
  * Not shown here: what Knative's webhooks refuse (the adapter itself would take `@every`) and what its controllers do
  * (Deployments of adapters, readiness). The webhooks need an API server that reaches Services.
@@ -9,7 +9,6 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { ApiServerSource } from '../../local/knative/core/objects.ts';
 import { eventually } from '../support/eventually.ts';
-import { timeOfDay } from '../support/local-cluster.ts';
 import { senders, type Adapter, type Attempt, type Sender } from './knative-adapters.ts';
 import { formOf, openSides, type Form, type Manifest, type Sides } from './knative-sides.ts';
 
@@ -218,41 +217,6 @@ describe('PingSource', () => {
   }
 });
 
-test("the functions behind Knative's adapters: slot, backup, rotation", async () => {
-  const { cluster } = sides;
-  const ours = await cluster.kubectl('get', 'apiserversource', '-n', 'aidboxops', 'aidboxops', '-o', 'json');
-  const { apiVersion, kind, metadata, spec } = JSON.parse(ours) as ApiServerSource & { kind: string };
-  const { name, namespace } = metadata;
-  await sides.bothWatch({ apiVersion, kind, metadata: { name, namespace }, spec } as unknown as ApiServerSource);
-  let n = 0;
-  await eventually('a change in the Broker', async () => {
-    await sides.put(pgBackup('poke', 'side', { functions: String((n += 1)) }));
-    return cluster.observations.some((one) => one.kind === 'event' && one.event.extensions['name'] === 'poke')
-      ? true
-      : undefined;
-  });
-
-  await cluster.database();
-  const begin = cluster.observations.length;
-  await cluster.manager({ at: timeOfDay(15), keep: 1 });
-  const slot = await eventually('the backup of the slot', async () => (await cluster.pgbs())[0]?.metadata.name);
-  assert.equal((await cluster.finished(slot)).status.state, 'success');
-  await cluster.backup('by-hand');
-  assert.equal((await cluster.finished('by-hand')).status.state, 'success');
-  await eventually('rotation', async () => ((await cluster.pgb(slot)) === undefined ? true : undefined));
-  const wanted = [
-    ...['schedule-pgmanager-add', 'storage-pgmanager-add', 'schedule-pgmanager-update', 'schedule-slot'],
-    ...['backup-pgbackup-add', 'backup-pgbackup-delete', 'rotation-backup-succeeded'],
-  ];
-  const deliveries = await eventually('a delivery to each Trigger', () => {
-    const seen = cluster.observations.slice(begin).flatMap((one) => (one.kind === 'delivery' ? [one] : []));
-    return wanted.every((trigger) => seen.some((one) => one.trigger === `aidboxops/${trigger}`)) ? seen : undefined;
-  });
-  assert.deepEqual([...new Set(deliveries.map(({ status }) => status))], [204]);
-  const lost = cluster.observations.slice(begin).filter((one) => one.kind === 'dead-letter' || one.kind === 'lost');
-  assert.deepEqual(lost, []);
-});
-
 /** What the sink says: by path for ticks, by name for objects; all else is taken. */
 function answerTo({ path, headers }: Attempt): number {
   const [, status] = /^\/status\/(\d+)$/.exec(path) ?? /^answers-(\d+)$/.exec(headers['ce-name'] ?? '') ?? [];
@@ -315,7 +279,7 @@ async function untilBothWatch(path: string, poke: (n: string) => Manifest): Prom
   let n = 0;
   await eventually(`watches for ${path}`, async () => {
     await sides.put(poke(String((n += 1))));
-    return senders.every((sender) => sides.sentBy(sender, path).length > 0) ? true : undefined;
+    return senders.every((sender) => sides.sentBy(sender, path).length > 0);
   });
 }
 

@@ -7,6 +7,7 @@ import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { auditLines } from '../support/audit.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
 import { openLocalCluster, type LocalCluster } from '../support/local-cluster.ts';
@@ -20,14 +21,7 @@ let database: TestDatabase;
 const lost = new Set<string>();
 
 before(async () => {
-  cluster = await openLocalCluster('idle', {
-    audit: true,
-    eventing: {
-      faults: {
-        onDelivery: (_event, trigger) => (lost.delete(trigger.replace('aidboxops/', '')) ? 'drop' : 'deliver'),
-      },
-    },
-  });
+  cluster = await openLocalCluster('idle', { audit: true, loses: (trigger) => lost.delete(trigger) });
   database = await cluster.database({ env: { PATH: recordCallsOfWalg() } });
 });
 
@@ -57,20 +51,20 @@ function callLog(): string {
 test('the events of a new PgManager are lost: the sweep gives it its timer and the probe its storage', async () => {
   lost.add('schedule-pgmanager-add').add('storage-pgmanager-add');
   await cluster.manager({ keep: 1 });
-  await eventually('both deliveries', () => (lost.size === 0 ? true : undefined));
+  await eventually('both deliveries', () => lost.size === 0);
   assert.deepEqual((await cluster.pgm()).status, { conditions: {} });
   await cluster.tick('sweep');
   await cluster.tick('probe');
   await eventually('schedule and storage', async () => {
     const { conditions, schedule } = (await cluster.pgm()).status;
-    return schedule?.nextSlot !== undefined && conditions.storage?.state === 'available' ? true : undefined;
+    return schedule?.nextSlot !== undefined && conditions.storage?.state === 'available';
   });
 });
 
 test('nothing to do: two minutes without a write, ticks of sweep and probe included', async () => {
   await takeBackup(cluster, 'first');
   const last = await takeBackup(cluster, 'last');
-  await eventually('rotation', async () => ((await cluster.pgbs()).length === 1 ? true : undefined));
+  await eventually('rotation', async () => (await cluster.pgbs()).length === 1);
   assert.deepEqual(await database.stored(), [last.status.backup?.name]);
   await untilAtZero(cluster);
   const quietSince = Date.now();
@@ -101,23 +95,12 @@ function answersSince(time: number, trigger: string): number[] {
 
 /** Lists writes of the audit log, but for the API server's own. An exec and a token's request store nothing. */
 function writesSince(time: number): string[] {
-  return readFileSync(cluster.environment.auditLogPath ?? '', 'utf8')
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as AuditLine)
+  return auditLines(cluster.environment)
     .filter(({ requestReceivedTimestamp }) => Date.parse(requestReceivedTimestamp) >= time)
     .filter(({ verb }) => ['create', 'update', 'patch', 'delete', 'deletecollection'].includes(verb))
     .filter(({ user }) => user.username !== 'system:apiserver')
     .filter(({ objectRef }) => !['exec', 'token'].includes(objectRef?.subresource ?? ''))
     .map(({ user, verb, requestURI }) => `${user.username} ${verb} ${requestURI}`);
-}
-
-interface AuditLine {
-  readonly requestReceivedTimestamp: string;
-  readonly verb: string;
-  readonly user: { readonly username: string };
-  readonly objectRef?: { readonly subresource?: string };
-  readonly requestURI: string;
 }
 
 test('every call of wal-g was made as the owner of the data directory', async () => {

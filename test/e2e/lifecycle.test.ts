@@ -40,19 +40,19 @@ after(async () => {
 
 test('suspended: no timer, and a slot that passes is neither run nor missed; resumed: nothing starts at once (H7)', async () => {
   const slot = wholeSecond(Date.now() + 4000);
-  await patch({ spec: { backup: { suspend: true, at: time(slot) } } });
+  await cluster.patch({ spec: { backup: { suspend: true, at: time(slot) } } });
   const suspended = await eventually('suspension', async () => {
     const manager = await cluster.pgm();
     return manager.status.schedule?.suspended === true ? manager : undefined;
   });
   assert.equal(suspended.status.schedule?.nextSlot, undefined);
   assert.equal(suspended.status.schedule?.message, 'suspended by spec.backup.suspend; no backup yet');
-  await eventually('no timer', async () => ((await timers(cluster)).length === 0 ? true : undefined));
+  await eventually('no timer', async () => (await timers(cluster)).length === 0);
   await clockPasses(slot + 1000);
   await sweepAndWait();
   assert.deepEqual(await cluster.pgbs(), []);
 
-  await patch({ spec: { backup: { suspend: false } } });
+  await cluster.patch({ spec: { backup: { suspend: false } } });
   const resumed = await slotTimer(await cluster.pgm());
   assert.equal(resumed.schedule, cron(slot));
   await sweepAndWait();
@@ -63,13 +63,11 @@ test('suspended: no timer, and a slot that passes is neither run nor missed; res
 
 test('an outage of thirty days: one late run, twenty-nine slots recorded as missed, told once (H10)', async () => {
   const latest = wholeSecond(Date.now() - 3_600_000);
-  await patch({ spec: { backup: { at: time(latest) } } });
-  await eventually('the new time', async () =>
-    (await cluster.pgm()).status.schedule?.at === time(latest) ? true : undefined,
-  );
+  await cluster.patch({ spec: { backup: { at: time(latest) } } });
+  await eventually('the new time', async () => (await cluster.pgm()).status.schedule?.at === time(latest));
   assert.deepEqual(await cluster.pgbs(), [], 'nothing for a time before the change');
 
-  await patchSchedule({ since: rfc3339(latest - 30 * day + 1000), lastSlot: null });
+  await cluster.feignSchedule({ since: rfc3339(latest - 30 * day + 1000), lastSlot: null });
   await cluster.tick('sweep');
   const missed = await announcedMissed(29);
   assert.deepEqual(missed.last, [
@@ -84,7 +82,7 @@ test('an outage of thirty days: one late run, twenty-nine slots recorded as miss
   const backup = await cluster.finished(slotName(latest));
   assert.equal(backup.status.state, 'success', backup.status.message);
   await sweepAndWait();
-  assert.deepEqual(await backupNames(), [slotName(latest)]);
+  assert.deepEqual(await cluster.backupNames(), [slotName(latest)]);
   const events = consumer.about('pg.aidbox.backup.missed.v1', subject);
   assert.deepEqual(
     [...new Set(events.map(({ id }) => id))],
@@ -94,21 +92,19 @@ test('an outage of thirty days: one late run, twenty-nine slots recorded as miss
 });
 
 test('a changed time moves the timer and the next slot; an older cursor runs no slot again (H1)', async () => {
-  const before = await backupNames();
+  const before = await cluster.backupNames();
   // A slot that is due within nine seconds may be taken at any look: this one is to be seen before that.
   const slot = wholeSecond(Date.now() + 16_000);
-  await patch({ spec: { backup: { at: time(slot) } } });
+  await cluster.patch({ spec: { backup: { at: time(slot) } } });
   const manager = await eventually('the new time', async () => {
     const found = await cluster.pgm();
     return found.status.schedule?.nextSlot === rfc3339(slot) ? found : undefined;
   });
-  await eventually('timer at the new time', async () =>
-    (await slotTimer(manager)).schedule === cron(slot) ? true : undefined,
-  );
+  await eventually('timer at the new time', async () => (await slotTimer(manager)).schedule === cron(slot));
   assert.equal((await cluster.finished(slotName(slot))).status.state, 'success');
-  assert.deepEqual(await backupNames(), [...before, slotName(slot)]);
+  assert.deepEqual(await cluster.backupNames(), [...before, slotName(slot)]);
 
-  await patchSchedule({ since: rfc3339(slot - 5 * day), lastSlot: rfc3339(slot - 3 * day) });
+  await cluster.feignSchedule({ since: rfc3339(slot - 5 * day), lastSlot: rfc3339(slot - 3 * day) });
   await cluster.tick('sweep');
   const missed = await announcedMissed(29 + 2);
   assert.deepEqual(missed.last.at(-1), {
@@ -118,13 +114,13 @@ test('a changed time moves the timer and the next slot; an older cursor runs no 
     reason: 'TooLate',
   });
   assert.equal((await cluster.pgm()).status.schedule?.lastSlot, rfc3339(slot));
-  assert.deepEqual(await backupNames(), [...before, slotName(slot)]);
+  assert.deepEqual(await cluster.backupNames(), [...before, slotName(slot)]);
 });
 
 test("a person's object has the name of the slot: missed, said why, and no loop (H3)", async () => {
   const slot = wholeSecond(Date.now() + 16_000);
   await cluster.backup(slotName(slot));
-  await patch({ spec: { backup: { at: time(slot) } } });
+  await cluster.patch({ spec: { backup: { at: time(slot) } } });
   const missed = await announcedMissed(29 + 2 + 1);
   assert.deepEqual(missed.last.at(-1), {
     slot: rfc3339(slot),
@@ -158,44 +154,6 @@ test('forged, absurd and stale events change nothing (H64)', async () => {
   await quiet();
   assert.deepEqual(await everything(), before);
   assert.deepEqual(await cluster.databaseIn('postgres-0').stored(), stored);
-});
-
-test('what is no CloudEvent is refused for good, by Broker and function', async () => {
-  const [schedule] = cluster.environment.functions().filter(({ name }) => name === 'schedule');
-  for (const url of [cluster.environment.brokerUrl ?? '', schedule?.url ?? '']) {
-    const answer = await fetch(url, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: '{"kind":"PgManager"}',
-    });
-    assert.equal(answer.status, 400);
-  }
-});
-
-test('a dead letter becomes a Warning on the object that it names, once', async () => {
-  const { metadata } = await cluster.pgm();
-  const [schedule] = cluster.environment.functions().filter(({ name }) => name === 'schedule');
-  const letter: MadeUpEvent = {
-    type: 'dev.knative.apiserver.resource.update',
-    id: 'letter-1',
-    subject: '/apis/aidbox.pg/v01/namespaces/shop/pgmanagers/pg-manager',
-    extensions: { knativeerrorcode: '503', knativeerrordest: 'http://schedule.aidboxops.svc.cluster.local/' },
-  };
-  const twice = [letter, letter];
-  for (const one of twice)
-    assert.equal((await postEvent(cluster.environment, one, `${schedule?.url}/undelivered`)).status, 204);
-  const nobody = { ...letter, subject: '/apis/aidbox.pg/v01/namespaces/shop/pgmanagers/nobody' };
-  assert.equal((await postEvent(cluster.environment, nobody, `${schedule?.url}/undelivered`)).status, 204);
-  const warnings = (await kubernetesEvents(cluster, metadata.uid)).filter(({ reason }) => reason === 'Undelivered');
-  assert.deepEqual(warnings, [
-    {
-      type: 'Warning',
-      reason: 'Undelivered',
-      message:
-        'event dev.knative.apiserver.resource.update could not be delivered to ' +
-        'http://schedule.aidboxops.svc.cluster.local/ (503); the next sweep does its work',
-    },
-  ]);
 });
 
 test('an event that its function never accepts ends as a dead letter', async () => {
@@ -233,7 +191,7 @@ test('suspension and a forged deletion leave a running backup alone; so does the
   await t.test('suspended and forged', async () => {
     await cluster.backup('slow-1', 'slow');
     const running = await begun('slow-1');
-    await patch({ spec: { backup: { suspend: true } } }, 'going');
+    await cluster.patch({ spec: { backup: { suspend: true } } }, 'going');
     const { status } = await postEvent(cluster.environment, {
       type: 'dev.knative.apiserver.resource.delete',
       subject: '/apis/aidbox.pg/v01/namespaces/shop/pgbackups/slow-1',
@@ -243,7 +201,7 @@ test('suspension and a forged deletion leave a running backup alone; so does the
     assert.equal(status, 202);
     const backup = await cluster.finished('slow-1');
     assert.equal(backup.status.state, 'success', backup.status.message);
-    await patch({ spec: { backup: { suspend: false } } }, 'going');
+    await cluster.patch({ spec: { backup: { suspend: false } } }, 'going');
     await slotTimer(manager);
   });
 
@@ -253,7 +211,7 @@ test('suspension and a forged deletion leave a running backup alone; so does the
     const { metadata } = (await cluster.pgb('slow-2'))!;
     await cluster.kubectl('delete', 'pgm', '-n', cluster.namespace, 'going');
     await eventually("no timer of the manager's", async () =>
-      (await timers(cluster)).every(({ owner }) => owner !== manager.metadata.uid) ? true : undefined,
+      (await timers(cluster)).every(({ owner }) => owner !== manager.metadata.uid),
     );
     const still = await cluster.pgb('slow-2');
     assert.equal(still?.status.state, 'running');
@@ -268,7 +226,7 @@ test('suspension and a forged deletion leave a running backup alone; so does the
     );
     assert.deepEqual(await database.stored(), names);
     await eventually('no timer of the run', async () =>
-      (await timers(cluster)).every(({ owner }) => owner !== metadata.uid) ? true : undefined,
+      (await timers(cluster)).every(({ owner }) => owner !== metadata.uid),
     );
   });
 });
@@ -289,7 +247,7 @@ async function forgeries(): Promise<MadeUpEvent[]> {
     data,
   });
   const finished = JSON.parse(
-    await cluster.kubectl('get', 'pgb', '-n', cluster.namespace, (await backupNames())[0] ?? '', '-o', 'json'),
+    await cluster.kubectl('get', 'pgb', '-n', cluster.namespace, (await cluster.backupNames())[0] ?? '', '-o', 'json'),
   ) as { kind: string; metadata: object; spec: object };
   const page = { tick: 'forged', page: 2, kind: 'PgManager', continue: '', started: rfc3339(Date.now()) };
   return [
@@ -354,7 +312,7 @@ function quiet(): Promise<true> {
       seen = cluster.observations.length;
       since = performance.now();
     }
-    return performance.now() - since > 1500 ? true : undefined;
+    return performance.now() - since > 1500;
   });
 }
 
@@ -391,22 +349,6 @@ function begun(name: string): Promise<unknown> {
     const backup = JSON.parse(text) as { status?: { state?: string; announced?: string } };
     return backup.status?.state === 'running' && backup.status.announced === 'started' ? backup : undefined;
   });
-}
-
-async function backupNames(): Promise<string[]> {
-  return (await cluster.pgbs()).map(({ metadata }) => metadata.name).sort();
-}
-
-async function patch(change: object, manager = 'pg-manager'): Promise<void> {
-  await cluster.kubectl('patch', 'pgm', '-n', cluster.namespace, manager, '--type=merge', '-p', JSON.stringify(change));
-}
-
-/** As if time had been different: what the schedule function has recorded, rewritten by an administrator. */
-async function patchSchedule(schedule: object): Promise<void> {
-  await cluster.kubectl(
-    ...['patch', 'pgm', '-n', cluster.namespace, 'pg-manager', '--subresource=status', '--type=merge'],
-    ...['--field-manager=aidboxops-schedule', '-p', JSON.stringify({ status: { schedule } })],
-  );
 }
 
 async function clockPasses(moment: number): Promise<void> {

@@ -6,10 +6,18 @@ import { after, before, test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { RotationCondition } from '../../functions/domain/resources/pg-manager.ts';
 import type { TestDatabase } from '../support/database.ts';
-import { assertAsPublished, subscribe, kubernetesEvent, kubernetesEvents, type Consumer } from '../support/outside.ts';
+import {
+  assertAsPublished,
+  subscribe,
+  kubernetesEvent,
+  kubernetesEvents,
+  timers,
+  type Consumer,
+} from '../support/outside.ts';
 import { storageName } from '../support/database-set.ts';
 import { eventually } from '../support/eventually.ts';
-import { openLocalCluster, timeOfDay, type LocalCluster } from '../support/local-cluster.ts';
+import { openLocalCluster, type LocalCluster } from '../support/local-cluster.ts';
+import { timeOfDay } from '../support/objects.ts';
 import { takeBackup, untilRotated } from './stories/backups.ts';
 
 let cluster: LocalCluster;
@@ -18,14 +26,8 @@ let consumer: Consumer;
 let rotationIsDeaf = false;
 
 before(async () => {
-  cluster = await openLocalCluster('rotation', {
-    eventing: {
-      faults: {
-        onDelivery: (_event, trigger) =>
-          rotationIsDeaf && trigger.startsWith('aidboxops/rotation-') ? 'drop' : 'deliver',
-      },
-    },
-  });
+  const loses = (trigger: string): boolean => rotationIsDeaf && trigger.startsWith('rotation-');
+  cluster = await openLocalCluster('rotation', { loses });
   consumer = await subscribe(cluster.environment);
 });
 
@@ -39,7 +41,7 @@ test('hollow backups do not count (H36)', async () => {
   // One that fails: its storage is away.
   const storage = storageOf('hollow');
   renameSync(storage, `${storage}-away`);
-  await cluster.apply(pgBackup('hollow-1', 'hollow'));
+  await cluster.backup('hollow-1', 'hollow');
   const failed = await cluster.finished('hollow-1');
   renameSync(`${storage}-away`, storage);
   assert.equal(failed.status.reason, 'WalgError', failed.status.message);
@@ -61,7 +63,7 @@ test('hollow backups do not count (H36)', async () => {
   );
   assert.match(rotation.message ?? '', /^4 stored, 1 deleted/);
   assert.deepEqual(
-    (await backupNames('hollow')).filter((name) => name !== failed.metadata.name),
+    (await cluster.backupNames('hollow')).filter((name) => name !== failed.metadata.name),
     ['hollow-3', 'hollow-4'],
   );
 });
@@ -100,7 +102,7 @@ test('a bucket with foreign backups: nothing is deleted unasked, nor by a dry ru
     assert.equal(rotation.status, 'dryrun');
     assert.equal(rotation.message, `would delete 3: ${before.join(', ')}`);
     assert.deepEqual((await database.stored()).slice(0, 3), before);
-    assert.deepEqual(await backupNames('foreign'), ['foreign-1', 'foreign-2']);
+    assert.deepEqual(await cluster.backupNames('foreign'), ['foreign-1', 'foreign-2']);
   });
 
   await t.test('adopted', async () => {
@@ -109,7 +111,7 @@ test('a bucket with foreign backups: nothing is deleted unasked, nor by a dry ru
     const rotation = await untilRotated(cluster, backup, 'pg-manager');
     assert.equal(rotation.status, 'ok', rotation.message);
     assert.deepEqual(await database.stored(), [backup.status.backup?.name]);
-    assert.deepEqual(await backupNames('foreign'), ['foreign-3']);
+    assert.deepEqual(await cluster.backupNames('foreign'), ['foreign-3']);
   });
 });
 
@@ -122,18 +124,18 @@ test('storage that was changed: no PgBackup is pruned, and each that vanished is
   renameSync(prefix, `${prefix}-before`);
   mkdirSync(prefix);
   if (process.getuid?.() === 0) chownSync(prefix, 65_534, 65_534);
-  await patchManager('moved', { spec: { backup: { numberToRetain: 1 } } });
+  await cluster.patch({ spec: { backup: { numberToRetain: 1 } } }, 'moved');
 
   const rotation = await untilRotated(cluster, await takeBackup(cluster, 'moved-3', 'moved'), 'moved');
   assert.match(rotation.message ?? '', /^1 stored, 0 deleted;/);
-  assert.deepEqual(await backupNames('moved'), ['moved-1', 'moved-2', 'moved-3']);
+  assert.deepEqual(await cluster.backupNames('moved'), ['moved-1', 'moved-2', 'moved-3']);
   for (const { metadata } of lost)
     assert.equal((await kubernetesEvent(cluster, metadata.uid, 'BackupVanished')).type, 'Warning');
 
   const next = await takeBackup(cluster, 'moved-4', 'moved');
   await untilRotated(cluster, next, 'moved');
   assert.deepEqual(await database.stored(), [next.status.backup?.name]);
-  assert.deepEqual(await backupNames('moved'), ['moved-1', 'moved-2', 'moved-4']);
+  assert.deepEqual(await cluster.backupNames('moved'), ['moved-1', 'moved-2', 'moved-4']);
   const { metadata } = await cluster.pgm('moved');
   const warnings = (await kubernetesEvents(cluster, metadata.uid)).filter(({ reason }) => reason === 'BackupVanished');
   assert.equal(warnings.length, 2, 'one for each, however often it is looked');
@@ -150,7 +152,7 @@ test('two PgManagers with one selector: nothing is deleted, only the slots of th
 
   await t.test('slots', async () => {
     const [backup] = await eventually('PgBackup of the slot', async () => {
-      const found = await backupNames('rivals');
+      const found = await cluster.backupNames('rivals');
       return found.length > 0 ? found : undefined;
     });
     assert.match(backup ?? '', /^older-backup-at-/);
@@ -175,7 +177,7 @@ test('two PgManagers with one selector: nothing is deleted, only the slots of th
       );
     }
     assert.equal((await database.stored()).length, 2);
-    assert.equal((await backupNames('rivals')).length, 2);
+    assert.equal((await cluster.backupNames('rivals')).length, 2);
   });
 
   await t.test('one of them deleted', async () => {
@@ -211,13 +213,13 @@ test('storage that does not let wal-g delete: an error, counted, and mended by t
     assert.equal(rotation.servedBackup, first.metadata.uid);
     assert.equal((await kubernetesEvent(cluster, metadata.uid, 'RotationFailed')).type, 'Warning');
     assert.deepEqual(await database.stored(), both);
-    assert.deepEqual(await backupNames('locked'), ['locked-1', 'locked-2']);
+    assert.deepEqual(await cluster.backupNames('locked'), ['locked-1', 'locked-2']);
   });
 
   await t.test('it is left alone for a while: no timer, and a sweep starts nothing', async () => {
     await eventually('no rotation timer', async () => {
-      const text = await cluster.kubectl('get', 'pingsources', '-n', cluster.namespace, '-o', 'name');
-      return text.includes(`aidboxops-rotation-${metadata.uid}`) ? undefined : true;
+      const names = (await timers(cluster)).map(({ name }) => name);
+      return !names.includes(`aidboxops-rotation-${metadata.uid}`);
     });
     const from = cluster.observations.length;
     await cluster.tick('sweep');
@@ -245,7 +247,7 @@ test('storage that does not let wal-g delete: an error, counted, and mended by t
     assert.equal(rotation.status, 'ok', rotation.message);
     assert.equal(rotation.attempt, 3);
     assert.deepEqual(await database.stored(), [second.status.backup?.name]);
-    assert.deepEqual(await backupNames('locked'), ['locked-2']);
+    assert.deepEqual(await cluster.backupNames('locked'), ['locked-2']);
   });
 });
 
@@ -257,15 +259,6 @@ test('everything that was told of rotations is as published', () => {
     .map(({ data }) => (data as { outcome: string }).outcome);
   assert.deepEqual([...new Set(outcomes)].sort(), ['dryrun', 'error', 'refused', 'success']);
 });
-
-function pgBackup(name: string, statefulSet: string): object {
-  return {
-    apiVersion: 'aidbox.pg/v01',
-    kind: 'PgBackup',
-    metadata: { name, namespace: cluster.namespace },
-    spec: { selector: { name: statefulSet } },
-  };
-}
 
 /** The run of this id, ended and told. */
 function ended(manager: string, id: string): Promise<RotationCondition> {
@@ -283,19 +276,6 @@ async function letTimePass(manager: string): Promise<void> {
     ...['patch', 'pgm', '-n', cluster.namespace, manager, '--subresource=status', '--type=json'],
     ...['--field-manager=aidboxops-rotation', '-p', JSON.stringify(patch)],
   );
-}
-
-async function patchManager(manager: string, patch: object): Promise<void> {
-  await cluster.kubectl('patch', 'pgm', '-n', cluster.namespace, manager, '--type=merge', '-p', JSON.stringify(patch));
-}
-
-/** PgBackups of a StatefulSet, by name. */
-async function backupNames(statefulSet: string): Promise<string[]> {
-  const backups = await cluster.pgbs();
-  return backups
-    .filter(({ spec }) => spec.selector.name === statefulSet)
-    .map(({ metadata }) => metadata.name)
-    .sort();
 }
 
 /** What a CronJob did before there was a manager; with a UID, what a run of ours leaves that was never proved. */

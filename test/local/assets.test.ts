@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server, type ServerResponse } from 'node:http';
-import { createServer as createTcpServer, type AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, it } from 'node:test';
@@ -12,6 +12,8 @@ import { getBinary, type Search } from '../../local/assets/binaries.ts';
 import { cacheDirectory, cachedPath, intoCache } from '../../local/assets/cache.ts';
 import { releaseSite } from '../../local/assets/download.ts';
 import { releases, type BinaryName, type Release } from '../../local/assets/recipes.ts';
+import { listen, type Listening } from '../../local/knative/core/http.ts';
+import { freePort } from '../../local/machine/ports.ts';
 import { silentProgress } from '../../local/machine/progress.ts';
 
 type Answer = (response: ServerResponse) => void;
@@ -20,16 +22,13 @@ const program = Buffer.from(`#!/bin/sh\necho wal-g\n${'#'.repeat(100_000)}\n`);
 const answers = new Map<string, Answer>();
 const asked: string[] = [];
 let dir: string;
-let server: Server;
-let site: string;
+let server: Listening;
 
 before(async () => {
-  server = createServer((request, response) => {
+  server = await listen((request, response) => {
     asked.push(request.url ?? '');
     (answers.get(request.url ?? '') ?? notFound)(response);
   });
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  site = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
 after(() => server.close());
 beforeEach((context) => {
@@ -70,7 +69,7 @@ describe('download of a release', () => {
   }
 
   it('asks a site that cannot be reached only once', async () => {
-    const unreachable = search({ site: `http://127.0.0.1:${await closedPort()}` });
+    const unreachable = search({ site: `http://127.0.0.1:${await freePort()}` });
     await getBinary(unreachable, 'wal-g');
     const said: string[] = [];
     await getBinary({ ...unreachable, progress: { ...silentProgress(), say: (line) => said.push(line) } }, 'etcd');
@@ -79,7 +78,7 @@ describe('download of a release', () => {
   });
 
   it('gives a site that swallows packets a few seconds', { timeout: 10_000 }, async () => {
-    const silent = createTcpServer(() => undefined);
+    const silent = createServer(() => undefined);
     await new Promise<void>((listening) => silent.listen(0, '127.0.0.1', listening));
     const begun = performance.now();
     const mute = search({ site: `http://127.0.0.1:${(silent.address() as AddressInfo).port}` });
@@ -164,7 +163,7 @@ function search(differences: Partial<Search> = {}): Search {
   return {
     env: {},
     cache: dir,
-    site,
+    site: server.url,
     progress: silentProgress(),
     releases: { ...releases, 'wal-g': releaseOf('/walg', program) },
     build: ({ package: name }, target) => {
@@ -212,12 +211,4 @@ function truncated(response: ServerResponse): void {
 
 function notFound(response: ServerResponse): void {
   response.writeHead(404).end('not found');
-}
-
-async function closedPort(): Promise<number> {
-  const once = createTcpServer();
-  await new Promise<void>((listening) => once.listen(0, '127.0.0.1', listening));
-  const { port } = once.address() as AddressInfo;
-  await new Promise((closed) => once.close(closed));
-  return port;
 }

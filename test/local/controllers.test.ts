@@ -1,10 +1,7 @@
 /** StatefulSets, pods, owners and namespaces, as a user sees them with kubectl. */
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { before, describe, it } from 'node:test';
 import type { Pod } from '../../local/kubernetes/client/objects.ts';
-import { storageName } from '../support/database-set.ts';
 import { eventually } from '../support/eventually.ts';
 import { postgresStatefulSet, readyDatabase, startPostgres, useEnvironment } from '../support/environment.ts';
 
@@ -14,17 +11,9 @@ const { kube } = environment;
 describe('StatefulSet', () => {
   const namespace = 'sets';
 
-  it('brings up a database that takes SQL and archives its WAL into the storage', async () => {
+  before(async () => {
     const database = await startPostgres(environment, { namespace });
-    assert.deepEqual(await database.sql('select count(*) from generate_series(1, 10); show archive_mode'), [
-      { count: '10' },
-      { archive_mode: 'on' },
-    ]);
-    await database.sql('create table t (a int); select pg_switch_wal()');
-    const archive = join(environment.storageDir, storageName(namespace), 'wal_005');
-    await eventually('the first segment is stored', () =>
-      existsSync(archive) && readdirSync(archive).includes('000000010000000000000001.lz4') ? true : undefined,
-    );
+    await database.sql('create table t (a int)');
   });
 
   it('shows up as a pod that is owned, bound and ready, and in the status of the set', async () => {
@@ -33,13 +22,6 @@ describe('StatefulSet', () => {
     assert.equal(pod.metadata.ownerReferences[0].controller, true);
     assert.equal(pod.spec.nodeName, 'local');
     await environment.kubectl(['rollout', 'status', 'statefulset/postgres', '-n', namespace, '--timeout=10s']);
-  });
-
-  it('runs wal-g as the owner of the data directory: the backup is in the list', async () => {
-    const asOwner = process.getuid?.() === 0 ? 'setpriv --reuid=nobody --regid=nogroup --clear-groups ' : '';
-    await inPod(namespace, `${asOwner}wal-g backup-push "$PGDATA" 2>&1`);
-    const list = await inPod(namespace, `${asOwner}wal-g backup-list --json`);
-    assert.match(list, /base_[0-9A-F]{24}/);
   });
 
   it('makes a deleted pod again, with another uid and the same data', async () => {
@@ -145,8 +127,4 @@ describe('namespace', () => {
 
 async function podOf(namespace: string, name: string): Promise<Pod | undefined> {
   return (await kube.get(`/api/v1/namespaces/${namespace}/pods/${name}`)) as Pod | undefined;
-}
-
-function inPod(namespace: string, script: string): Promise<string> {
-  return environment.kubectl(['exec', '-n', namespace, 'postgres-0', '--', 'sh', '-c', script]);
 }

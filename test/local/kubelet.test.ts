@@ -69,19 +69,6 @@ describe('exec', () => {
     }
   });
 
-  it('needs the right to it', async () => {
-    const answer = await kubectl([
-      'exec',
-      '-n',
-      namespace,
-      'postgres-0',
-      '--as=system:serviceaccount:exec:default',
-      '--',
-      'true',
-    ]);
-    assert.match(answer.stderr, /User "system:serviceaccount:exec:default" cannot get resource "pods"/);
-  });
-
   it('does not end the command when the connection is cut', async () => {
     const mark = `${database.realPath('/PgBackup')}/survived`;
     rmSync(mark, { force: true });

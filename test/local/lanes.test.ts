@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { onlyComputes, runLane, summaryOf } from '../../tools/lanes.ts';
+import { onlyComputes, onlyWaits, runLane, summaryOf } from '../../tools/lanes.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'aidboxops-lanes-'));
 after(() => rmSync(dir, { recursive: true }));
@@ -46,14 +46,16 @@ describe('a lane', () => {
   });
 });
 
-it('files that only compute are those of unit and simulation', () => {
+it('files that only compute are those of unit and simulation, and one only waits', () => {
   const files = [
     'test/unit/a.test.ts',
     '/root/test/simulation/b.test.ts',
     'test/runner/c.test.ts',
     'test/e2e/unit.test.ts',
+    'test/e2e/idle.test.ts',
   ];
   assert.deepEqual(files.filter(onlyComputes), files.slice(0, 2));
+  assert.deepEqual(files.filter(onlyWaits), files.slice(-1));
 });
 
 it('lanes add up in two lines', () => {

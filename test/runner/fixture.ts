@@ -10,6 +10,7 @@ import type {
   StartRequest,
   StopAnswer,
 } from '../../functions/domain/run/protocol.ts';
+import type { Runner } from '../../functions/platform/run/runner.ts';
 import type { RunnerResult } from '../../functions/domain/run/observed-run.ts';
 import { createPod, type Pod, processesOf, type Shell, target, until } from './pod.ts';
 
@@ -45,6 +46,46 @@ export interface Fixture {
 export function value<T>(result: RunnerResult<T>): T {
   assert.ok(result.ok, JSON.stringify(result));
   return result.value;
+}
+
+/** What a run of a test is to do. */
+type Order = Pick<StartRequest, 'id'> & Partial<StartRequest>;
+
+/** Starts a run that may take two minutes, a backup unless told otherwise, and fails unless it has begun. */
+export async function startRun(pod: Pod, order: Order, runner = pod.runner): Promise<void> {
+  const { identity, podTime } = value(await runner.inspect(target, { dir: pod.dir }));
+  const { id } = order;
+  const backup = { kind: 'backup', name: id, userData: JSON.stringify({ aidboxops: { uid: id } }) };
+  const common = { dir: pod.dir, identity, notAfter: podTime + 30, timeoutSeconds: 120 };
+  const answer = value(await runner.start(target, { ...common, ...backup, ...order } as StartRequest));
+  assert.ok('startedAt' in answer, JSON.stringify(answer));
+}
+
+/** Waits until a run has ended and holds the lock no longer. */
+export async function endedRun(pod: Pod, id: string, more: RunQuestion = {}): Promise<RunReport> {
+  const { kind = 'backup', runner = pod.runner, seconds } = more;
+  let run: RunReport | undefined;
+  const isOver = async (): Promise<boolean> => {
+    const inspection = value(await runner.inspect(target, { id, kind, dir: pod.dir }));
+    run = inspection.run;
+    return run?.state === 'exited' && inspection.holder === undefined;
+  };
+  await until(`run ${id} ends`, isOver, seconds);
+  assert.ok(run !== undefined);
+  return run;
+}
+
+/** Which run is meant, who asks, and for how long. */
+interface RunQuestion {
+  readonly kind?: 'backup' | 'rotation';
+  readonly runner?: Runner | undefined;
+  readonly seconds?: number;
+}
+
+/** As if wal-g had been asked by TERM to end half a minute earlier. */
+export function passHalfAMinute(pod: Pod, id: string): void {
+  const term = join(pod.dir, '.run', id, 'term');
+  writeFileSync(term, `${Number(readFileSync(term, 'utf8')) - 30}\n`);
 }
 
 /** Starts a pod for a test. */
@@ -85,10 +126,10 @@ function fixtureOf(pod: Pod): Fixture {
     },
     async pidOf(id, of) {
       const path = join(pod.dir, '.run', id, of);
-      await until(`${path} is there`, () => Promise.resolve(existsSync(path)));
+      await until(`${path} is there`, () => existsSync(path));
       return Number(readFileSync(path, 'utf8').split(' ')[0]);
     },
-    quiet: () => until('all processes of the pod are gone', () => Promise.resolve(processesOf(pod.root).length === 0)),
+    quiet: () => until('all processes of the pod are gone', () => processesOf(pod.root).length === 0),
   };
   return self;
 }

@@ -18,11 +18,19 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { describe } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { Exec, ExecResult } from '../../functions/platform/kubernetes/exec.ts';
 import { createRunner, type Runner } from '../../functions/platform/run/runner.ts';
 import { onPath } from '../../local/assets/path.ts';
 import { walgBinary } from '../support/walg.ts';
+
+/** Registers the tests under each of these shells, the shells side by side. */
+export function underEach<S extends Shell>(title: string, names: readonly S[], tests: (shell: S) => void): void {
+  describe(title, { concurrency: true }, () => {
+    for (const shell of names) describe(`under ${shell}`, { concurrency: false }, () => tests(shell));
+  });
+}
 
 /** The shells that the runner must work in; with busybox every tool it has is busybox's. */
 export const shells = ['dash', 'busybox', 'bash'] as const;
@@ -251,7 +259,7 @@ async function removePod(root: string, pgdata: string): Promise<void> {
   await until('nothing of the pod runs', () => {
     const left = processesOf(root);
     for (const { pid } of left) kill(pid, 'SIGKILL');
-    return Promise.resolve(left.length === 0);
+    return left.length === 0;
   });
   rmSync(root, { recursive: true, force: true });
 }
@@ -267,7 +275,7 @@ export function kill(pid: number | undefined, signal: NodeJS.Signals): void {
 }
 
 /** Looks every 25 ms until `reached`, for a minute unless told otherwise. */
-export async function until(what: string, reached: () => Promise<boolean>, seconds = 60): Promise<void> {
+export async function until(what: string, reached: () => boolean | Promise<boolean>, seconds = 60): Promise<void> {
   const end = performance.now() + seconds * 1_000;
   while (!(await reached())) {
     if (performance.now() > end) throw new Error(`never reached: ${what}`);

@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, afterEach, before, describe, test } from 'node:test';
 import type { PodObstacle } from '../../functions/domain/run/protocol.ts';
 import { createRunner, type Runner } from '../../functions/platform/run/runner.ts';
 import { makeReadOnly, mountMemory } from './mounts.ts';
@@ -25,6 +25,7 @@ for (const shell of ['dash', 'busybox'] as const) {
   describe(`the runner under fire, in ${shell}`, { concurrency: false }, () => {
     let the: Fixture;
     before(async () => (the = await createFixture(shell)));
+    afterEach(() => the.quiet());
     after(() => the.pod.remove());
 
     /** The runner behind an exec that waits so long for an answer. */
@@ -95,7 +96,6 @@ for (const shell of ['dash', 'busybox'] as const) {
       release();
       assert.equal((await the.exited('asked')).exitCode, 0);
       assert.equal(((await ended) as unknown[])[1], null);
-      await the.quiet();
     });
 
     test('a pid that somebody else has now: the run has died, and its successor is not signalled', async (t) => {
@@ -122,7 +122,6 @@ for (const shell of ['dash', 'busybox'] as const) {
       the.behave('exit 0');
       assert.ok('startedAt' in (await the.start('after-reused')));
       await the.exited('after-reused');
-      await the.quiet();
     });
 
     test('a lock that a stranger holds is busy, of nobody known, and never taken from it', async (t) => {
@@ -137,14 +136,13 @@ for (const shell of ['dash', 'busybox'] as const) {
         detached: true,
       });
       t.after(() => endGroup(stranger.pid));
-      await until('the stranger has the lock', () => Promise.resolve(existsSync(marker)));
+      await until('the stranger has the lock', () => existsSync(marker));
       const answer = await the.start('unlucky');
       assert.deepEqual(answer, { state: 'busy', podTime: answer.podTime, holder: 'unknown' });
       assert.equal((await the.look('unlucky')).state, 'none');
       assert.equal(the.calls().length, before);
       endGroup(stranger.pid);
       await until('the lock is free', async () => 'startedAt' in (await the.start('lucky')));
-      await the.quiet();
     });
 
     test('the directory is removed under a run: it is still seen and alone, and leaves no exit code', async () => {
@@ -164,7 +162,6 @@ for (const shell of ['dash', 'busybox'] as const) {
       the.behave('exit 0');
       assert.ok('startedAt' in (await the.start('other')));
       assert.equal((await the.exited('other')).exitCode, 0);
-      await the.quiet();
     });
 
     test('the directory is removed under a run that is stopped then: its own deadline ends it', async () => {
@@ -177,7 +174,6 @@ for (const shell of ['dash', 'busybox'] as const) {
       assert.deepEqual([stop.state, stop.tombstone], ['left', true]);
       const run = await the.exited('bare-stopped');
       assert.deepEqual([run.deadlineHit, run.tombstone], [true, true]);
-      await the.quiet();
     });
 
     test('a directory on a read-only file system is an obstacle, to a start too', async (t) => {

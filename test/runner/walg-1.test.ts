@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import type { CatalogueAnswer, ProbeAnswer } from '../../functions/domain/run/protocol.ts';
-import { createPod, give, type Pod, shells } from './pod.ts';
+import { createPod, give, type Pod, shells, underEach } from './pod.ts';
 import { catalogueWith, log, probeWith, replay } from './replay.ts';
 
 const storageUsage = `Storage tools allows to interact with the configured storage.
@@ -41,83 +41,79 @@ function walg(answers: Readonly<Record<string, string>>): string {
   });
 }
 
-describe('wal-g 1.1', { concurrency: true }, () => {
-  for (const shell of shells) {
-    describe(`under ${shell}`, { concurrency: false }, () => {
-      let pod: Pod;
-      const objects = (): string => join(pod.root, 'objects');
-      before(async () => {
-        pod = await createPod({ shell });
-        mkdirSync(objects());
-        give(objects());
-      });
-      after(() => pod.remove());
+underEach('wal-g 1.1', shells, (shell) => {
+  let pod: Pod;
+  const objects = (): string => join(pod.root, 'objects');
+  before(async () => {
+    pod = await createPod({ shell });
+    mkdirSync(objects());
+    give(objects());
+  });
+  after(() => pod.remove());
 
-      const catalogue = (answers: Readonly<Record<string, string>>): Promise<CatalogueAnswer> =>
-        catalogueWith(pod, walg(answers));
+  const catalogue = (answers: Readonly<Record<string, string>>): Promise<CatalogueAnswer> =>
+    catalogueWith(pod, walg(answers));
 
-      const probe = (answers: Readonly<Record<string, string>>): Promise<ProbeAnswer> => probeWith(pod, walg(answers));
+  const probe = (answers: Readonly<Record<string, string>>): Promise<ProbeAnswer> => probeWith(pod, walg(answers));
 
-      test('catalogue: a list without a newline at its end', async () => {
-        const answer = await catalogue({
-          'backup-list --detail --json': `printf %s '[${entry}]'`,
-          'wal-show --detailed-json --without-backups': `printf '[]'`,
-        });
-        assert.deepEqual(
-          [answer.backups, answer.wal, answer.plain, answer.error, answer.walgVersion],
-          [`[${entry}]`, '[]', false, undefined, 'devel devel devel PostgreSQL'],
-        );
-      });
-
-      test('catalogue: nothing printed and exit 0 is an empty list', async () => {
-        const answer = await catalogue({
-          'backup-list*': log('INFO: 2026/11/28 00:48:12.872721 No backups found'),
-          'wal-show*': `printf '[]'`,
-        });
-        assert.deepEqual([answer.backups, answer.wal, answer.plain, answer.error], ['[]', '[]', false, undefined]);
-      });
-
-      test('catalogue: a storage that is gone is unknown, with the reason', async () => {
-        const answer = await catalogue({ 'backup-list*': missing, 'wal-show*': missing });
-        assert.deepEqual([answer.backups, answer.wal], [undefined, undefined]);
-        assert.match(answer.error ?? '', /^ERROR: .* Folder not exists or is inaccessible/);
-      });
-
-      test('probe: lists, writes and removes an object, because the exit code of `st check` proves nothing', async () => {
-        const { read, write, walgVersion } = await probe(storage);
-        const ok = { outcome: 'ok', detail: '' };
-        assert.deepEqual([read, write, walgVersion], [ok, ok, 'devel devel devel PostgreSQL']);
-        assert.deepEqual(readdirSync(objects()), []);
-      });
-
-      test('probe: removes what an interrupted probe left, but neither fresh objects nor those of others', async () => {
-        const own = `aidboxops-probe-${readFileSync('/proc/sys/kernel/hostname', 'utf8').trim()}-`;
-        const now = Math.floor(Date.now() / 1000);
-        const [old, fresh] = [`${own}7-${now - 120}.lz4`, `${own}8-${now}.lz4`];
-        const others = ['basebackups_005.lz4', `aidboxops-probe-another-7-${now - 120}.lz4`];
-        for (const name of [old, fresh, ...others]) {
-          writeFileSync(join(objects(), name), '');
-          give(join(objects(), name));
-        }
-        assert.equal((await probe(storage)).write.outcome, 'ok');
-        assert.deepEqual(readdirSync(objects()).sort(), [fresh, ...others].sort());
-      });
-
-      test('probe: an object that cannot be written or removed is a failed write, with the reason', async () => {
-        for (const call of ['st put *', 'st rm *']) {
-          const { read, write } = await probe({ ...storage, [call]: error('open probe: permission denied') });
-          assert.equal(read.outcome, 'ok');
-          assert.equal(write.outcome, 'failed');
-          assert.match(write.detail, /^ERROR: .* open probe: permission denied$/);
-        }
-      });
-
-      test('probe: a storage that is gone fails the read, and no write is tried', async () => {
-        const { read, write } = await probe({ ...storage, 'st ls': missing });
-        assert.equal(read.outcome, 'failed');
-        assert.match(read.detail, /^ERROR: .* Folder not exists or is inaccessible/);
-        assert.deepEqual(write, { outcome: 'skipped', detail: '' });
-      });
+  test('catalogue: a list without a newline at its end', async () => {
+    const answer = await catalogue({
+      'backup-list --detail --json': `printf %s '[${entry}]'`,
+      'wal-show --detailed-json --without-backups': `printf '[]'`,
     });
-  }
+    assert.deepEqual(
+      [answer.backups, answer.wal, answer.plain, answer.error, answer.walgVersion],
+      [`[${entry}]`, '[]', false, undefined, 'devel devel devel PostgreSQL'],
+    );
+  });
+
+  test('catalogue: nothing printed and exit 0 is an empty list', async () => {
+    const answer = await catalogue({
+      'backup-list*': log('INFO: 2026/11/28 00:48:12.872721 No backups found'),
+      'wal-show*': `printf '[]'`,
+    });
+    assert.deepEqual([answer.backups, answer.wal, answer.plain, answer.error], ['[]', '[]', false, undefined]);
+  });
+
+  test('catalogue: a storage that is gone is unknown, with the reason', async () => {
+    const answer = await catalogue({ 'backup-list*': missing, 'wal-show*': missing });
+    assert.deepEqual([answer.backups, answer.wal], [undefined, undefined]);
+    assert.match(answer.error ?? '', /^ERROR: .* Folder not exists or is inaccessible/);
+  });
+
+  test('probe: lists, writes and removes an object, because the exit code of `st check` proves nothing', async () => {
+    const { read, write, walgVersion } = await probe(storage);
+    const ok = { outcome: 'ok', detail: '' };
+    assert.deepEqual([read, write, walgVersion], [ok, ok, 'devel devel devel PostgreSQL']);
+    assert.deepEqual(readdirSync(objects()), []);
+  });
+
+  test('probe: removes what an interrupted probe left, but neither fresh objects nor those of others', async () => {
+    const own = `aidboxops-probe-${readFileSync('/proc/sys/kernel/hostname', 'utf8').trim()}-`;
+    const now = Math.floor(Date.now() / 1000);
+    const [old, fresh] = [`${own}7-${now - 120}.lz4`, `${own}8-${now}.lz4`];
+    const others = ['basebackups_005.lz4', `aidboxops-probe-another-7-${now - 120}.lz4`];
+    for (const name of [old, fresh, ...others]) {
+      writeFileSync(join(objects(), name), '');
+      give(join(objects(), name));
+    }
+    assert.equal((await probe(storage)).write.outcome, 'ok');
+    assert.deepEqual(readdirSync(objects()).sort(), [fresh, ...others].sort());
+  });
+
+  test('probe: an object that cannot be written or removed is a failed write, with the reason', async () => {
+    for (const call of ['st put *', 'st rm *']) {
+      const { read, write } = await probe({ ...storage, [call]: error('open probe: permission denied') });
+      assert.equal(read.outcome, 'ok');
+      assert.equal(write.outcome, 'failed');
+      assert.match(write.detail, /^ERROR: .* open probe: permission denied$/);
+    }
+  });
+
+  test('probe: a storage that is gone fails the read, and no write is tried', async () => {
+    const { read, write } = await probe({ ...storage, 'st ls': missing });
+    assert.equal(read.outcome, 'failed');
+    assert.match(read.detail, /^ERROR: .* Folder not exists or is inaccessible/);
+    assert.deepEqual(write, { outcome: 'skipped', detail: '' });
+  });
 });

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { CatalogueAnswer, ProbeAnswer } from '../../functions/domain/run/protocol.ts';
-import { createPod, type Pod, shells, target } from './pod.ts';
+import { createPod, type Pod, shells, target, underEach } from './pod.ts';
 import { catalogueWith, log, probeWith, replay } from './replay.ts';
 
 const version = 'wal-g version v3.0.8\tf81943e6\t2026.01.20_10:00:00\tPostgreSQL';
@@ -26,105 +26,101 @@ function walg(answers: Readonly<Record<string, string>>): string {
   return replay({ '--version*': `echo '${version}'`, 'st --help*': `echo '${storageUsage}'`, ...answers });
 }
 
-describe('wal-g 3.0.8', { concurrency: true }, () => {
-  for (const shell of shells) {
-    describe(`under ${shell}`, { concurrency: false }, () => {
-      let pod: Pod;
-      before(async () => {
-        pod = await createPod({ shell });
-        mkdirSync(join(pod.pgdata, 'pg_wal/archive_status'), { recursive: true });
-        for (const name of [
-          '000000010000000000000007.ready',
-          '000000010000000000000006.done',
-          '00000002.history.ready',
-          '000000010000000000000008.ready',
-        ]) {
-          writeFileSync(join(pod.pgdata, 'pg_wal/archive_status', name), '');
-        }
-      });
-      after(() => pod.remove());
+underEach('wal-g 3.0.8', shells, (shell) => {
+  let pod: Pod;
+  before(async () => {
+    pod = await createPod({ shell });
+    mkdirSync(join(pod.pgdata, 'pg_wal/archive_status'), { recursive: true });
+    for (const name of [
+      '000000010000000000000007.ready',
+      '000000010000000000000006.done',
+      '00000002.history.ready',
+      '000000010000000000000008.ready',
+    ]) {
+      writeFileSync(join(pod.pgdata, 'pg_wal/archive_status', name), '');
+    }
+  });
+  after(() => pod.remove());
 
-      const catalogue = (answers: Readonly<Record<string, string>>): Promise<CatalogueAnswer> =>
-        catalogueWith(pod, walg(answers));
+  const catalogue = (answers: Readonly<Record<string, string>>): Promise<CatalogueAnswer> =>
+    catalogueWith(pod, walg(answers));
 
-      const probe = (answers: Readonly<Record<string, string>>): Promise<ProbeAnswer> => probeWith(pod, walg(answers));
+  const probe = (answers: Readonly<Record<string, string>>): Promise<ProbeAnswer> => probeWith(pod, walg(answers));
 
-      test('catalogue: entries and WAL as they are printed, segments that wait', async () => {
-        const answer = await catalogue({
-          'backup-list --detail --json': `${log('INFO: List backups from storages: [default]')}\necho '[${entry}]'`,
-          'wal-show --detailed-json --without-backups': `echo '${timeline}'`,
-        });
-        assert.deepEqual(answer, {
-          podTime: answer.podTime,
-          systemIdentifier: '7711259327716174705',
-          backups: `[${entry}]`,
-          plain: false,
-          wal: timeline,
-          ready: ['000000010000000000000007', '000000010000000000000008'],
-          readyTotal: 2,
-          walgVersion: 'v3.0.8 f81943e6 2026.01.20_10:00:00 PostgreSQL',
-        });
-      });
-
-      test('catalogue: empty', async () => {
-        const answer = await catalogue({ 'backup-list*': `echo '[]'`, 'wal-show*': `echo '[]'` });
-        assert.deepEqual([answer.backups, answer.wal, answer.plain, answer.error], ['[]', '[]', false, undefined]);
-      });
-
-      test('H27 catalogue: details of one entry unreadable, so names only', async () => {
-        const error = `ERROR: object 'base_000000010000000000000004/metadata.json' not found in storage`;
-        const answer = await catalogue({
-          'backup-list --detail*': `echo "${error}" >&2; exit 1`,
-          'backup-list --json': `echo '[${plainEntry}]'`,
-          'wal-show*': `echo '${timeline}'`,
-        });
-        assert.deepEqual([answer.backups, answer.plain, answer.error], [`[${plainEntry}]`, true, error]);
-      });
-
-      test('catalogue: unknown subcommands print usage with exit 0, which is no list', async () => {
-        const answer = await catalogue({ '*': `printf 'Usage:\\nend=1\\nwal_code=0\\n'` });
-        assert.deepEqual([answer.backups, answer.wal], [undefined, undefined]);
-      });
-
-      test('catalogue: 5 000 entries arrive whole', async () => {
-        const list = `printf '[${entry}'; i=1; while [ $i -lt 5000 ]; do printf ',${entry}'; i=$((i + 1)); done; echo ']'`;
-        const answer = await catalogue({ 'backup-list*': list, 'wal-show*': `echo '[]'` });
-        assert.equal((JSON.parse(answer.backups ?? '') as unknown[]).length, 5_000);
-      });
-
-      test('probe: OK only with the words', async () => {
-        const answers = {
-          'st check read': log('INFO: 2026/11/23 07:00:00.1 Read check OK'),
-          'st check write': log('INFO: 2026/11/23 07:00:00.1 Write check OK'),
-        };
-        const good = await probe(answers);
-        assert.deepEqual(
-          [good.read, good.write],
-          [
-            { outcome: 'ok', detail: '' },
-            { outcome: 'ok', detail: '' },
-          ],
-        );
-        assert.equal(good.walgVersion, 'v3.0.8 f81943e6 2026.01.20_10:00:00 PostgreSQL');
-        const usage = await probe({ ...answers, 'st check write': `echo '${storageUsage}'` });
-        assert.deepEqual([usage.read.outcome, usage.write.outcome], ['ok', 'failed']);
-      });
-
-      test('probe: storage gone, storage full', async () => {
-        const gone = await probe({ 'st check*': `${missing}; exit 1` });
-        assert.deepEqual([gone.read.outcome, gone.write.outcome], ['failed', 'skipped']);
-        assert.match(gone.read.detail, /^ERROR: .* failed to init folder/);
-        const full = await probe({
-          'st check read': log('INFO: Read check OK'),
-          'st check write': `${log('ERROR: failed to write to the storage: no space left on device')}; exit 1`,
-        });
-        assert.deepEqual(full.write, {
-          outcome: 'failed',
-          detail: 'ERROR: failed to write to the storage: no space left on device',
-        });
-      });
+  test('catalogue: entries and WAL as they are printed, segments that wait', async () => {
+    const answer = await catalogue({
+      'backup-list --detail --json': `${log('INFO: List backups from storages: [default]')}\necho '[${entry}]'`,
+      'wal-show --detailed-json --without-backups': `echo '${timeline}'`,
     });
-  }
+    assert.deepEqual(answer, {
+      podTime: answer.podTime,
+      systemIdentifier: '7711259327716174705',
+      backups: `[${entry}]`,
+      plain: false,
+      wal: timeline,
+      ready: ['000000010000000000000007', '000000010000000000000008'],
+      readyTotal: 2,
+      walgVersion: 'v3.0.8 f81943e6 2026.01.20_10:00:00 PostgreSQL',
+    });
+  });
+
+  test('catalogue: empty', async () => {
+    const answer = await catalogue({ 'backup-list*': `echo '[]'`, 'wal-show*': `echo '[]'` });
+    assert.deepEqual([answer.backups, answer.wal, answer.plain, answer.error], ['[]', '[]', false, undefined]);
+  });
+
+  test('H27 catalogue: details of one entry unreadable, so names only', async () => {
+    const error = `ERROR: object 'base_000000010000000000000004/metadata.json' not found in storage`;
+    const answer = await catalogue({
+      'backup-list --detail*': `echo "${error}" >&2; exit 1`,
+      'backup-list --json': `echo '[${plainEntry}]'`,
+      'wal-show*': `echo '${timeline}'`,
+    });
+    assert.deepEqual([answer.backups, answer.plain, answer.error], [`[${plainEntry}]`, true, error]);
+  });
+
+  test('catalogue: unknown subcommands print usage with exit 0, which is no list', async () => {
+    const answer = await catalogue({ '*': `printf 'Usage:\\nend=1\\nwal_code=0\\n'` });
+    assert.deepEqual([answer.backups, answer.wal], [undefined, undefined]);
+  });
+
+  test('catalogue: 5 000 entries arrive whole', async () => {
+    const list = `printf '[${entry}'; i=1; while [ $i -lt 5000 ]; do printf ',${entry}'; i=$((i + 1)); done; echo ']'`;
+    const answer = await catalogue({ 'backup-list*': list, 'wal-show*': `echo '[]'` });
+    assert.equal((JSON.parse(answer.backups ?? '') as unknown[]).length, 5_000);
+  });
+
+  test('probe: OK only with the words', async () => {
+    const answers = {
+      'st check read': log('INFO: 2026/11/23 07:00:00.1 Read check OK'),
+      'st check write': log('INFO: 2026/11/23 07:00:00.1 Write check OK'),
+    };
+    const good = await probe(answers);
+    assert.deepEqual(
+      [good.read, good.write],
+      [
+        { outcome: 'ok', detail: '' },
+        { outcome: 'ok', detail: '' },
+      ],
+    );
+    assert.equal(good.walgVersion, 'v3.0.8 f81943e6 2026.01.20_10:00:00 PostgreSQL');
+    const usage = await probe({ ...answers, 'st check write': `echo '${storageUsage}'` });
+    assert.deepEqual([usage.read.outcome, usage.write.outcome], ['ok', 'failed']);
+  });
+
+  test('probe: storage gone, storage full', async () => {
+    const gone = await probe({ 'st check*': `${missing}; exit 1` });
+    assert.deepEqual([gone.read.outcome, gone.write.outcome], ['failed', 'skipped']);
+    assert.match(gone.read.detail, /^ERROR: .* failed to init folder/);
+    const full = await probe({
+      'st check read': log('INFO: Read check OK'),
+      'st check write': `${log('ERROR: failed to write to the storage: no space left on device')}; exit 1`,
+    });
+    assert.deepEqual(full.write, {
+      outcome: 'failed',
+      detail: 'ERROR: failed to write to the storage: no space left on device',
+    });
+  });
 });
 
 describe('a storage that hangs', () => {

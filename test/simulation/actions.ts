@@ -1,7 +1,7 @@
 /** What users and faults do, as data: a scenario is a list of these, and shrinking leaves some out. */
 import { slotBackupName } from '../../functions/schedule/slot-backup.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
-import type { Plain, Stored } from './api-server.ts';
+import type { Plain, Stored } from '../support/api-model.ts';
 import { createBucket, createEntry } from './bucket.ts';
 import { replacePod, restartContainer, scale } from './cluster.ts';
 import { mendArchiving, type Database } from './database.ts';
@@ -126,27 +126,14 @@ const kinds = {
   },
   storageDown: (call: Call) => storage(call, 'down'),
   storageFull: (call: Call) => storage(call, 'full'),
-  lockBucket: (call: Call) => {
-    const { bucket } = call.database;
-    bucket.locked = true;
-    after(call, call.action.seconds, () => (bucket.locked = false));
-  },
-  breakDetail: (call: Call) => {
-    const { bucket } = call.database;
-    bucket.detailBroken = true;
-    after(call, call.action.seconds, () => (bucket.detailBroken = false));
-  },
+  lockBucket: (call: Call) => meanwhile(call, call.database.bucket, { locked: true }),
+  breakDetail: (call: Call) => meanwhile(call, call.database.bucket, { detailBroken: true }),
   changeBucket: ({ database }: Call) => void (database.bucket = createBucket(database.segment + 1)),
   foreignEntry: (call: Call) => addEntry(call, false),
   permanentEntry: (call: Call) => addEntry(call, true),
-  forbidExec: (call: Call) => {
-    call.database.forbidden = true;
-    after(call, call.action.seconds, () => (call.database.forbidden = false));
-  },
-  obstacle: (call: Call) => {
-    call.database.obstacle = { kind: 'NoWalg', detail: 'wal-g is not in the PATH' };
-    after(call, call.action.seconds, () => (call.database.obstacle = undefined));
-  },
+  forbidExec: (call: Call) => meanwhile(call, call.database, { forbidden: true }),
+  obstacle: (call: Call) =>
+    meanwhile(call, call.database, { obstacle: { kind: 'NoWalg', detail: 'wal-g is not in the PATH' } }),
   foreignLock: (call: Call) => {
     const { database } = call;
     if (database.lock !== undefined || !database.up) return;
@@ -155,12 +142,12 @@ const kinds = {
       if (database.lock === 'unknown') database.lock = undefined;
     });
   },
-  apiDown: (call: Call) => outage(call, 'api'),
-  brokerDown: (call: Call) => outage(call, 'broker'),
+  apiDown: (call: Call) => meanwhile(call, call.world.outages, { api: true }),
+  brokerDown: (call: Call) => meanwhile(call, call.world.outages, { broker: true }),
   brokerRestart: ({ world }: Call) => void (world.brokerEpoch += 1),
-  pingsDown: (call: Call) => outage(call, 'pings'),
+  pingsDown: (call: Call) => meanwhile(call, call.world.outages, { pings: true }),
   watchDown: (call: Call) => {
-    outage(call, 'watch');
+    meanwhile(call, call.world.outages, { watch: true });
     if (call.action.number % 2 === 0) after(call, call.action.seconds + 1, () => call.eventing.replay());
   },
   expireTokens: ({ world }: Call) => world.api.expireTokens(),
@@ -205,6 +192,13 @@ function after({ world, action }: Call, seconds: number, work: () => void): void
     world.note(`END of ${action.kind}`);
     work();
   });
+}
+
+/** Until the action ends the fields have these values; then nothing is wrong with them. */
+function meanwhile<T extends object>(call: Call, target: T, fields: Partial<T>): void {
+  Object.assign(target, fields);
+  const mended = Object.entries(fields).map(([key, value]) => [key, value === true ? false : undefined]);
+  after(call, call.action.seconds, () => void Object.assign(target, Object.fromEntries(mended)));
 }
 
 function managers({ namespace }: Database): string {
@@ -309,12 +303,6 @@ function addEntry({ world, database }: Call, permanent: boolean): void {
   const times = { startedAt: now - 60, finishedAt: now };
   const entry = createEntry({ ...nextSegments(world.walG, database), ...times, systemIdentifier, permanent });
   bucket.entries = [...bucket.entries, entry];
-}
-
-function outage(call: Call, part: 'api' | 'broker' | 'watch' | 'pings'): void {
-  const { outages } = call.world;
-  outages[part] = true;
-  after(call, call.action.seconds, () => (outages[part] = false));
 }
 
 /** Valid envelopes with content that means nothing, and look hints that nobody sent. */

@@ -1,7 +1,8 @@
 /** The databases' side of Kubernetes: StatefulSets and pods in the API server, containers that come and go. */
 import { rfc3339 } from '../../functions/domain/time.ts';
-import type { Plain } from './api-server.ts';
+import type { Plain } from '../support/api-model.ts';
 import { killContainer, startContainer, type Database } from './database.ts';
+import { podTime } from './wal-g.ts';
 import type { World } from './world.ts';
 
 function podPath({ namespace, pod }: Database): string {
@@ -65,10 +66,6 @@ function tellStatus(world: World, database: Database): void {
   );
 }
 
-function podTime(world: World, { skew }: Database): number {
-  return Math.floor(world.scheduler.now() / 1000) + skew;
-}
-
 /** The container ends and comes back after so many seconds. */
 export function restartContainer(world: World, database: Database, seconds: number): void {
   const { scheduler } = world;
@@ -76,7 +73,7 @@ export function restartContainer(world: World, database: Database, seconds: numb
   tellStatus(world, database);
   scheduler.at(scheduler.now() + seconds * 1000, () => {
     if (world.api.get(podPath(database)) === undefined) return;
-    startContainer(database, podTime(world, database));
+    startContainer(database, podTime(world.walG, database));
     tellStatus(world, database);
     world.note(`container of ${database.pod} is up again`);
   });
@@ -102,7 +99,7 @@ function comeBack(world: World, database: Database, seconds: number): void {
   scheduler.at(scheduler.now() + seconds * 1000, () => {
     if (world.api.get(podPath(database)) === undefined || database.up) return;
     database.boot += world.random.between(0, 1);
-    startContainer(database, podTime(world, database));
+    startContainer(database, podTime(world.walG, database));
     tellStatus(world, database);
     world.note(`pod ${database.pod} is ready again`);
   });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
 import type { OwnEvent } from '../../functions/domain/events/cloud-event.ts';
 import type { ReceivedEvent } from '../../functions/platform/serve/server.ts';
-import type { Change, Plain } from './api-server.ts';
+import type { Change, Plain } from '../support/api-model.ts';
 import { invoke, type Activation, type Answer, type FunctionName } from './functions.ts';
 import { startPings } from './pings.ts';
 import { createQuiet, type Quiet } from './quiet.ts';

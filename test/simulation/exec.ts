@@ -1,40 +1,38 @@
 /** Execs into database pods: refused, cut before or after their effect, or late. */
 import type { ExecTarget } from '../../functions/platform/kubernetes/exec.ts';
 import type { Runner } from '../../functions/platform/run/runner.ts';
-import type { RunnerResult } from '../../functions/domain/run/observed-run.ts';
-import type { RunnerProblem } from '../../functions/domain/run/observed-run.ts';
+import type { RunnerProblem, RunnerResult } from '../../functions/domain/run/observed-run.ts';
 import type { Database } from './database.ts';
 import { leave, passage, type Activation } from './functions.ts';
 import { catalogue, inspect, probe, prune, start, stop } from './runner-model.ts';
 import type { World } from './world.ts';
 
+/** One exec: where, what, and what the pod makes of it. */
 interface Exec<T> {
   readonly pod: ExecTarget;
   readonly name: string;
-  /** It changes something: being cut after it matters. */
-  readonly writes: boolean;
   readonly work: (database: Database) => RunnerResult<T>;
 }
 
 export function createModelRunner(world: World, activation: Activation): Runner {
   const { walG } = world;
-  const exec = <T>(asked: Exec<T>): Promise<RunnerResult<T>> => run(world, activation, asked);
+  const exec = <T>(pod: ExecTarget, name: string, work: Exec<T>['work']): Promise<RunnerResult<T>> =>
+    run(world, activation, { pod, name, work });
   return {
-    inspect: (pod, about = {}) =>
-      exec({ pod, name: 'inspect', writes: false, work: (database) => inspect(walG, database, about) }),
-    start: (pod, request) =>
-      exec({ pod, name: `start ${request.id}`, writes: true, work: (database) => start(walG, database, request) }),
-    stop: (pod, address) =>
-      exec({ pod, name: `stop ${address.id}`, writes: true, work: (database) => stop(walG, database, address) }),
-    catalogue: (pod) => exec({ pod, name: 'catalogue', writes: false, work: (database) => catalogue(walG, database) }),
-    probe: (pod) => exec({ pod, name: 'probe', writes: false, work: (database) => probe(walG, database) }),
-    prune: (pod, what) => exec({ pod, name: 'prune', writes: true, work: (database) => prune(walG, database, what) }),
+    inspect: (pod, about = {}) => exec(pod, 'inspect', (database) => inspect(walG, database, about)),
+    start: (pod, request) => exec(pod, `start ${request.id}`, (database) => start(walG, database, request)),
+    stop: (pod, address) => exec(pod, `stop ${address.id}`, (database) => stop(walG, database, address)),
+    catalogue: (pod) => exec(pod, 'catalogue', (database) => catalogue(walG, database)),
+    probe: (pod) => exec(pod, 'probe', (database) => probe(walG, database)),
+    prune: (pod, what) => exec(pod, 'prune', (database) => prune(walG, database, what)),
   };
 }
 
 async function run<T>(world: World, activation: Activation, asked: Exec<T>): Promise<RunnerResult<T>> {
   const { name, pod } = asked;
   const effect = `exec ${name}`;
+  // Being cut after it matters only where something changes.
+  const writes = /^(start|stop|prune)/.test(name);
   await passage(world, activation, effect);
   await world.scheduler.sleep(secondsOf(world, asked) * 1000);
   if (activation.dead) return new Promise<never>(() => undefined);
@@ -44,10 +42,10 @@ async function run<T>(world: World, activation: Activation, asked: Exec<T>): Pro
   if (name.startsWith('start') && world.random.chance(world.noise.lateStart)) return late(world, asked, database!);
   if (world.random.chance(world.noise.cut)) return problem('transient', 'stream was cut before the command');
   const result = asked.work(database!);
-  if (asked.writes) world.note(`${activation.name} ${effect} in ${pod.namespace}/${pod.pod}`, result);
+  if (writes) world.note(`${activation.name} ${effect} in ${pod.namespace}/${pod.pod}`, result);
   look(world, 'start', result);
   await leave(world, activation, effect);
-  if (asked.writes && world.random.chance(world.noise.cut)) {
+  if (writes && world.random.chance(world.noise.cut)) {
     world.oracle.seen.add(`cut after ${name.split(' ', 1)[0]}`);
     return problem('unknown', 'stream was cut');
   }

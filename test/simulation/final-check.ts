@@ -1,12 +1,13 @@
 /** Invariants that are judged when the faults are over and everything had its time. */
 import { rotationIsDue } from '../../functions/domain/resources/manager-state.ts';
-import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
-import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
+import type { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
+import type { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import { parseTime } from '../../functions/domain/time.ts';
+import { isFinal } from '../support/api-model.ts';
 import type { Alive } from './database.ts';
 import { checkSlots, firstSlot } from './slot-check.ts';
 import { plantedSecret } from './wal-g.ts';
-import type { World } from './world.ts';
+import { backupsIn, managersIn, type World } from './world.ts';
 import type { Eventing } from './eventing.ts';
 
 /** Pending 10 min + rotation 1 h + 60 s + proof 1 h + one sweep, without the run's own timeout (seconds). */
@@ -18,9 +19,9 @@ const rotationBound = 10 * 1_800 + 4_500;
 export function checkLiveness(world: World, recovered: number): void {
   const now = world.scheduler.now() / 1000;
   const moment: Moment = { now, since: recovered / 1000 };
-  const managers = world.api.all('pgmanagers').map((object) => PgManager.parse(object));
+  const managers = managersIn(world);
   const timeout = Math.max(3_600, ...managers.map(({ spec }) => spec.backup.timeoutSeconds));
-  for (const object of world.api.all('pgbackups')) checkBackup(world, PgBackup.parse(object), { ...moment, timeout });
+  for (const backup of backupsIn(world)) checkBackup(world, backup, { ...moment, timeout });
   for (const manager of managers) checkManager(world, manager, moment);
   checkRuns(world, now - moment.since);
 }
@@ -39,7 +40,7 @@ function ageOf({ now, since }: Moment, time: string | undefined): number {
 function checkBackup(world: World, { metadata, status }: PgBackup, moment: Moment & { timeout: number }): void {
   const { announced, finishTime, message, state } = status;
   const { creationTimestamp, name } = metadata;
-  const finished = state === 'success' || state === 'error';
+  const finished = isFinal({ status });
   if (!finished && ageOf(moment, creationTimestamp) > bound + moment.timeout)
     world.violated(5, `PgBackup ${name} is ${state ?? 'untouched'}: ${message ?? ''}`);
   if (finished && announced !== state && ageOf(moment, finishTime) > 3_600)
@@ -58,11 +59,10 @@ function checkManager(world: World, manager: PgManager, moment: Moment): void {
 
 /** No PgBackup of the StatefulSet is unfinished. */
 function isIdle(world: World, namespace: string, statefulSet: string): boolean {
-  return world.api.all('pgbackups').every((object) => {
-    const { metadata, spec, status } = PgBackup.parse(object);
-    const other = metadata.namespace !== namespace || spec.selector.name !== statefulSet;
-    return other || status.state === 'success' || status.state === 'error';
-  });
+  return backupsIn(world).every(
+    ({ metadata, spec, status }) =>
+      metadata.namespace !== namespace || spec.selector.name !== statefulSet || isFinal({ status }),
+  );
 }
 
 /** A run that nothing answers for is stopped by the next probe, and the lock is free when it has ended. */
@@ -77,16 +77,9 @@ function checkRuns(world: World, quietFor: number): void {
 
 /** Its PgBackup is unfinished, or it is the rotation that its manager says is running. */
 function isAnsweredFor(world: World, { id }: Alive): boolean {
-  const rotates = world.api.all('pgmanagers').some((object) => {
-    const { rotation } = PgManager.parse(object).status.conditions;
-    return rotation?.running?.id === id;
-  });
   return (
-    rotates ||
-    world.api.all('pgbackups').some((object) => {
-      const { metadata, status } = PgBackup.parse(object);
-      return metadata.uid === id && status.state !== 'success' && status.state !== 'error';
-    })
+    managersIn(world).some(({ status }) => status.conditions.rotation?.running?.id === id) ||
+    backupsIn(world).some((backup) => backup.metadata.uid === id && !isFinal(backup))
   );
 }
 
@@ -126,7 +119,7 @@ export async function checkQuiet(world: World, eventing: Eventing): Promise<void
   const window = 40 * 60;
   const from = quietMoment(world, window);
   await world.scheduler.run(from * 1000);
-  if (!isAllFinished(world)) return;
+  if (!isAllDone(world)) return;
   eventing.quiet.watchful = true;
   const [version, wakeUps] = [world.api.version(), eventing.quiet.wakeUps()];
   await world.scheduler.run((from + window) * 1000);
@@ -136,21 +129,18 @@ export async function checkQuiet(world: World, eventing: Eventing): Promise<void
   eventing.quiet.watchful = false;
 }
 
-function isAllFinished(world: World): boolean {
-  const open = world.api.all('pgmanagers').some((object) => rotationIsDue(PgManager.parse(object)));
+/** No rotation is due, and every PgBackup is finished and announced. */
+export function isAllDone(world: World): boolean {
   return (
-    !open &&
-    world.api.all('pgbackups').every((object) => {
-      const { status } = PgBackup.parse(object);
-      return (status.state === 'success' || status.state === 'error') && status.announced === status.state;
-    })
+    !managersIn(world).some(rotationIsDue) &&
+    backupsIn(world).every(({ status }) => isFinal({ status }) && status.announced === status.state)
   );
 }
 
 /** The next moment from which on no slot is due for the window, nor was one a short while before. */
 function quietMoment(world: World, window: number): number {
   let from = Math.ceil(world.scheduler.now() / 1000);
-  const ats = world.api.all('pgmanagers').map((object) => PgManager.parse(object).spec.backup.at);
+  const ats = managersIn(world).map(({ spec }) => spec.backup.at);
   for (let tries = 0; tries < 50; tries += 1) {
     const next = Math.min(...ats.map((at) => firstSlot(at, from - 5_400)));
     if (next > from + window + 60) return from;

@@ -5,12 +5,12 @@ import { createBackupHandler } from '../../functions/backup/handler.ts';
 import type { Effects } from '../../functions/platform/reconcile/apply.ts';
 import type { Clock } from '../../functions/platform/clock.ts';
 import type { EventHandler, ReceivedEvent } from '../../functions/platform/serve/server.ts';
-import type { Kube, Page } from '../../functions/platform/kubernetes/client.ts';
+import type { Kube } from '../../functions/platform/kubernetes/client.ts';
 import { createRotationHandler } from '../../functions/rotation/handler.ts';
 import { createScheduleHandler } from '../../functions/schedule/handler.ts';
 import { createUndeliveredHandler } from '../../functions/schedule/dead-letters.ts';
 import { createStorageHandler } from '../../functions/storage/handler.ts';
-import type { Plain } from './api-server.ts';
+import { kubeOf } from '../support/api-model.ts';
 import { createModelRunner } from './exec.ts';
 import type { Eventing } from './eventing.ts';
 import type { World } from './world.ts';
@@ -38,7 +38,11 @@ interface Process {
   date: number | undefined;
 }
 
-const never = new Promise<never>(() => undefined);
+/** The rest of a process that has died. A new promise each time: one for all would keep whatever ever awaited it in memory. */
+function never(): Promise<never> {
+  return new Promise<never>(() => undefined);
+}
+
 /** More than any activation could need. */
 const maxCalls = 3_000;
 
@@ -61,14 +65,14 @@ async function handle(world: World, eventing: Eventing, activation: Activation):
   const { event, name } = activation;
   const clock: Clock = {
     monotonic: () => world.scheduler.now(),
-    sleep: (milliseconds) => world.scheduler.sleep(milliseconds).then(() => (activation.dead ? never : undefined)),
+    sleep: (milliseconds) => world.scheduler.sleep(milliseconds).then(() => (activation.dead ? never() : undefined)),
   };
   const handler = handlerOf(name, createEffects(world, eventing, activation), clock);
   let answer: Answer = 'done';
   try {
     const { outcome, reason } = await handler(event);
     answer = outcome;
-    world.oracle.activations.push(reason);
+    world.oracle.seen.add(`reason ${reason}`);
   } catch (error) {
     if (!requestError.isTerminating(error)) answer = 'retry';
     if (!requestError.is(error))
@@ -149,10 +153,10 @@ export async function leave(
   effect: string,
   moment: 'before' | 'after' = 'after',
 ): Promise<void> {
-  if (activation.dead) return never;
+  if (activation.dead) return never();
   if (!world.saboteur(moment, `${activation.name} ${effect}`) && !world.random.chance(world.noise.crash)) return;
   activation.die();
-  return never;
+  return never();
 }
 
 const transient = [0, 429, 500, 503] as const;
@@ -161,7 +165,8 @@ function createModelKube(world: World, activation: Activation): Kube {
   const { api } = world;
   const process = processOf(world, activation.name);
 
-  async function call<T>(effect: string, work: () => T): Promise<T> {
+  async function call<T>(verb: string, path: string, work: () => T): Promise<T> {
+    const effect = `${verb} ${path}`;
     await passage(world, activation, effect);
     if (world.outages.api || world.random.chance(world.noise.transient))
       throw requestError.of(world.random.pick(transient), 'Transient', `${effect}: the API server is not available`);
@@ -175,23 +180,12 @@ function createModelKube(world: World, activation: Activation): Kube {
     return result;
   }
 
+  const kube = kubeOf(api, call, () =>
+    process.date === undefined ? undefined : DateTime.fromSeconds(process.date, { zone: 'utc' }),
+  );
   return {
-    get: (path) => call(`get ${path}`, () => api.get(path)),
+    ...kube,
     list: (path, selection = {}) =>
-      call(`list ${path}`, (): Page => {
-        const limit = Math.min(selection.limit ?? 500, world.pageCap);
-        return api.list(path, { ...selection, limit });
-      }),
-    apply: (path, object, options) => call(`apply ${path}`, () => api.apply(path, object as Plain, options)),
-    create: (path, object) =>
-      call(`create ${path}/${(object as { metadata: { name: string } }).metadata.name}`, () =>
-        api.create(path, object as Plain) === undefined ? 'exists' : 'created',
-      ),
-    remove: (path, uid) => call(`remove ${path}`, () => (api.remove(path, uid) ? 'removed' : 'gone')),
-    serverTime: () => {
-      const { date } = process;
-      return date === undefined ? undefined : DateTime.fromSeconds(date, { zone: 'utc' });
-    },
-    close: () => undefined,
+      kube.list(path, { ...selection, limit: Math.min(selection.limit ?? 500, world.pageCap) }),
   };
 }

@@ -4,11 +4,9 @@ import type { Database } from './database.ts';
 import { crashAt, day, slot, when, type ScriptResult, type Script } from './script.ts';
 import type { World } from './world.ts';
 
-export interface HardCase {
-  /** Numbers of the list of hard cases that it shows. */
-  readonly numbers: readonly number[];
+/** What happens; `name` begins with the numbers of the hard cases that it shows. */
+export interface HardCase extends Script {
   readonly name: string;
-  readonly script: Script;
   readonly want: (result: ScriptResult) => void;
 }
 
@@ -31,16 +29,13 @@ function storageGoneAtProof(seconds: number): (world: World) => void {
 
 const slots: readonly HardCase[] = [
   {
-    numbers: [1],
-    name: 'PgBackup created, crash before the cursor moved, outage longer than the deadline',
-    script: {
-      prepare: crashAt(/schedule create .*pgbackups/, 'after'),
-      lines: [
-        [slot - 5, 'pingsDown', 30_000],
-        [slot + 1, 'brokerDown', 30_000],
-      ],
-      days: 2,
-    },
+    name: 'H1 PgBackup created, crash before the cursor moved, outage longer than the deadline',
+    prepare: crashAt(/schedule create .*pgbackups/, 'after'),
+    lines: [
+      [slot - 5, 'pingsDown', 30_000],
+      [slot + 1, 'brokerDown', 30_000],
+    ],
+    days: 2,
     want: ({ manager, outcomes: all }) => {
       assert.equal(
         all.filter((state) => state === 'success').length + (manager?.status.schedule?.missed?.count ?? 0),
@@ -49,146 +44,127 @@ const slots: readonly HardCase[] = [
     },
   },
   {
-    numbers: [2, 63],
-    name: 'everything comes twice to four times',
-    script: { noise: { duplicate: 1 }, pageCap: 1, days: 2 },
+    name: 'H2 H63 everything comes twice to four times',
+    noise: { duplicate: 1 },
+    pageCap: 1,
+    days: 2,
     want: outcomes('success', 'success'),
   },
   {
-    numbers: [3],
-    name: "the slot's name is taken by a person's PgBackup",
-    script: { lines: [[1_000, 'takeName']] },
+    name: "H3 the slot's name is taken by a person's PgBackup",
+    lines: [[1_000, 'takeName']],
     want: ({ manager }) => assert.equal(manager?.status.schedule?.missed?.last[0]?.reason, 'NameTaken'),
   },
   {
-    numbers: [4, 31],
-    name: 'the manager is recreated just before and just after its slot',
-    script: {
-      lines: [
-        [slot - 4, 'recreateManager', 1, 61],
-        [slot + 3, 'recreateManager', 1, 61],
-      ],
-    },
+    name: 'H4 H31 the manager is recreated just before and just after its slot',
+    lines: [
+      [slot - 4, 'recreateManager', 1, 61],
+      [slot + 3, 'recreateManager', 1, 61],
+    ],
     want: ({ backups }) => assert.ok(backups.length <= 1),
   },
   {
-    numbers: [5],
-    name: 'at changes a moment after the slot, whose tick is late',
-    script: {
-      lines: [
-        [slot - 10, 'pingsDown', 300],
-        [slot + 1, 'changeAt', 0, 70_000],
-      ],
-    },
+    name: 'H5 at changes a moment after the slot, whose tick is late',
+    lines: [
+      [slot - 10, 'pingsDown', 300],
+      [slot + 1, 'changeAt', 0, 70_000],
+    ],
     want: outcomes('success', 'success'),
   },
   {
-    numbers: [6],
-    name: 'at changes to a time that has passed',
-    script: { lines: [[65_000, 'changeAt', 0, 60_000]] },
+    name: 'H6 at changes to a time that has passed',
+    lines: [[65_000, 'changeAt', 0, 60_000]],
     want: outcomes('success'),
   },
   {
-    numbers: [7],
-    name: 'suspended over the slot, its tick lost',
-    script: { lines: [[58_000, 'suspend', 2_000]] },
+    name: 'H7 suspended over the slot, its tick lost',
+    lines: [[58_000, 'suspend', 2_000]],
     want: ({ backups, manager }) => {
       assert.equal(backups.length, 0);
       assert.equal(manager?.status.schedule?.missed, undefined);
     },
   },
   {
-    numbers: [8],
-    name: 'a cursor 40 days ahead, before the first slot and after it',
-    script: {
-      lines: [
-        [1_000, 'tamperCursor'],
-        [day + 1_000, 'tamperCursor'],
-      ],
-      days: 2,
-    },
+    name: 'H8 a cursor 40 days ahead, before the first slot and after it',
+    lines: [
+      [1_000, 'tamperCursor'],
+      [day + 1_000, 'tamperCursor'],
+    ],
+    days: 2,
     want: ({ backups, events }) => {
       assert.equal(events.filter((reason) => reason === 'CursorReset').length, 2);
       assert.equal(backups.length, 2);
     },
   },
   {
-    numbers: [9],
-    name: 'ticks up to four seconds early',
-    script: { noise: { late: 0.000_001 }, days: 3 },
+    name: 'H9 ticks up to four seconds early',
+    noise: { late: 0.000_001 },
+    days: 3,
     want: ({ backups }) => assert.equal(backups.length, 2),
   },
   {
-    numbers: [10, 52],
-    name: 'an outage of thirty days',
-    script: { lines: [[day, 'pingsDown', 30 * day]], days: 32 },
+    name: 'H10 H52 an outage of thirty days',
+    lines: [[day, 'pingsDown', 30 * day]],
+    days: 32,
     want: ({ manager }) => assert.equal(manager?.status.schedule?.missed?.count, 30),
   },
 ];
 
 const runs: readonly HardCase[] = [
   {
-    numbers: [13],
-    name: 'every start arrives late',
-    script: { noise: { lateStart: 1 } },
+    name: 'H13 every start arrives late',
+    noise: { lateStart: 1 },
     want: ({ backups }) => assert.equal(backups.length, 1),
   },
   {
-    numbers: [15],
-    name: 'execs are cut half of the time',
-    script: { noise: { cut: 0.5 }, days: 2 },
+    name: 'H15 execs are cut half of the time',
+    noise: { cut: 0.5 },
+    days: 2,
     want: ({ backups }) => assert.equal(backups.length, 2),
   },
   {
-    numbers: [17],
-    name: 'the container restarts when wal-g has ended, files lost',
-    script: { database: { volume: false }, prepare: when(/backup .* ends with 0/, (world) => restart(world)) },
+    name: 'H17 the container restarts when wal-g has ended, files lost',
+    database: { volume: false },
+    prepare: when(/backup .* ends with 0/, (world) => restart(world)),
     want: ({ backups, outcomes: all }) => {
       assert.deepEqual(all, ['success']);
       assert.match(backups[0]?.status.message ?? '', /log lost with the container/);
     },
   },
   {
-    numbers: [14, 18],
-    name: 'the container restarts during the run; the next one works',
-    script: { days: 2, prepare: when(/exec start .*running/, (world) => restart(world)) },
+    name: 'H14 H18 the container restarts during the run; the next one works',
+    days: 2,
+    prepare: when(/exec start .*running/, (world) => restart(world)),
     want: outcomes('error InitializationError', 'success'),
   },
   {
-    numbers: [19, 20],
-    name: 'three in the same second, their add events lost',
-    script: {
-      lines: [
-        [9_000, 'watchDown', 5, 1],
-        [9_001, 'backups'],
-      ],
-    },
+    name: 'H19 H20 three in the same second, their add events lost',
+    lines: [
+      [9_000, 'watchDown', 5, 1],
+      [9_001, 'backups'],
+    ],
     want: ({ outcomes: all }) =>
       assert.deepEqual(all.toSorted(), ['error AlreadyRunning', 'error AlreadyRunning', 'success', 'success']),
   },
   {
-    numbers: [21],
-    name: 'a backup is wanted while a rotation holds the lock',
-    script: {
-      days: 3,
-      prepare: when(/exec start .*-1 in/, (world) => manual(world)),
-    },
+    name: 'H21 a backup is wanted while a rotation holds the lock',
+    days: 3,
+    prepare: when(/exec start .*-1 in/, (world) => manual(world)),
     want: ({ outcomes: all }) => assert.ok(all.every((state) => state === 'success')),
   },
   {
-    numbers: [22],
-    name: 'the PgBackup is deleted in mid-run, its delete event is lost',
-    script: { prepare: when(/exec start .*running/, (world) => removeAll(world)) },
+    name: 'H22 the PgBackup is deleted in mid-run, its delete event is lost',
+    prepare: when(/exec start .*running/, (world) => removeAll(world)),
     want: ({ database, backups }) => {
       assert.equal(database.lock, undefined);
       assert.equal(backups.length, 0);
     },
   },
   {
-    numbers: [22],
-    name: 'the PgBackup is deleted in mid-run, its delete event is lost, and wal-g ends before the next probe',
+    name: 'H22 the PgBackup is deleted in mid-run, its delete event is lost, and wal-g ends before the next probe',
     // Begun after one probe, deleted two minutes later, ended by its deadline of 5 min before the next.
-    script: { manager: 60, lines: [[85_899, 'abandon', 0, 396]] },
+    manager: 60,
+    lines: [[85_899, 'abandon', 0, 396]],
     want: ({ backups, manager }) => {
       assert.equal(backups.length, 1);
       assert.deepEqual(
@@ -198,24 +174,24 @@ const runs: readonly HardCase[] = [
     },
   },
   {
-    numbers: [23],
-    name: 'wal-g waits for an archiving that never comes',
-    script: { database: { exclusive: true }, lines: [[slot - 10, 'breakArchiving', 20_000, 1]] },
+    name: 'H23 wal-g waits for an archiving that never comes',
+    database: { exclusive: true },
+    lines: [[slot - 10, 'breakArchiving', 20_000, 1]],
     want: ({ backups, outcomes: all }) => {
       assert.deepEqual(all, ['error WalgError']);
       assert.match(backups[0]?.status.message ?? '', /stopped after 1h/);
     },
   },
   {
-    numbers: [24, 36],
-    name: 'archiving is broken for two days; what is stored then counts for nothing',
-    script: { days: 5, lines: [[2 * day, 'breakArchiving', 2 * day, 0]] },
+    name: 'H24 H36 archiving is broken for two days; what is stored then counts for nothing',
+    days: 5,
+    lines: [[2 * day, 'breakArchiving', 2 * day, 0]],
     want: ({ outcomes: all }) => assert.deepEqual(all, ['success', 'error WalgError', 'error WalgError', 'success']),
   },
   {
-    numbers: [25],
-    name: 'wal-g says that it failed, and what it stored is listed',
-    script: { days: 6, noise: { failures: 0.5 } },
+    name: 'H25 wal-g says that it failed, and what it stored is listed',
+    days: 6,
+    noise: { failures: 0.5 },
     want: ({ backups, database, seen }) => {
       assert.ok(seen.has('listed, yet it failed'));
       for (const { metadata, status } of backups) {
@@ -225,130 +201,117 @@ const runs: readonly HardCase[] = [
     },
   },
   {
-    numbers: [26],
-    name: 'storage is gone at the proof for 50 minutes',
-    script: { prepare: storageGoneAtProof(3_000) },
+    name: 'H26 storage is gone at the proof for 50 minutes',
+    prepare: storageGoneAtProof(3_000),
     want: outcomes('success'),
   },
   {
-    numbers: [26, 27],
-    name: 'storage is gone at the proof for 90 minutes',
-    script: { prepare: storageGoneAtProof(5_400) },
+    name: 'H26 H27 storage is gone at the proof for 90 minutes',
+    prepare: storageGoneAtProof(5_400),
     want: ({ backups }) => assert.match(backups[0]?.status.message ?? '', /could not be proved/),
   },
   {
-    numbers: [27],
-    name: 'details of a foreign entry cannot be read for a while',
-    script: { lines: [[slot - 10, 'breakDetail', 2_000]] },
+    name: 'H27 details of a foreign entry cannot be read for a while',
+    lines: [[slot - 10, 'breakDetail', 2_000]],
     want: outcomes('success'),
   },
   {
-    numbers: [28],
-    name: 'the pod is pending for a quarter of an hour, the add event lost',
-    script: {
-      lines: [
-        [slot - 10, 'restartContainer', 900],
-        [slot + 700, 'restartContainer', 900],
-        [slot - 1, 'watchDown', 20, 1],
-      ],
-    },
+    name: 'H28 the pod is pending for a quarter of an hour, the add event lost',
+    lines: [
+      [slot - 10, 'restartContainer', 900],
+      [slot + 700, 'restartContainer', 900],
+      [slot - 1, 'watchDown', 20, 1],
+    ],
     want: outcomes('error NoPodAccess'),
   },
   {
-    numbers: [29],
-    name: 'the StatefulSet is scaled to 0',
-    script: { lines: [[slot - 100, 'scaleDown', 600]] },
+    name: 'H29 the StatefulSet is scaled to 0',
+    lines: [[slot - 100, 'scaleDown', 600]],
     want: outcomes('error NoPodAccess'),
   },
   {
-    numbers: [30],
-    name: 'an activation that hung writes `running` after `success`',
-    script: { prepare: hangAtRunning },
+    name: 'H30 an activation that hung writes `running` after `success`',
+    prepare: hangAtRunning,
     want: ({ outcomes: all, seen }) => {
       assert.ok(seen.has('stale write on a finished PgBackup'));
       assert.deepEqual(all, ['success']);
     },
   },
   {
-    numbers: [32],
-    name: 'the directory changes during a run',
-    script: { days: 2, lines: [[slot + 1, 'directory', 0, 2]] },
+    name: 'H32 the directory changes during a run',
+    days: 2,
+    lines: [[slot + 1, 'directory', 0, 2]],
     want: outcomes('success', 'success'),
   },
   {
-    numbers: [33],
-    name: "the pod's clock is ten minutes behind",
-    script: { database: { skew: -600 } },
+    name: "H33 the pod's clock is ten minutes behind",
+    database: { skew: -600 },
     want: ({ backups }) => assert.match(backups[0]?.status.duration ?? '', /^\d+(s|m\d+s)$/),
   },
   {
-    numbers: [35],
-    name: 'the namespace is being deleted',
-    script: { prepare: (world) => terminate(world, slot - 5) },
+    name: 'H35 the namespace is being deleted',
+    prepare: (world) => terminate(world, slot - 5),
     want: () => undefined,
   },
 ];
 
 const rotations: readonly HardCase[] = [
   {
-    numbers: [38],
-    name: 'backup.succeeded is lost with the broker',
-    script: { days: 3, prepare: when(/backup remove .*aidboxops-backup/, (world) => void (world.brokerEpoch += 1), 9) },
+    name: 'H38 backup.succeeded is lost with the broker',
+    days: 3,
+    prepare: when(/backup remove .*aidboxops-backup/, (world) => void (world.brokerEpoch += 1), 9),
     want: ({ backups, manager }) => {
       assert.equal(backups.length, 2);
       assert.equal(manager?.status.conditions.rotation?.servedBackup, backups[1]?.metadata.uid);
     },
   },
   {
-    numbers: [39],
-    name: 'each day its own rotation',
-    script: { days: 5 },
+    name: 'H39 each day its own rotation',
+    days: 5,
     want: ({ manager }) => assert.equal(new Set(manager?.status.conditions.rotation?.log?.map(({ id }) => id)).size, 5),
   },
   {
-    numbers: [40],
-    name: 'backups of an earlier CronJob stay, until they are adopted',
-    script: {
-      days: 5,
-      lines: [
-        [10, 'foreignEntry'],
-        [20, 'foreignEntry'],
-        [3 * day, 'adopt', 0, 0],
-      ],
-    },
+    name: 'H40 backups of an earlier CronJob stay, until they are adopted',
+    days: 5,
+    lines: [
+      [10, 'foreignEntry'],
+      [20, 'foreignEntry'],
+      [3 * day, 'adopt', 0, 0],
+    ],
     want: ({ database, events }) => {
       assert.ok(events.includes('RotationRefused'));
       assert.equal(database.bucket.entries.length, 2);
     },
   },
   {
-    numbers: [41],
-    name: 'the bucket is changed',
-    script: { days: 4, lines: [[2 * day, 'changeBucket']] },
+    name: 'H41 the bucket is changed',
+    days: 4,
+    lines: [[2 * day, 'changeBucket']],
     want: ({ backups, events }) => {
       assert.ok(backups.length >= 4);
       assert.ok(events.includes('BackupVanished'));
     },
   },
   {
-    numbers: [42],
-    name: 'a second manager of the same StatefulSet',
-    script: { days: 3, lines: [[10, 'rival', 2 * day, 1]] },
+    name: 'H42 a second manager of the same StatefulSet',
+    days: 3,
+    lines: [[10, 'rival', 2 * day, 1]],
     want: ({ events }) => {
       assert.ok(events.includes('ScheduleConflict'));
       assert.ok(events.includes('RotationRefused'));
     },
   },
   {
-    numbers: [45],
-    name: 'delta chains and a permanent backup',
-    script: { days: 12, database: { deltas: true }, lines: [[10, 'permanentEntry']] },
+    name: 'H45 delta chains and a permanent backup',
+    days: 12,
+    database: { deltas: true },
+    lines: [[10, 'permanentEntry']],
     want: ({ database }) => assert.ok(database.bucket.entries.some(({ permanent }) => permanent)),
   },
   {
-    numbers: [46, 47],
-    name: 'the storage does not let wal-g delete',
-    script: { days: 4, lines: [[2 * day, 'lockBucket', day]] },
+    name: 'H46 H47 the storage does not let wal-g delete',
+    days: 4,
+    lines: [[2 * day, 'lockBucket', day]],
     want: ({ events, database }) => {
       assert.ok(events.includes('RotationFailed'));
       assert.equal(database.bucket.entries.length, 2);
@@ -358,73 +321,59 @@ const rotations: readonly HardCase[] = [
 
 const others: readonly HardCase[] = [
   {
-    numbers: [48],
-    name: 'storage that fails once',
-    script: { lines: [[10_000, 'storageDown', 700]] },
+    name: 'H48 storage that fails once',
+    lines: [[10_000, 'storageDown', 700]],
     want: ({ events }) => assert.ok(!events.includes('StorageUnavailable')),
   },
   {
-    numbers: [48, 49, 61],
-    name: 'two outages of storage, each told once',
-    script: {
-      lines: [
-        [10_000, 'storageDown', 3_000],
-        [30_000, 'storageFull', 3_000],
-      ],
-    },
+    name: 'H48 H49 H61 two outages of storage, each told once',
+    lines: [
+      [10_000, 'storageDown', 3_000],
+      [30_000, 'storageFull', 3_000],
+    ],
     want: ({ events }) => assert.equal(events.filter((reason) => reason === 'StorageUnavailable').length, 2),
   },
   {
-    numbers: [50],
-    name: 'the broker is down for eight hours from the slot on',
-    script: { lines: [[slot + 1, 'brokerDown', 29_000]], days: 2 },
+    name: 'H50 the broker is down for eight hours from the slot on',
+    lines: [[slot + 1, 'brokerDown', 29_000]],
+    days: 2,
     want: outcomes('success', 'success'),
   },
   {
-    numbers: [51],
-    name: 'AlreadyRunning, and a crash after the patch',
-    script: { lines: [[9_000, 'backups']], prepare: crashAt(/backup apply .*pgbackups\/manual/, 'after', 4) },
+    name: 'H51 AlreadyRunning, and a crash after the patch',
+    lines: [[9_000, 'backups']],
+    prepare: crashAt(/backup apply .*pgbackups\/manual/, 'after', 4),
     want: ({ outcomes: all }) => assert.equal(all.filter((state) => state === 'error AlreadyRunning').length, 2),
   },
   {
-    numbers: [52],
-    name: 'timers are made and never fire',
-    script: {
-      prepare: (_world, eventing) =>
-        void Object.assign(eventing.quiet, { wanted: (purpose: string) => purpose === 'sweep' || purpose === 'probe' }),
-    },
+    name: 'H52 timers are made and never fire',
+    prepare: (_world, eventing) =>
+      void Object.assign(eventing.quiet, { wanted: (purpose: string) => purpose === 'sweep' || purpose === 'probe' }),
     want: outcomes('success'),
   },
   {
-    numbers: [54, 55],
-    name: 'pages of one object, tokens that expire, a function that dies',
-    script: {
-      pageCap: 1,
-      days: 4,
-      noise: { crash: 0.01 },
-      lines: [
-        [slot, 'expireTokens'],
-        [slot + 230, 'expireTokens'],
-        [day, 'expireTokens'],
-      ],
-    },
+    name: 'H54 H55 pages of one object, tokens that expire, a function that dies',
+    pageCap: 1,
+    days: 4,
+    noise: { crash: 0.01 },
+    lines: [
+      [slot, 'expireTokens'],
+      [slot + 230, 'expireTokens'],
+      [day, 'expireTokens'],
+    ],
     want: ({ backups }) => assert.equal(backups.length, 2),
   },
   {
-    numbers: [56],
-    name: 'the source restarts while PgBackups are made',
-    script: {
-      lines: [
-        [9_000, 'watchDown', 60, 0],
-        [9_010, 'backup'],
-      ],
-    },
+    name: 'H56 the source restarts while PgBackups are made',
+    lines: [
+      [9_000, 'watchDown', 60, 0],
+      [9_010, 'backup'],
+    ],
     want: outcomes('success', 'success'),
   },
   {
-    numbers: [59],
-    name: 'the manager is deleted during a run',
-    script: { lines: [[slot + 2, 'deleteManager']] },
+    name: 'H59 the manager is deleted during a run',
+    lines: [[slot + 2, 'deleteManager']],
     want: ({ database, outcomes: all, world }) => {
       assert.deepEqual(all, ['success']);
       assert.equal(database.bucket.entries.length, 1);
@@ -432,27 +381,21 @@ const others: readonly HardCase[] = [
     },
   },
   {
-    numbers: [60],
-    name: 'a PgBackup without any manager loses its add event',
-    script: {
-      manager: undefined,
-      lines: [
-        [900, 'watchDown', 60, 1],
-        [910, 'backup'],
-      ],
-    },
+    name: 'H60 a PgBackup without any manager loses its add event',
+    manager: undefined,
+    lines: [
+      [900, 'watchDown', 60, 1],
+      [910, 'backup'],
+    ],
     want: outcomes('success'),
   },
   {
-    numbers: [64],
-    name: 'forged events of every kind during a run',
-    script: {
-      lines: [
-        [slot + 1, 'forge', 0, 2],
-        [slot + 3, 'forge', 0, 1],
-        [50_000, 'forge', 0, 2],
-      ],
-    },
+    name: 'H64 forged events of every kind during a run',
+    lines: [
+      [slot + 1, 'forge', 0, 2],
+      [slot + 3, 'forge', 0, 1],
+      [50_000, 'forge', 0, 2],
+    ],
     want: outcomes('success'),
   },
 ];

@@ -8,7 +8,7 @@ import { label, slotAnnotation } from '../../functions/domain/resources/names.ts
 import type { PgBackupStatus } from '../../functions/domain/resources/pg-backup.ts';
 import type { PgManager, RotationCondition, ScheduleStatus } from '../../functions/domain/resources/pg-manager.ts';
 import { parseTime } from '../../functions/domain/time.ts';
-import type { Change, Stored } from './api-server.ts';
+import { isFinal, type Change, type Stored } from '../support/api-model.ts';
 import { isRestorable, positionOf, type Entry } from './bucket.ts';
 import type { Alive, Database } from './database.ts';
 import { plantedSecret } from './wal-g.ts';
@@ -57,8 +57,6 @@ export interface Oracle {
   readonly successes: Map<string, number | undefined>;
   /** UIDs of objects that a person deleted: what was owed of them may be lost. */
   readonly forgiven: Set<string>;
-  /** Reasons of activations, for coverage. */
-  readonly activations: string[];
   /** What was seen to happen, for coverage. */
   readonly seen: Set<string>;
   changed(change: Change): void;
@@ -93,11 +91,10 @@ export function createTruth(world: World): Oracle {
     told: new Map(),
     successes: new Map(),
     forgiven: new Set(),
-    activations: [],
     seen: new Set(),
     changed: (change) => {
-      if (change.object.kind === 'PgBackup') backupChanged(world, change);
-      if (change.object.kind === 'PgManager') managerChanged(world, change);
+      if (change.object.kind === 'PgBackup') backupChanged(change);
+      if (change.object.kind === 'PgManager') managerChanged(change);
     },
     began: (database, run) => {
       const count = (database.launches.get(run.id) ?? 0) + 1;
@@ -143,15 +140,15 @@ export function createTruth(world: World): Oracle {
     },
   };
 
-  function backupChanged(_world: World, { verb, object, old }: Change): void {
+  function backupChanged({ verb, object, old }: Change): void {
     if (verb === 'add') slotRunCreated(object);
     if (verb === 'delete') return void backupDeleted(object);
     const [before, after] = [statusOf(old), statusOf(object)];
-    if (isFinal(before) && (before.state !== after.state || before.finishTime !== after.finishTime))
+    if (isFinal({ status: before }) && (before.state !== after.state || before.finishTime !== after.finishTime))
       world.violated(4, `PgBackup ${object.metadata.name} went from ${before.state} to ${after.state ?? 'nothing'}`);
     if (before.state === after.state) return;
     oracle.seen.add(`state ${after.state} ${after.reason ?? ''}`);
-    if (isFinal(after)) finished(object, after);
+    if (isFinal(object)) finished(object, after);
   }
 
   function finished(object: Stored, { message = '', state }: PgBackupStatus): void {
@@ -188,7 +185,7 @@ export function createTruth(world: World): Oracle {
     if (!oracle.told.has(id)) world.violated(10, `PgBackup ${name} was removed before its end was announced`);
   }
 
-  function managerChanged(_world: World, { verb, object }: Change): void {
+  function managerChanged({ verb, object }: Change): void {
     const history = historyOf(oracle, object, now());
     if (verb === 'delete') history.deleted = now();
     noteWish(history, object, now());
@@ -227,10 +224,6 @@ export function watchOrphan(world: World, uid: string): void {
       if (probed) world.violated(5, `run ${uid}, whose PgBackup is gone, is alive in ${pod} half an hour later`);
     }
   });
-}
-
-function isFinal({ state }: PgBackupStatus): boolean {
-  return state === 'success' || state === 'error';
 }
 
 function statusOf(object: Stored | undefined): PgBackupStatus {

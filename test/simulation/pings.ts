@@ -1,5 +1,5 @@
 /** PingSources: those that the functions make, and the two of the installation. */
-import type { Change, Plain, Stored } from './api-server.ts';
+import type { Change, Plain, Stored } from '../support/api-model.ts';
 import { manifests, type Eventing } from './eventing.ts';
 import type { World } from './world.ts';
 

@@ -76,11 +76,15 @@ export const plantedBugs: readonly PlantedBug[] = [
         from: `return { name, namespace, uid, resourceVersion };`,
         to: `return { name, namespace, uid, ...(resourceVersion === '' ? { resourceVersion } : {}) } as Incarnation;`,
       },
-      { file: 'test/simulation/api-server.ts', from: 'finalStates: true,', to: 'finalStates: false,' },
+      {
+        file: 'test/support/api-model.ts',
+        from: `if (old.kind !== 'PgBackup' || !isFinal(old)) return;`,
+        to: `if (old.kind !== '') return;`,
+      },
     ],
     breaks: [1, 3, 4, 5, 10],
     within: 300,
-    seed: 27,
+    seed: 2,
   },
   {
     name: 'the lock is not released',

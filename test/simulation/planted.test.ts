@@ -23,7 +23,3 @@ test('planted bugs', { concurrency: availableParallelism() }, async (context) =>
     ),
   );
 });
-
-test('there are at least fifteen of them', () => {
-  assert.ok(plantedBugs.length >= 15);
-});

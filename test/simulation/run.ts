@@ -1,6 +1,5 @@
 /** Runs a scenario and says which invariants were broken. The same scenario gives the same run, to the last effect. */
 import { parseOnce } from './parse-once.ts';
-import { rotationIsDue } from '../../functions/domain/resources/manager-state.ts';
 import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
 import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import { Pod, StatefulSet } from '../../functions/domain/resources/workloads.ts';
@@ -8,7 +7,7 @@ import { perform, type Action } from './actions.ts';
 import { installDatabase } from './cluster.ts';
 import { createDatabase } from './database.ts';
 import { createEventing, type Eventing } from './eventing.ts';
-import { checkEnd, checkLiveness, checkQuiet } from './final-check.ts';
+import { checkEnd, checkLiveness, checkQuiet, isAllDone } from './final-check.ts';
 import type { Scenario } from './scenario.ts';
 import { watchOrphan } from './oracle.ts';
 import { createWorld, silence, type Violation, type World } from './world.ts';
@@ -42,15 +41,12 @@ export async function run(scenario: Scenario, traced = false, prepare: Prepare =
   prepare(world, eventing);
   for (const action of scenario.actions) schedule(world, action, () => perform({ world, eventing, databases }, action));
   await drive(world, eventing, scenario);
-  const { seen, activations } = world.oracle;
-  for (const reason of activations) seen.add(`reason ${reason}`);
-  for (const { kind } of scenario.actions) seen.add(`action ${kind}`);
   return {
     world,
     violations: world.violations,
     trace: world.trace,
     days: (world.scheduler.now() / 1000 - start) / 86_400,
-    seen,
+    seen: world.oracle.seen,
   };
 }
 
@@ -84,14 +80,6 @@ function isGone(world: World, uid: string): boolean {
 }
 
 function isOver(world: World): boolean {
-  const owed = world.api.all('pgmanagers').some((object) => rotationIsDue(PgManager.parse(object)));
   const locked = [...world.databases.values()].some(({ lock }) => lock !== undefined && lock !== 'unknown');
-  return (
-    !owed &&
-    !locked &&
-    world.api.all('pgbackups').every((object) => {
-      const { state, announced } = PgBackup.parse(object).status;
-      return announced !== undefined && announced === state;
-    })
-  );
+  return !locked && isAllDone(world);
 }

@@ -11,8 +11,7 @@ import type {
   StartRequest,
   StopAnswer,
 } from '../../functions/domain/run/protocol.ts';
-import type { PrunableRun } from '../../functions/domain/run/observed-run.ts';
-import type { RunnerResult } from '../../functions/domain/run/observed-run.ts';
+import type { PrunableRun, RunnerResult } from '../../functions/domain/run/observed-run.ts';
 import { segmentName } from './bucket.ts';
 import { fileKey, identityOf, type Database, type RunFiles } from './database.ts';
 import { launch, podTime, signal, type WalG } from './wal-g.ts';
@@ -161,21 +160,18 @@ export function catalogue(walG: WalG, database: Database): RunnerResult<Catalogu
 export function probe(walG: WalG, database: Database): RunnerResult<ProbeAnswer> {
   const { bucket, obstacle } = database;
   const read = bucket.state !== 'down';
-  const write = bucket.state === 'ok';
   // The words of a storage server differ each time.
   const detail = `ERROR: request ${walG.random.between(1, 1e6)} failed`;
+  const outcome = (works: boolean): ProbeAnswer['read'] =>
+    works ? { outcome: 'ok', detail: '' } : { outcome: 'failed', detail };
   return ok({
     podTime: podTime(walG, database),
     uid: 999,
     ...(obstacle === undefined ? {} : { obstacle }),
     walgVersion: 'v3.0.8',
     archiveMode: 'on',
-    read: read ? { outcome: 'ok', detail: '' } : { outcome: 'failed', detail },
-    write: !read
-      ? { outcome: 'skipped', detail: '' }
-      : write
-        ? { outcome: 'ok', detail: '' }
-        : { outcome: 'failed', detail },
+    read: outcome(read),
+    write: read ? outcome(bucket.state === 'ok') : { outcome: 'skipped', detail: '' },
     holder: holderOf(database),
   });
 }

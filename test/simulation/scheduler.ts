@@ -18,19 +18,18 @@ export interface Scheduler {
 
 interface Entry {
   readonly time: number;
-  readonly order: number;
   readonly work: () => void;
 }
 
 export function createScheduler(start: number): Scheduler {
-  const heap: Entry[] = [];
+  /** The next one is the last. */
+  const waiting: Entry[] = [];
   let now = start;
-  let order = 0;
   let woken = false;
   let broken: { readonly error: unknown } | undefined;
 
   function at(time: number, work: () => void): void {
-    push(heap, { time: Math.max(time, now), order: order++, work });
+    insert(waiting, { time: Math.max(time, now), work });
   }
 
   return {
@@ -48,8 +47,8 @@ export function createScheduler(start: number): Scheduler {
         }),
       ),
     async run(until) {
-      for (let entry = heap[0]; entry !== undefined && entry.time <= until; entry = heap[0]) {
-        pop(heap);
+      for (let entry = waiting.at(-1); entry !== undefined && entry.time <= until; entry = waiting.at(-1)) {
+        waiting.pop();
         now = entry.time;
         woken = false;
         entry.work();
@@ -62,33 +61,13 @@ export function createScheduler(start: number): Scheduler {
   };
 }
 
-function isBefore(left: Entry, right: Entry): boolean {
-  return left.time !== right.time ? left.time < right.time : left.order < right.order;
-}
-
-function push(heap: Entry[], entry: Entry): void {
-  let at = heap.push(entry) - 1;
-  while (at > 0) {
-    const parent = (at - 1) >> 1;
-    if (!isBefore(entry, heap[parent]!)) break;
-    heap[at] = heap[parent]!;
-    at = parent;
+/** Puts an entry where it belongs: behind those that come later, before those of its own moment that were there first. */
+function insert(waiting: Entry[], entry: Entry): void {
+  let [low, high] = [0, waiting.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (waiting[middle]!.time > entry.time) low = middle + 1;
+    else high = middle;
   }
-  heap[at] = entry;
-}
-
-function pop(heap: Entry[]): void {
-  const last = heap.pop();
-  if (last === undefined || heap.length === 0) return;
-  let at = 0;
-  for (;;) {
-    const left = 2 * at + 1;
-    if (left >= heap.length) break;
-    const right = left + 1;
-    const child = right < heap.length && isBefore(heap[right]!, heap[left]!) ? right : left;
-    if (!isBefore(heap[child]!, last)) break;
-    heap[at] = heap[child]!;
-    at = child;
-  }
-  heap[at] = last;
+  waiting.splice(low, 0, entry);
 }

@@ -1,11 +1,11 @@
 /** Scripted scenarios: one database, one manager whose slot is 16:33:17, and what happens to them. */
-import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
-import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
+import type { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
+import type { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import type { Action, ActionKind } from './actions.ts';
 import type { DatabaseOptions, Database } from './database.ts';
 import type { Eventing } from './eventing.ts';
 import { run, type Result } from './run.ts';
-import { silence, type Noise, type World } from './world.ts';
+import { backupsIn, managersIn, silence, type Noise, type World } from './world.ts';
 
 /** Seconds into the first day; every day has one. */
 export const slot = 59_597;
@@ -67,11 +67,11 @@ export async function runScript(script: Script): Promise<ScriptResult> {
     script.prepare?.(world, eventing);
   });
   const { api, databases } = result.world;
-  const backups = api.all('pgbackups').map((object) => PgBackup.parse(object));
+  const backups = backupsIn(result.world);
   return {
     ...result,
     backups,
-    manager: api.all('pgmanagers').map((object) => PgManager.parse(object))[0],
+    manager: managersIn(result.world)[0],
     database: [...databases.values()][0]!,
     outcomes: backups.map(({ status }) => [status.state, status.reason].filter(Boolean).join(' ')),
     events: api.all('events').map((event) => String(event['reason'])),

@@ -26,14 +26,26 @@ await runCommand(
       : runOne(wholeNumber('--seed', seed), isTraced),
 );
 
+/** Seeds. */
+const progressEvery = 1_000;
+
 async function runMany(count: number, from: number): Promise<number> {
   const begun = performance.now();
   const seeds = Array.from({ length: count }, (_, at) => from + at);
   const failing: number[] = [];
   let days = 0;
+  let done = 0;
   await fly(seeds, (flight) => {
     days += flight.days;
-    if (flight.violations.length > 0) failing.push(flight.seed);
+    done += 1;
+    if (flight.violations.length > 0) {
+      failing.push(flight.seed);
+      process.stdout.write(
+        `seed ${flight.seed} breaks I${flight.violations[0]?.invariant}: ${flight.violations[0]?.text}\n`,
+      );
+    }
+    if (done % progressEvery === 0)
+      process.stdout.write(`${done} of ${count} seeds, ${days.toFixed(0)} scenario-days\n`);
   });
   for (const seed of failing.slice(0, 3)) process.stdout.write(`${await report(await shrink(createScenario(seed)))}\n`);
   const seconds = (performance.now() - begun) / 1000;

@@ -1,8 +1,7 @@
 /** Invariant 1, by brute force over every day of every manager: each slot is run once, recorded as missed, or suspended. */
-import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
 import { rfc3339 } from '../../functions/domain/time.ts';
 import type { ManagerHistory, SlotRun } from './oracle.ts';
-import type { World } from './world.ts';
+import { managersIn, type World } from './world.ts';
 
 const day = 86_400;
 /** The sweep finds what is due, with a retry and a late event. */
@@ -48,9 +47,9 @@ function checkSettling(
 
 /** The sum in status is that of all settlings that were ever recorded. */
 function checkCount(world: World, { missed, name, uid }: ManagerHistory): void {
-  const manager = world.api.all('pgmanagers').find(({ metadata }) => metadata.uid === uid);
+  const manager = managersIn(world).find(({ metadata }) => metadata.uid === uid);
   if (manager === undefined) return;
-  const told = PgManager.parse(manager).status.schedule?.missed?.count ?? 0;
+  const told = manager.status.schedule?.missed?.count ?? 0;
   const recorded = [...missed.values()].reduce((sum, { count }) => sum + count, 0);
   if (told !== recorded) world.violated(1, `${name}: missed.count is ${told}, recorded were ${recorded}`);
 }

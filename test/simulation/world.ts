@@ -1,5 +1,8 @@
 /** Everything that a simulation consists of, and what each part may ask of the others. */
-import { createApiServer, type ApiServer } from './api-server.ts';
+import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
+import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
+import type { ApiModel } from '../support/api-model.ts';
+import { createApiServer } from './api-server.ts';
 import type { Database } from './database.ts';
 import { createRandom, type Random } from './random.ts';
 import { createScheduler, type Scheduler } from './scheduler.ts';
@@ -45,7 +48,7 @@ export interface Outages {
 
 export interface World {
   readonly scheduler: Scheduler;
-  readonly api: ApiServer;
+  readonly api: ApiModel;
   readonly random: Random;
   readonly walG: WalG;
   /** `namespace/pod` → database. */
@@ -130,4 +133,14 @@ export function createWorld({ seed, start, traced }: WorldOptions): World {
   };
   Object.assign(world, { oracle: createTruth(world) });
   return world;
+}
+
+/** Returns all PgBackups, oldest first. */
+export function backupsIn({ api }: World): PgBackup[] {
+  return api.all('pgbackups').map((object) => PgBackup.parse(object));
+}
+
+/** Returns all PgManagers, oldest first. */
+export function managersIn({ api }: World): PgManager[] {
+  return api.all('pgmanagers').map((object) => PgManager.parse(object));
 }

@@ -3,7 +3,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { createKube, type Kube } from '../../functions/platform/kubernetes/client.ts';
 import { getAssets } from '../../local/assets/index.ts';
 import { createApiClient, type ApiClient } from '../../local/kubernetes/client/api-client.ts';
-import { startControlPlane } from '../../local/kubernetes/control-plane/index.ts';
+import { startControlPlane, type ControlPlane } from '../../local/kubernetes/control-plane/index.ts';
 import { openProcessList } from '../../local/machine/processes.ts';
 import { silentProgress } from '../../local/machine/progress.ts';
 
@@ -14,6 +14,7 @@ export interface ApiServer {
   readonly kubeConfigPath: string;
   readonly kube: Kube;
   readonly api: ApiClient;
+  readonly controlPlane: ControlPlane;
   /** Makes the API server forget all history until now, as it does every five minutes. It notices within 15 s. */
   compact(): Promise<void>;
   stop(): Promise<void>;
@@ -32,6 +33,7 @@ export async function startApiServer({ dir }: { dir: string }): Promise<ApiServe
     kubeConfigPath: controlPlane.kubeConfigPath,
     kube,
     api,
+    controlPlane,
     compact: () => compact(controlPlane.etcdUrl),
     async stop() {
       kube.close();
@@ -53,7 +55,8 @@ async function compact(etcdUrl: string): Promise<void> {
   await callEtcd(etcdUrl, 'compaction', { revision, physical: true });
 }
 
-async function callEtcd(etcdUrl: string, what: string, body: object): Promise<{ header: { revision: string } }> {
+/** Calls the JSON API of etcd. */
+export async function callEtcd(etcdUrl: string, what: string, body: object): Promise<{ header: { revision: string } }> {
   const answer = await fetch(`${etcdUrl}/v3/kv/${what}`, { method: 'POST', body: JSON.stringify(body) });
   if (!answer.ok) throw new Error(`etcd refused ${what}: ${await answer.text()}`);
   return (await answer.json()) as { header: { revision: string } };

@@ -1,8 +1,12 @@
-/** A real HTTPS server with a certificate of its own, for what a client must bear. */
+/** A real HTTPS server on the loopback interface, for what a client must bear. */
+import { readFileSync } from 'node:fs';
 import type { IncomingMessage, RequestListener } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { selfSigned } from './self-signed.ts';
+import { join } from 'node:path';
+
+/** Both are in one file: a reader of PEM takes what it needs. */
+const keyAndCertificate = readFileSync(join(import.meta.dirname, 'loopback.pem'), 'utf8');
 
 export interface HttpsServer {
   readonly port: number;
@@ -11,17 +15,16 @@ export interface HttpsServer {
   close(): Promise<void>;
 }
 
-/** Listens on this address; the certificate is for it. */
+/** Listens on this address, 127.0.0.1 or ::1. */
 export async function startHttpsServer(address: string, listener: RequestListener): Promise<HttpsServer> {
-  const { key, certificate } = selfSigned(address);
-  const server = createServer({ key, cert: certificate }, listener);
+  const server = createServer({ key: keyAndCertificate, cert: keyAndCertificate }, listener);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, address, resolve);
   });
   return {
     port: (server.address() as AddressInfo).port,
-    certificate,
+    certificate: keyAndCertificate.slice(keyAndCertificate.indexOf('-----BEGIN CERTIFICATE')),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -17,8 +17,6 @@ import { runBlock } from './documents.ts';
 import { postEvent, subscribe } from './outside.ts';
 import { openNamespace, type Platform, type TestCluster } from './test-cluster.ts';
 
-export { timeOfDay } from './objects.ts';
-
 const repository = join(import.meta.dirname, '../..');
 
 /** Owner of databases and of what they store. */
@@ -36,14 +34,19 @@ export interface LocalCluster extends TestCluster {
 export interface LocalOptions extends Partial<EnvironmentOptions> {
   /** Where its databases and objects are; `shop` unless said otherwise. */
   readonly namespace?: string;
+  /** Says whether a delivery of this Trigger, such as `rotation-slot`, gets lost. */
+  readonly loses?: (trigger: string) => boolean;
 }
 
 /** Starts an environment of its own for one test file; nothing of it is left when that fails. */
 export async function openLocalCluster(name: string, options: LocalOptions = {}): Promise<LocalCluster> {
-  const { namespace = 'shop' } = options;
+  const { namespace = 'shop', loses = () => false } = options;
   const observations: TraceEvent[] = [];
   const environment = await startEnvironment({
     dir: join(repository, '.local', 'test', name),
+    eventing: {
+      faults: { onDelivery: (_event, trigger) => (loses(trigger.split('/')[1] ?? '') ? 'drop' : 'deliver') },
+    },
     ...options,
     trace(observation) {
       observations.push(observation);

@@ -43,6 +43,12 @@ export interface Objects {
   pgb(name: string): Promise<PgBackup | undefined>;
   pgbs(): Promise<PgBackup[]>;
   pgm(name?: string): Promise<PgManager>;
+  /** Lists the names of the PgBackups of a StatefulSet, or of all. */
+  backupNames(statefulSet?: string): Promise<string[]>;
+  /** Merges a change into a PgManager. */
+  patch(change: object, manager?: string): Promise<void>;
+  /** Rewrites what the schedule function has recorded, as if time had been different. */
+  feignSchedule(schedule: object): Promise<void>;
   finished(name: string, seconds?: number): Promise<PgBackup>;
   /** wal-g's name of the newest proved backup of `pg-manager`. */
   newest(): Promise<string>;
@@ -71,6 +77,20 @@ export function objectsIn({ namespace, kubectl, apply }: NamespaceAccess, wait =
     },
     async pgm(managerName = 'pg-manager') {
       return PgManager.parse(JSON.parse(await kubectl('get', 'pgm', '-n', namespace, managerName, '-o', 'json')));
+    },
+    async backupNames(statefulSet) {
+      const backups = (await objects.pgbs()).filter(
+        ({ spec }) => statefulSet === undefined || spec.selector.name === statefulSet,
+      );
+      return backups.map(({ metadata }) => metadata.name).sort();
+    },
+    async patch(change, managerName = 'pg-manager') {
+      await kubectl('patch', 'pgm', '-n', namespace, managerName, '--type=merge', '-p', JSON.stringify(change));
+    },
+    async feignSchedule(schedule) {
+      const asOwner = ['--subresource=status', '--type=merge', '--field-manager=aidboxops-schedule'];
+      const status = JSON.stringify({ status: { schedule } });
+      await kubectl('patch', 'pgm', '-n', namespace, 'pg-manager', ...asOwner, '-p', status);
     },
     finished: (backupName, seconds = 60) =>
       wait(

@@ -48,9 +48,7 @@ export async function askRestored(
     // Its own history must not go where it came from.
     const settings = `-c archive_mode=off -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c port=$PGPORT`;
     await database.sh(`pg_ctl -D "$PGDATA" -w -t 120 -o "${settings}" -l "$PGDATA/start.log" start >/dev/null`);
-    await eventually('promotion', async () =>
-      (await database.sql('select pg_is_in_recovery()')).join() === 'f' ? true : undefined,
-    );
+    await eventually('promotion', async () => (await database.sql('select pg_is_in_recovery()')).join() === 'f');
     return await database.sql(ask);
   } finally {
     await kubectl('delete', 'pod', '-n', namespace, name, '--grace-period=0', '--force', '--wait=false');

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { glob, readFile } from 'node:fs/promises';
 import ts from 'typescript';
-import { hardCases } from '../simulation/hard-cases.ts';
 import { plantedBugs } from '../simulation/planted-bugs.ts';
 
 const citation = /\b[HI][1-9]\d*\b/g;
@@ -67,10 +66,7 @@ async function numbersOf(page: string): Promise<string[]> {
 
 /** Tests whose names are made from the numbers of a table. */
 function citedByTables(): string[] {
-  return [
-    ...hardCases.flatMap(({ numbers }) => numbers.map((number) => `H${number}`)),
-    ...plantedBugs.flatMap(({ breaks }) => breaks.map((number) => `I${number}`)),
-  ];
+  return plantedBugs.flatMap(({ breaks }) => breaks.map((number) => `I${number}`));
 }
 
 /** Lists the citations in names: titles of tests, `name` or `what` of a row, and keys of a table. */

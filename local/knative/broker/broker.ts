@@ -13,9 +13,7 @@ import { isTrue, keyOf } from '../../kubernetes/client/objects.ts';
 import type { Broker, Trigger } from '../core/objects.ts';
 
 const asyncHandler = 'messaging.knative.dev/async-handler';
-const ttlAttribute = 'knativebrokerttl';
 const arrivalAttribute = 'knativearrivaltime';
-const maxTtl = 255;
 
 /** Ingress and dispatcher of all Brokers. */
 export interface BrokerServer extends Listening {
@@ -79,26 +77,15 @@ async function ingress(context: Context, request: IncomingMessage): Promise<numb
  * Knative 1.13); with it the answer is 202 at once.
  */
 async function accept(context: Context, broker: Broker, event: CarriedEvent): Promise<number> {
-  const ttl = remainingTtl(event);
-  if (ttl <= 0) return 400;
-  // The TTL is not for subscribers; it comes back on their replies only (eventing `pkg/broker/ttl.go`).
-  const clean = withAttributes(event, { [ttlAttribute]: undefined, [arrivalAttribute]: new Date().toISOString() });
-  const triggers = interested(context, broker, clean);
+  const arrived = withAttributes(event, { [arrivalAttribute]: new Date().toISOString() });
+  const triggers = interested(context, broker, arrived);
   context.trace({ kind: 'event', broker: keyOf(broker), event: summaryOf(event), triggers: triggers.map(keyOf) });
-  const reply = (answered: CarriedEvent): Promise<number> =>
-    accept(context, broker, withAttributes(answered, { [ttlAttribute]: String(ttl) }));
-  const fanOut = Promise.all(triggers.map((trigger) => deliver(context, { broker, trigger, event: clean, reply })));
+  const fanOut = Promise.all(triggers.map((trigger) => deliver(context, { broker, trigger, event: arrived })));
   if (broker.metadata.annotations?.[asyncHandler] === 'true') {
     void fanOut;
     return 202;
   }
   return (await fanOut).every(Boolean) ? 202 : 500;
-}
-
-/** An event that has not been here gets the full TTL; one that a function posts itself starts anew. */
-function remainingTtl(event: CarriedEvent): number {
-  const before = Number(event.attributes[ttlAttribute] ?? Number.NaN);
-  return Number.isInteger(before) ? before - 1 : maxTtl;
 }
 
 /** A Trigger that is not ready has no subscription: what comes meanwhile never reaches it. */

@@ -1,26 +1,21 @@
-/** One event on its way to one Trigger: attempts, reply, dead letter. */
+/**
+ * One event on its way to one Trigger: attempts, dead letter. Not copied: an event in an answer does not enter the Broker,
+ * because no function answers with one; an answer with a body is a failure, as in Knative when it is no event.
+ */
 import { messageOf } from '../../machine/error-message.ts';
 import { wait, type Context, type Fault } from '../core/context.ts';
 import { nameOf, resolve } from '../core/destination.ts';
-import {
-  claimsToBeEvent,
-  fromMessage,
-  summaryOf,
-  toMessage,
-  withAttributes,
-  type CarriedEvent,
-} from '../core/events.ts';
+import { claimsToBeEvent, summaryOf, toMessage, withAttributes, type CarriedEvent } from '../core/events.ts';
 import { post, type Answer } from '../core/http.ts';
 import { keyOf } from '../../kubernetes/client/objects.ts';
 import type { Broker, DeliverySpec, Trigger } from '../core/objects.ts';
 import { deliveryRetry, withRetries, type RetryPolicy } from '../core/retry.ts';
 
-/** What is delivered where; `reply` puts an event that a subscriber answered back into the Broker. */
+/** What is delivered where. */
 export interface Delivery {
   readonly broker: Broker;
   readonly trigger: Trigger;
   readonly event: CarriedEvent;
-  reply(event: CarriedEvent): Promise<number>;
 }
 
 interface Target {
@@ -71,9 +66,7 @@ async function deliverOnce(context: Context, delivery: Delivery): Promise<boolea
   if (url === undefined) return giveUp(context, { delivery, policy, failed: { url: '', answer: noSubscriber } });
   const target = { url, name: nameOf(trigger.spec.subscriber) };
   const answer = await attempts(context, { policy, target, trigger, event });
-  if (!isSuccess(answer)) return giveUp(context, { delivery, policy, failed: { url, answer } });
-  if (!claimsToBeEvent(answer.headers)) return true;
-  return sendReply(context, delivery, policy, answer);
+  return isSuccess(answer) || giveUp(context, { delivery, policy, failed: { url, answer } });
 }
 
 /** Trigger.delivery replaces the Broker's as a whole; only the dead letter sink falls back to it. */
@@ -87,15 +80,6 @@ export function deadLetterSink(context: Context, broker: Broker | undefined, tri
   const sink = own ?? broker?.spec.delivery?.deadLetterSink;
   const url = resolve(sink, trigger.metadata.namespace, context.addresses);
   return url === undefined ? undefined : { url, name: nameOf(sink) };
-}
-
-async function sendReply(context: Context, delivery: Delivery, policy: RetryPolicy, answer: Answer): Promise<boolean> {
-  const reply = fromMessage(answer.headers, answer.body);
-  const status = await delivery.reply(reply);
-  if (status < 300) return true;
-  // A reply that the Broker refuses (its TTL is used up) makes the original event a dead letter.
-  const failed = { url: 'reply', answer: { ...answer, status, body: Buffer.alloc(0) } };
-  return giveUp(context, { delivery, policy, failed });
 }
 
 interface Attempts {
@@ -131,18 +115,10 @@ function attempts(context: Context, { policy, target, trigger, event }: Attempts
   );
 }
 
-/** A body that is no CloudEvent makes a success a failure: the filter turns it into 502, which is retried. */
+/** The filter turns a success with a body that is no event into 502, which is retried. */
 function judged(answer: Answer): Answer {
-  if (!isSuccess(answer)) return answer;
-  if (!claimsToBeEvent(answer.headers)) {
-    return answer.body.length === 0 ? answer : { ...answer, status: 502, error: 'the answer is not a CloudEvent' };
-  }
-  try {
-    fromMessage(answer.headers, answer.body);
-    return answer;
-  } catch (error) {
-    return { ...answer, status: 502, error: `the answer is a broken CloudEvent: ${messageOf(error)}` };
-  }
+  if (!isSuccess(answer) || (answer.body.length === 0 && !claimsToBeEvent(answer.headers))) return answer;
+  return { ...answer, status: 502, error: 'a function answers without a body and without an event' };
 }
 
 function isSuccess({ status }: Answer): boolean {

@@ -6,7 +6,7 @@ type Comparison = (actual: string, wanted: string) => boolean;
 
 /**
  * `filters`, when there are any, replace `filter`; both are an AND over their entries (eventing
- * `pkg/broker/filter/filter_handler.go`). `cesql` is not understood here and never matches, like a broken expression.
+ * `pkg/broker/filter/filter_handler.go`). A dialect that is not understood here never matches, like a broken expression.
  */
 export function wants(spec: Trigger['spec'], attributes: Attributes): boolean {
   const filters = spec.filters ?? [];
@@ -18,11 +18,7 @@ function matches(filter: TriggerFilter, attributes: Attributes): boolean {
   if (filter.exact !== undefined) return every(filter.exact, attributes, (actual, wanted) => actual === wanted);
   if (filter.prefix !== undefined)
     return every(filter.prefix, attributes, (actual, wanted) => actual.startsWith(wanted));
-  if (filter.suffix !== undefined) return every(filter.suffix, attributes, (actual, wanted) => actual.endsWith(wanted));
-  if (filter.all !== undefined) return filter.all.every((one) => matches(one, attributes));
-  if (filter.any !== undefined) return filter.any.some((one) => matches(one, attributes));
-  if (filter.not !== undefined) return !matches(filter.not, attributes);
-  return false;
+  return filter.any?.some((one) => matches(one, attributes)) === true;
 }
 
 function every(wanted: Attributes, attributes: Attributes, compare: Comparison): boolean {

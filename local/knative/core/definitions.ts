@@ -148,9 +148,8 @@ const broker = object(
   { default: {} },
 );
 
-const dialects = { exact: textMap, prefix: textMap, suffix: textMap, cesql: text };
-// Definitions cannot be recursive: what is inside `all`, `any` and `not` is taken as it comes.
-const filterDialect = object({ ...dialects, all: list(open), any: list(open), not: open });
+// Definitions cannot be recursive: what is inside `any` is taken as it comes.
+const filterDialect = object({ exact: textMap, prefix: textMap, any: list(open) });
 
 const trigger = object(
   {

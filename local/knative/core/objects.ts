@@ -22,14 +22,11 @@ export interface DeliverySpec {
   readonly timeout?: string;
 }
 
-/** One dialect of `filters`; exactly one field is set. */
+/** One dialect of `filters`, of those that our manifests use; exactly one field is set. */
 export interface TriggerFilter {
   readonly exact?: Readonly<Record<string, string>>;
   readonly prefix?: Readonly<Record<string, string>>;
-  readonly suffix?: Readonly<Record<string, string>>;
-  readonly all?: readonly TriggerFilter[];
   readonly any?: readonly TriggerFilter[];
-  readonly not?: TriggerFilter;
 }
 
 /** What every Knative object has. */

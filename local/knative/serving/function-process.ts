@@ -1,9 +1,8 @@
 /** One process of a function, from its start to its end. */
-import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { Agent, request, type IncomingMessage } from 'node:http';
-import { connect } from 'node:net';
+import { Agent, get } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
+import { answersOk } from '../../machine/answers.ts';
+import { endText, launch } from '../../machine/processes.ts';
 
 /** How to start it. */
 export interface Launch {
@@ -11,7 +10,7 @@ export interface Launch {
   readonly env: Readonly<Record<string, string>>;
   readonly port: number;
   readonly log: string;
-  readonly readinessPath: string | undefined;
+  readonly readinessPath: string;
 }
 
 /** A started process. */
@@ -30,64 +29,20 @@ export interface FunctionProcess {
 const probeEveryMs = 50;
 const probeTimeoutMs = 500;
 
-/** Starts it in a session of its own: a Ctrl-C in the terminal is for the environment, which then ends it in order. */
-export function startProcess(launch: Launch): FunctionProcess {
-  const [command = '', ...args] = launch.argv;
-  const log = openSync(launch.log, 'a');
-  const child = spawn(command, args, { env: { ...launch.env }, stdio: ['ignore', log, log], detached: true });
-  closeSync(log);
+/** Starts it; it is ready when its readiness probe says so. */
+export function startProcess({ argv, env, port, log, readinessPath: path }: Launch): FunctionProcess {
+  const [command = '', ...args] = argv;
+  const launched = launch({ name: command, command, args, env, log });
   const agent = new Agent({ keepAlive: true });
-  let isOver = false;
-  const ended = new Promise<string>((resolve) => {
-    child.on('error', (error) => resolve(error.message));
-    child.on('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
-  });
-  void ended.then(() => {
-    isOver = true;
+  const ended = launched.ended.then((end) => {
     agent.destroy();
+    return endText(end);
   });
-  return { pid: child.pid, ready: untilReady(), ended, agent, stop };
+  return { pid: launched.pid, ready: untilReady(), ended, agent, stop: (ms) => void launched.stop('SIGTERM', ms) };
 
   async function untilReady(): Promise<void> {
-    while (!(await isReady(launch.port, launch.readinessPath))) {
-      await Promise.race([pause(probeEveryMs), ended]);
-      if (isOver) throw new Error(`it ended before it was ready: ${await ended}`);
-    }
-    if (isOver) throw new Error(`it ended before it was ready: ${await ended}`);
+    const probe = { port, path, host: '127.0.0.1', agent: false, timeout: probeTimeoutMs };
+    while (launched.isUp() && !(await answersOk(get(probe)))) await Promise.race([pause(probeEveryMs), ended]);
+    if (!launched.isUp()) throw new Error(`it ended before it was ready: ${await ended}`);
   }
-
-  function stop(graceMs: number): void {
-    if (isOver) return;
-    child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
-    void ended.then(() => clearTimeout(timer));
-  }
-}
-
-function isReady(port: number, path: string | undefined): Promise<boolean> {
-  return path === undefined ? isOpen(port) : answersOk(port, path);
-}
-
-function isOpen(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1', timeout: probeTimeoutMs });
-    const finish = (open: boolean) => (): void => {
-      socket.destroy();
-      resolve(open);
-    };
-    socket.on('connect', finish(true)).on('error', finish(false)).on('timeout', finish(false));
-  });
-}
-
-function answersOk(port: number, path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const signal = AbortSignal.timeout(probeTimeoutMs);
-    request({ port, path, host: '127.0.0.1', agent: false, signal }, (answer: IncomingMessage) => {
-      answer.resume();
-      const status = answer.statusCode ?? 0;
-      resolve(status >= 200 && status < 400);
-    })
-      .on('error', () => resolve(false))
-      .end();
-  });
 }

@@ -1,7 +1,5 @@
 /** One process of a function with the requests it holds: waits until it is ready, lets them in, forwards. */
-import { mkdir } from 'node:fs/promises';
 import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
-import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../../machine/ports.ts';
 import { messageOf } from '../../machine/error-message.ts';
@@ -101,7 +99,6 @@ export function startRun(context: Context, options: RunOptions, changed: (run: R
   async function start(): Promise<FunctionProcess> {
     const { namespace, dir, log } = options.place;
     const account = { namespace, name: revision.serviceAccountName };
-    await mkdir(dirname(log), { recursive: true });
     const identity = await createIdentity(context.api, account, dir);
     run.port = await freePort();
     if (stopping.signal.aborted) throw new Error('it was stopped before it started');

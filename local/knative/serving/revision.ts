@@ -15,8 +15,8 @@ export interface Revision {
   readonly timeoutMs: number;
   /** At least this long without a request before the process ends. */
   readonly windowMs: number;
-  /** Path of the HTTP readiness probe; undefined: it is ready when its port is open (Knative's default probe). */
-  readonly readinessPath: string | undefined;
+  /** Path of the HTTP readiness probe. */
+  readonly readinessPath: string;
 }
 
 const defaultTimeoutSeconds = 300;
@@ -51,8 +51,9 @@ function commandOf({ command = [], args = [] }: Container): readonly string[] {
   return [...command, ...args];
 }
 
-function readinessPathOf({ readinessProbe }: Container): string | undefined {
-  return readinessProbe?.httpGet === undefined ? undefined : (readinessProbe.httpGet.path ?? '/');
+function readinessPathOf({ readinessProbe }: Container): string {
+  if (readinessProbe?.httpGet === undefined) throw new Error('only a Service with an HTTP readiness probe is run');
+  return readinessProbe.httpGet.path ?? '/';
 }
 
 function environmentOf({ env = [], envFrom = [] }: Container): Record<string, string> {

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../machine/ports.ts';
-import type { Launched, ProcessList, Program } from '../../machine/processes.ts';
+import { endText, type Launched, type ProcessList, type Program } from '../../machine/processes.ts';
 import { apiServerArguments, etcdArguments } from './arguments.ts';
 import { createCredentials, writeKubeConfig } from './credentials.ts';
 import { apiServerIsReady, etcdIsHealthy } from './probe.ts';
@@ -130,10 +130,7 @@ async function startOnFreePorts(
 async function waitUntilReady(launched: Launched, ready: () => Promise<boolean>): Promise<string> {
   const until = performance.now() + startTimeoutMs;
   while (performance.now() < until) {
-    if (!launched.isUp()) {
-      const { code, signal, error } = await launched.ended;
-      return error === undefined ? `ended with ${signal ?? `exit code ${code}`}` : `did not start: ${error.message}`;
-    }
+    if (!launched.isUp()) return `ended with ${endText(await launched.ended)}`;
     if (await ready()) return 'ready';
     await sleep(100);
   }

@@ -1,6 +1,5 @@
 /** Garbage collector stand-in: removes, a moment later, what only had owners that are gone. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { requestError } from '../../../functions/domain/request-error.ts';
 import { startInformer, type Informer } from '../client/informer.ts';
 import type { OwnerReference, Stored } from '../client/objects.ts';
 import { createWorkQueue } from '../client/work-queue.ts';
@@ -68,13 +67,8 @@ export function runGarbageCollector(parts: ControllerParts): Controller {
   async function exists(reference: OwnerReference, namespace: string | undefined): Promise<boolean> {
     const kind = owners.find((one) => one.kind === reference.kind);
     if (kind === undefined) return true;
-    try {
-      const found = (await parts.kube.get(pathOf(kind, namespace, reference.name))) as Stored | undefined;
-      return found?.metadata.uid === reference.uid;
-    } catch (error) {
-      if (requestError.isNotFound(error)) return false;
-      throw error;
-    }
+    const found = (await parts.kube.get(pathOf(kind, namespace, reference.name))) as Stored | undefined;
+    return found?.metadata.uid === reference.uid;
   }
 
   return {

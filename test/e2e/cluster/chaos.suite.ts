@@ -61,7 +61,7 @@ describe('chaos', () => {
     const nextSlot = await eventually('next slot', async () => (await cluster.pgm()).status.schedule?.nextSlot);
     await eventually('the slot', () => {
       killAll(/^\/program\/mtping/);
-      return Date.now() > Date.parse(nextSlot) + 2_000 ? true : undefined;
+      return Date.now() > Date.parse(nextSlot) + 2_000;
     });
     await cluster.tick('sweep');
     const name = `pg-manager-backup-at-${nextSlot.toLowerCase().replaceAll(':', '-')}`;

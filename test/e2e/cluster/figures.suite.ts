@@ -83,7 +83,7 @@ describe('figures', () => {
 async function untilAllAtZero(replicas: ReplicaWatch): Promise<void> {
   await eventually(
     'all functions at zero',
-    () => (functionNames().every((name) => replicas.of(name).at(-1)?.replicas === 0) ? true : undefined),
+    () => functionNames().every((name) => replicas.of(name).at(-1)?.replicas === 0),
     120,
   );
 }

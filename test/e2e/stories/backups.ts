@@ -57,10 +57,17 @@ export function untilRotated(
   });
 }
 
+/** Waits until a PgManager says that rotation and storage are well. */
+export async function untilAllIsWell(cluster: TestCluster): Promise<void> {
+  await cluster.eventually('rotation and storage', async () => {
+    const { rotation, storage } = (await cluster.pgm()).status.conditions;
+    return rotation?.status === 'ok' && storage?.status === 'ok';
+  });
+}
+
 /** Waits until no function runs. */
 export async function untilAtZero(cluster: TestCluster): Promise<void> {
-  const atZero = async (): Promise<true | undefined> => ((await cluster.awake()).length === 0 ? true : undefined);
-  await cluster.eventually('functions at zero', atZero, 90);
+  await cluster.eventually('functions at zero', async () => (await cluster.awake()).length === 0, 90);
 }
 
 /** Returns the PgBackup once its pod has confirmed that wal-g runs. */

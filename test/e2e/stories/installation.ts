@@ -60,9 +60,7 @@ export function uninstallation(open: OpenCluster): void {
       const ours = ['-A', '-l', 'app.kubernetes.io/part-of=aidboxops', '-o', 'name'];
       const kinds = 'clusterroles,clusterrolebindings,services.serving.knative.dev,triggers,brokers';
       assert.equal(await cluster.kubectl('get', kinds, ...ours), '');
-      await cluster.eventually('the end of all timers', async () =>
-        (await cluster.kubectl(...timers, '-A')) === '' ? true : undefined,
-      );
+      await cluster.eventually('the end of all timers', async () => (await cluster.kubectl(...timers, '-A')) === '');
       assert.equal((await cluster.pgm()).metadata.name, 'pg-manager');
       assert.equal((await cluster.pgb('kept'))?.status.state, 'success');
       assert.deepEqual(await database.stored(), stored);

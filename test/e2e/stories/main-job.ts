@@ -7,7 +7,7 @@ import { assertBackupReads, assertManagerReads } from '../../support/describe.ts
 import { timeOfDay } from '../../support/objects.ts';
 import { kubernetesEvent, type SeenEvent } from '../../support/outside.ts';
 import type { OpenCluster, TestCluster } from '../../support/test-cluster.ts';
-import { assertSucceeds, takeBackup, untilAtZero, untilRotated } from './backups.ts';
+import { assertSucceeds, takeBackup, untilAllIsWell, untilAtZero, untilRotated } from './backups.ts';
 
 const everyRow = "select count(*), md5(string_agg(n || code, ',' order by n)) from orders";
 
@@ -50,10 +50,7 @@ export function mainJob(open: OpenCluster): void {
     });
 
     test('both objects read as promised', async () => {
-      await cluster.eventually('rotation and storage', async () => {
-        const { rotation, storage } = (await cluster.pgm()).status.conditions;
-        return rotation?.status === 'ok' && storage?.status === 'ok' ? true : undefined;
-      });
+      await untilAllIsWell(cluster);
       assertManagerReads(await cluster.kubectl('describe', 'pgmanager', '-n', 'shop', 'pg-manager'), slotBackup);
       assertBackupReads(await cluster.kubectl('describe', 'pgbackup', '-n', 'shop', slotBackup));
     });
@@ -78,7 +75,7 @@ export function mainJob(open: OpenCluster): void {
         backups.push(backup);
       }
       const kept = backups.slice(2);
-      assert.deepEqual((await cluster.pgbs()).map(({ metadata }) => metadata.name).sort(), ['fourth', 'third']);
+      assert.deepEqual(await cluster.backupNames(), ['fourth', 'third']);
       assert.deepEqual(await database.stored(), kept.map(storedName));
       const logs = (await database.filesIn('/PgBackup')).filter((name) => name.endsWith('.log')).sort();
       assert.deepEqual(logs, ['fourth.log', 'third.log']);
@@ -158,6 +155,6 @@ async function untilArchived(cluster: TestCluster, database: TestDatabase): Prom
   const [file = ''] = await database.sql('select pg_walfile_name(pg_switch_wal())');
   await cluster.eventually('archived WAL', async () => {
     const [done] = await database.sql(`select last_archived_wal >= '${file}' from pg_stat_archiver`);
-    return done === 't' ? true : undefined;
+    return done === 't';
   });
 }

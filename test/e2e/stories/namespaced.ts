@@ -7,7 +7,7 @@ import type { TestDatabase } from '../../support/database.ts';
 import { mayDo, timeOfDay } from '../../support/objects.ts';
 import { timers } from '../../support/outside.ts';
 import type { OpenCluster, TestCluster } from '../../support/test-cluster.ts';
-import { assertSucceeds, takeBackup } from './backups.ts';
+import { assertSucceeds, takeBackup, untilAllIsWell } from './backups.ts';
 
 const definitions = join(import.meta.dirname, '../../../crds');
 
@@ -45,15 +45,12 @@ export function namespaced(open: OpenCluster, more: () => void = () => undefined
       assert.match(name, /^pg-manager-backup-at-/);
       const { status } = await assertSucceeds(cluster, name);
       assert.deepEqual(await database.stored(), [status.backup?.name]);
-      await cluster.eventually('rotation and storage', async () => {
-        const { rotation, storage } = (await cluster.pgm()).status.conditions;
-        return rotation?.status === 'ok' && storage?.status === 'ok' ? true : undefined;
-      });
+      await untilAllIsWell(cluster);
     });
 
     test("a person's backup, and the rotation that follows", async () => {
       const { status } = await takeBackup(cluster, 'by-hand');
-      await cluster.eventually('rotation', async () => ((await cluster.pgbs()).length === 1 ? true : undefined));
+      await cluster.eventually('rotation', async () => (await cluster.pgbs()).length === 1);
       assert.deepEqual(await database.stored(), [status.backup?.name]);
     });
 
@@ -62,7 +59,7 @@ export function namespaced(open: OpenCluster, more: () => void = () => undefined
     test('in the end only the timer of the slot is left', async () => {
       await cluster.eventually('timers', async () => {
         const left = await timers(cluster);
-        return left.length === 1 && left[0]?.name.startsWith('aidboxops-slot-') ? true : undefined;
+        return left.length === 1 && left[0]?.name.startsWith('aidboxops-slot-');
       });
     });
 
@@ -71,7 +68,7 @@ export function namespaced(open: OpenCluster, more: () => void = () => undefined
       await cluster.kubectl('delete', 'pingsource', '-n', cluster.namespace, name);
       await cluster.tick('sweep');
       const names = async (): Promise<string[]> => (await timers(cluster)).map((timer) => timer.name);
-      await cluster.eventually('the timer', async () => ((await names()).includes(name) ? true : undefined));
+      await cluster.eventually('the timer', async () => (await names()).includes(name));
     });
 
     test('uninstalled, nothing of ours is left, and what is yours stays', async () => {

@@ -6,7 +6,7 @@ import { projectBackupCondition } from '../../../functions/backup/condition.ts';
 import type { PgBackup } from '../../../functions/domain/resources/pg-backup.ts';
 import { PgManager, type BackupCondition, type FinishedRun } from '../../../functions/domain/resources/pg-manager.ts';
 import { rfc3339 } from '../../../functions/domain/time.ts';
-import { aBackup, aManager, slot, type BackupBuilder } from '../../support/builders.ts';
+import { aBackup, aManager, slot, type BackupBuilder } from '../../support/situations/objects.ts';
 
 function success(name: string, finish = slot): BackupBuilder {
   return aBackup(name)
@@ -23,7 +23,6 @@ function failed(name: string, reason = 'WalgError', finish = slot): BackupBuilde
 const running = aBackup('now').status({ state: 'running', message: 'wal-g is running' });
 
 interface Case {
-  readonly name: string;
   readonly unfinished?: readonly BackupBuilder[];
   readonly history?: readonly BackupBuilder[];
   readonly stored?: BackupCondition;
@@ -39,11 +38,10 @@ const stored: BackupCondition = {
   lastSuccess,
 };
 
-const cases: readonly Case[] = [
-  { name: 'no PgBackup yet: nothing is said', history: [], want: {} },
-  { name: 'a success', history: [success('a')], want: stored },
-  {
-    name: 'a failure after a success',
+const cases: Readonly<Record<string, Case>> = {
+  'no PgBackup yet: nothing is said': { history: [], want: {} },
+  'a success': { history: [success('a')], want: stored },
+  'a failure after a success': {
     history: [success('a'), failed('b', 'WalgError', slot + 1)],
     want: {
       status: 'error',
@@ -52,21 +50,18 @@ const cases: readonly Case[] = [
       lastSuccess,
     },
   },
-  {
-    name: 'AlreadyRunning is in the log and changes no verdict',
+  'AlreadyRunning is in the log and changes no verdict': {
     history: [success('a'), failed('b', 'AlreadyRunning', slot + 1)],
     want: {
       ...stored,
       log: [{ finishTime: rfc3339(slot + 1), name: 'b', reason: 'AlreadyRunning', state: 'error' }, entry],
     },
   },
-  {
-    name: 'AlreadyRunning alone is no verdict',
+  'AlreadyRunning alone is no verdict': {
     history: [failed('b', 'AlreadyRunning')],
     want: { log: [{ finishTime: rfc3339(slot), name: 'b', reason: 'AlreadyRunning', state: 'error' }] },
   },
-  {
-    name: 'a running one beats an older one that waits',
+  'a running one beats an older one that waits': {
     unfinished: [
       aBackup('older')
         .created(slot - 60)
@@ -76,18 +71,15 @@ const cases: readonly Case[] = [
     stored,
     want: { ...stored, status: 'running', message: 'wal-g is running', running: 'now' },
   },
-  {
-    name: 'one without status is pending',
+  'one without status is pending': {
     unfinished: [aBackup('new')],
     want: { status: 'pending', message: 'new is pending', running: 'new' },
   },
-  {
-    name: 'of those that wait the oldest is named',
+  'of those that wait the oldest is named': {
     unfinished: [aBackup('young'), aBackup('old').created(slot - 60)],
     want: { status: 'pending', message: 'old is pending', running: 'old' },
   },
-  {
-    name: 'a success of a pod whose clock was years ahead hides no later failure',
+  'a success of a pod whose clock was years ahead hides no later failure': {
     history: [success('a', slot + 300_000_000), failed('b', 'NoPodAccess', slot + 86_400).created(slot + 86_400)],
     want: {
       status: 'error',
@@ -99,8 +91,7 @@ const cases: readonly Case[] = [
       lastSuccess: { ...lastSuccess, finishTime: rfc3339(slot + 300_000_000) },
     },
   },
-  {
-    name: 'nor does it stay the last success when a later one is there',
+  'nor does it stay the last success when a later one is there': {
     history: [success('a', slot + 300_000_000), success('b', slot + 86_400).created(slot + 86_400)],
     want: {
       status: 'ok',
@@ -112,13 +103,11 @@ const cases: readonly Case[] = [
       lastSuccess: { name: 'b', uid: 'uid-b', finishTime: rfc3339(slot + 86_400) },
     },
   },
-  {
-    name: 'one without a finish time is older than one with it, of those created in one second',
+  'one without a finish time is older than one with it, of those created in one second': {
     history: [failed('z').status({ finishTime: undefined }), success('a')],
     want: { ...stored, log: [entry, { finishTime: '', name: 'z', reason: 'WalgError', state: 'error' }] },
   },
-  {
-    name: 'a success without finish time, size and name of its backup',
+  'a success without finish time, size and name of its backup': {
     history: [aBackup('a').status({ state: 'success' })],
     want: {
       status: 'ok',
@@ -127,19 +116,16 @@ const cases: readonly Case[] = [
       lastSuccess: { ...lastSuccess, finishTime: '' },
     },
   },
-  {
-    name: 'a failure without a message',
+  'a failure without a message': {
     history: [aBackup('a').status({ state: 'error' })],
     want: { status: 'error', log: [{ finishTime: '', name: 'a', state: 'error' }], message: '' },
   },
-  { name: 'without a new history the stored past stays', stored, want: stored },
-  {
-    name: 'a run that was deleted after a failure',
+  'without a new history the stored past stays': { stored, want: stored },
+  'a run that was deleted after a failure': {
     stored: { status: 'running', running: 'gone', log: [{ ...entry, state: 'error' }, entry] },
     want: { status: 'error', log: [{ ...entry, state: 'error' }, entry] },
   },
-  {
-    name: 'a run that was deleted after one that came too late',
+  'a run that was deleted after one that came too late': {
     stored: {
       status: 'running',
       running: 'gone',
@@ -147,19 +133,18 @@ const cases: readonly Case[] = [
     },
     want: { status: 'ok', log: [{ ...entry, reason: 'AlreadyRunning', state: 'error' }, entry] },
   },
-  { name: 'a first run that was deleted leaves nothing', stored: { status: 'running', running: 'gone' }, want: {} },
-  {
-    name: 'a run that was deleted leaves the verdict of its log',
+  'a first run that was deleted leaves nothing': { stored: { status: 'running', running: 'gone' }, want: {} },
+  'a run that was deleted leaves the verdict of its log': {
     stored: { ...stored, status: 'running', message: 'wal-g is running', running: 'gone' },
     want: { status: 'ok', log: [entry], lastSuccess },
   },
-];
+};
 
 function built(builders: readonly BackupBuilder[] = []): PgBackup[] {
   return builders.map((builder) => builder.build());
 }
 
-for (const { name, unfinished, history, stored: before, want } of cases) {
+for (const [name, { unfinished, history, stored: before, want }] of Object.entries(cases)) {
   test(name, () => {
     const facts = { unfinished: built(unfinished), history: history === undefined ? undefined : built(history) };
     assert.deepEqual(projectBackupCondition(facts, before), want);

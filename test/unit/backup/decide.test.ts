@@ -1,58 +1,42 @@
 /** Situation → what is written and what comes next. Numbers are those of the traces that break naive versions. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Command } from '../../../functions/domain/commands/command.ts';
+import type { Command, Decision } from '../../../functions/domain/commands/command.ts';
 import type { PgBackupStatus } from '../../../functions/domain/resources/pg-backup.ts';
 import { rfc3339 } from '../../../functions/domain/time.ts';
 import { decide, leftoverTimer } from '../../../functions/backup/decide.ts';
 import type { Observation } from '../../../functions/backup/observation.ts';
-import { identity, sawNothing } from '../../support/situation-pod.ts';
+import { brief } from '../../support/situations/brief.ts';
+import { aManager, slot } from '../../support/situations/objects.ts';
+import { identity, podGone, sawNothing } from '../../support/situations/pod.ts';
 import {
+  afterLaunch,
+  afterStart,
+  alive,
   backup,
+  beforeLaunch,
   catalogue,
   executor,
+  exitedOk,
   launching,
   listed,
   manager,
+  noTrace,
   observe,
   report,
   saw,
-  slot,
   started,
-} from '../../support/situation-backup.ts';
+  waiting,
+} from '../../support/situations/backup.ts';
 
 interface Case {
-  readonly name: string;
   readonly given: Partial<Observation>;
-  /** Commands in their order, each as `type` or `type name state reason`. */
-  readonly wantCommands: readonly string[];
-  readonly wantNext: string;
+  /** Commands in their order, as `brief` shows them; none unless it says otherwise. */
+  readonly wantCommands?: readonly string[];
+  /** `again` unless it says otherwise. */
+  readonly wantNext?: Decision['next'];
   /** What the message of the first status written must contain. */
   readonly wantMessage?: RegExp;
-}
-
-function brief(command: Command): string {
-  if (command.type === 'applyStatus') {
-    const { state, reason, announced } = command.status as PgBackupStatus;
-    if (command.kind === 'PgManager') return 'conditions';
-    return ['status', command.target.name, state, reason, announced === undefined ? '' : `(${announced})`]
-      .filter(Boolean)
-      .join(' ');
-  }
-  if (command.type === 'applyTimer') return `timer ${command.timer.purpose} ${command.timer.owner.name}`;
-  if (command.type === 'stop') return `stop ${command.id}`;
-  if (command.type === 'start') return `start ${command.request.id}`;
-  if (command.type === 'post')
-    return `post ${command.events.map(({ id }) => id).join(' ')} then ${command.then.map(brief).join(', ')}`;
-  if (command.type === 'recordEvent') {
-    const { type, reason, involvedObject } = command.event as unknown as {
-      type: string;
-      reason: string;
-      involvedObject: { kind: string };
-    };
-    return `event ${type} ${reason} on ${involvedObject.kind}`;
-  }
-  return command.type;
 }
 
 function firstStatus(commands: readonly Command[]): PgBackupStatus {
@@ -61,117 +45,70 @@ function firstStatus(commands: readonly Command[]): PgBackupStatus {
   return found.status as PgBackupStatus;
 }
 
-const exitedOk = report({ state: 'exited', exitCode: 0, startedAt: slot + 14, endedAt: slot + 301 });
-const exitedBadly = report({ state: 'exited', exitCode: 1, startedAt: slot + 14, endedAt: slot + 301 });
+const exitedBadly = { ...exitedOk, exitCode: 1 };
+const unproven = started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } });
+const noCatalogue = { ok: false, problem: { kind: 'timeout', message: 'no answer' } } as const;
+const noMemory = { found: 'notReady', pod: 'postgres-0', state: 'Pending: Insufficient memory' } as const;
+const orphan = { id: 'uid-deleted', kind: 'backup' } as const;
+const itself = { id: 'uid-daily', kind: 'backup' } as const;
 const restarted = { ...identity, postmaster: '1641103304' };
 
-const cases: readonly Case[] = [
-  {
-    name: 'a new PgBackup with everything ready is pinned, then started',
-    given: { firstRound: true, open: [backup()], podInspection: saw() },
+const cases: Readonly<Record<string, Case>> = {
+  'a new PgBackup with everything ready is pinned, then started': {
+    given: beforeLaunch(undefined, { firstRound: true }),
     wantCommands: ['timer backup daily', 'status daily running', 'start uid-daily'],
-    wantNext: 'again',
     wantMessage: /^starting wal-g in postgres-0$/,
   },
-  {
-    name: "a tick may be another one's: the launch brings its timer along",
-    given: { firstRound: true, ticked: true, open: [backup()], podInspection: saw() },
+  "a tick may be another one's: the launch brings its timer along": {
+    given: beforeLaunch(undefined, { firstRound: true, ticked: true }),
     wantCommands: ['timer backup daily', 'status daily running', 'start uid-daily'],
-    wantNext: 'again',
   },
-  {
-    name: 'in a later round the launch brings its timer along',
-    given: { open: [backup()], podInspection: saw() },
+  'in a later round the launch brings its timer along': {
+    given: beforeLaunch(),
     wantCommands: ['timer backup daily', 'status daily running', 'start uid-daily'],
-    wantNext: 'again',
   },
-  {
-    name: "H15 cut start: the run is seen in the pod and confirmed with the pod's start time",
-    given: { open: [launching()], podInspection: saw({ run: report({ startedAt: slot + 2 }) }) },
+  "H15 cut start: the run is seen in the pod and confirmed with the pod's start time": {
+    given: afterLaunch({ run: alive }),
     wantCommands: ['status daily running'],
-    wantNext: 'again',
     wantMessage: /running in postgres-0 since 2022-01-02T06:00:02Z/,
   },
-  {
-    name: 'H13 cut start: nothing is concluded while it may still arrive',
-    given: {
-      open: [launching()],
-      podInspection: saw({ podTime: slot + 35, run: report({ state: 'none' }) }),
-      managers: [],
-    },
-    wantCommands: [],
+  'H13 cut start: nothing is concluded while it may still arrive': {
+    given: afterLaunch({ podTime: slot + 35, run: noTrace }, { managers: [] }),
     wantNext: 'wait',
   },
-  {
-    name: 'a start that never arrived goes back into the queue once the catalogue knows nothing of it',
-    given: {
-      open: [launching()],
-      podInspection: saw({ podTime: slot + 36, run: report({ state: 'none' }) }),
-      catalogue: catalogue([]),
-      managers: [],
-    },
+  'a start that never arrived goes back into the queue once the catalogue knows nothing of it': {
+    given: afterLaunch({ podTime: slot + 36, run: noTrace }, { catalogue: catalogue([]), managers: [] }),
     wantCommands: ['status daily pending PodNotReady'],
-    wantNext: 'again',
   },
-  {
-    name: 'starts that are lost for ten minutes: NoPodAccess, not one start after the other for ever',
+  'starts that are lost for ten minutes: NoPodAccess, not one start after the other for ever': {
     given: {
       now: slot + 700,
       open: [launching({ status: { pendingSince: rfc3339(slot + 100) } })],
-      podInspection: saw({ podTime: slot + 700, run: report({ state: 'none' }) }),
+      podInspection: saw({ podTime: slot + 700, run: noTrace }),
       catalogue: catalogue([]),
       managers: [],
     },
     wantCommands: ['status daily error NoPodAccess'],
-    wantNext: 'again',
     wantMessage: /^NoPodAccess: wal-g could not be started in postgres-0: no start took effect within 10 min/,
   },
-  {
-    name: 'a start that seemed lost but whose backup is listed is proved, never started again',
-    given: {
-      open: [launching()],
-      podInspection: saw({ podTime: slot + 400, run: report({ state: 'none' }) }),
-      catalogue: catalogue([listed()]),
-      managers: [],
-    },
+  'a start that seemed lost but whose backup is listed is proved, never started again': {
+    given: afterLaunch({ podTime: slot + 400, run: noTrace }, { catalogue: catalogue([listed()]), managers: [] }),
     wantCommands: ['status daily success'],
-    wantNext: 'again',
   },
-  {
-    name: 'exit 0, listed, WAL stored: success',
-    given: {
-      open: [started()],
-      podInspection: saw({ podTime: slot + 400, run: exitedOk }),
-      catalogue: catalogue([listed()]),
-    },
+  'exit 0, listed, WAL stored: success': {
+    given: afterStart({ podTime: slot + 400, run: exitedOk }, { catalogue: catalogue([listed()]) }),
     wantCommands: ['status daily success (started)'],
-    wantNext: 'again',
     wantMessage: /^Job finished in 4 minutes 47 seconds\.\n {2}INFO: first line\n {2}INFO: last line$/,
   },
-  {
-    name: 'a first look that ends it makes no timer for it',
-    given: {
-      firstRound: true,
-      open: [started()],
-      podInspection: saw({ podTime: slot + 400, run: exitedOk }),
-      catalogue: catalogue([listed()]),
-    },
+  'a first look that ends it makes no timer for it': {
+    given: afterStart({ podTime: slot + 400, run: exitedOk }, { firstRound: true, catalogue: catalogue([listed()]) }),
     wantCommands: ['status daily success (started)'],
-    wantNext: 'again',
   },
-  {
-    name: 'nor does one that fails it',
-    given: {
-      firstRound: true,
-      open: [started()],
-      podInspection: saw({ podTime: slot + 421, run: exitedOk }),
-      catalogue: catalogue([]),
-    },
+  'nor does one that fails it': {
+    given: afterStart({ podTime: slot + 421, run: exitedOk }, { firstRound: true, catalogue: catalogue([]) }),
     wantCommands: ['status daily error WalgError (started)'],
-    wantNext: 'again',
   },
-  {
-    name: 'no time to look into the pod: the event comes again, and nobody is told to wait for whom',
+  'no time to look into the pod: the event comes again, and nobody is told to wait for whom': {
     given: {
       firstRound: true,
       open: [backup({ name: 'a' }), backup({ name: 'b', created: slot + 1 })],
@@ -180,507 +117,342 @@ const cases: readonly Case[] = [
     wantCommands: ['timer backup a', 'timer backup b'],
     wantNext: 'retry',
   },
-  {
-    name: 'the condition of its managers is behind a run that goes on',
-    given: { open: [started()], podInspection: saw({ run: report({ startedAt: slot + 2 }) }) },
-    wantCommands: ['conditions'],
+  'the condition of its managers is behind a run that goes on': {
+    given: afterStart({ run: alive }),
+    wantCommands: ['status pg-manager running'],
     wantNext: 'wait',
   },
-  {
-    name: 'exit 0 but no time to read the catalogue: the event comes again',
-    given: { open: [started()], podInspection: saw({ run: exitedOk }), managers: [] },
-    wantCommands: [],
+  'exit 0 but no time to read the catalogue: the event comes again': {
+    given: afterStart({ run: exitedOk }, { managers: [] }),
     wantNext: 'retry',
   },
-  {
-    name: 'exit 0 and not listed yet: proof is awaited',
-    given: { open: [started()], podInspection: saw({ podTime: slot + 302, run: exitedOk }), catalogue: catalogue([]) },
+  'exit 0 and not listed yet: proof is awaited': {
+    given: afterStart({ podTime: slot + 302, run: exitedOk }, { catalogue: catalogue([]) }),
     wantCommands: ['status daily running ProofUnknown (started)'],
-    wantNext: 'again',
   },
-  {
-    name: 'exit 0 and still not listed after two minutes: WalgError',
-    given: { open: [started()], podInspection: saw({ podTime: slot + 421, run: exitedOk }), catalogue: catalogue([]) },
+  'exit 0 and still not listed after two minutes: WalgError': {
+    given: afterStart({ podTime: slot + 421, run: exitedOk }, { catalogue: catalogue([]) }),
     wantCommands: ['status daily error WalgError (started)'],
-    wantNext: 'again',
     wantMessage: /^WalgError: wal-g ended with exit code 0 but no stored backup carries this run's UID/,
   },
-  {
-    name: 'H24 listed, WAL not stored for two minutes: stored but NOT restorable',
-    given: {
-      open: [started()],
-      podInspection: saw({ podTime: slot + 421, run: exitedOk }),
-      catalogue: catalogue([listed()], {
-        ready: ['000000010000000000000021'],
-        archiver: {
-          failedCount: 14,
-          lastFailedWal: '000000010000000000000021',
-          lastFailedTime: '06:05:58Z',
-          lastArchivedTime: '',
-        },
-      }),
-    },
+  'H24 listed, WAL not stored for two minutes: stored but NOT restorable': {
+    given: afterStart(
+      { podTime: slot + 421, run: exitedOk },
+      {
+        catalogue: catalogue([listed()], {
+          ready: ['000000010000000000000021'],
+          archiver: {
+            failedCount: 14,
+            lastFailedWal: '000000010000000000000021',
+            lastFailedTime: '06:05:58Z',
+            lastArchivedTime: '',
+          },
+        }),
+      },
+    ),
     wantCommands: ['status daily error WalgError (started)'],
-    wantNext: 'again',
     wantMessage:
       /^WalgError: base_000000010000000000000020 is stored but NOT restorable: WAL 000000010000000000000021 was not archived within 120 s \(archiver: 14 failures, last 06:05:58Z\)/,
   },
-  {
-    name: 'H24 listed, WAL missing, but wal-g ended just now: wait',
-    given: {
-      open: [started()],
-      podInspection: saw({ podTime: slot + 302, run: exitedOk }),
-      catalogue: catalogue([listed()], { ready: ['000000010000000000000021'] }),
-    },
+  'H24 listed, WAL missing, but wal-g ended just now: wait': {
+    given: afterStart(
+      { podTime: slot + 302, run: exitedOk },
+      { catalogue: catalogue([listed()], { ready: ['000000010000000000000021'] }) },
+    ),
     wantCommands: ['status daily running ProofUnknown (started)'],
-    wantNext: 'again',
   },
-  {
-    name: 'H25 exit 1 although listed: error, finished but not proved',
-    given: {
-      open: [started()],
-      podInspection: saw({
-        run: report({
-          state: 'exited',
-          exitCode: 1,
-          startedAt: slot + 2,
-          endedAt: slot + 9,
-          firstError: 'ERROR: AccessDenied',
-        }),
-      }),
-      catalogue: catalogue([listed()]),
-    },
+  'H25 exit 1 although listed: error, finished but not proved': {
+    given: afterStart(
+      {
+        run: { ...exitedBadly, firstError: 'ERROR: AccessDenied' },
+      },
+      { catalogue: catalogue([listed()]) },
+    ),
     wantCommands: ['status daily error WalgError (started)'],
-    wantNext: 'again',
     wantMessage: /exit code 1: "ERROR: AccessDenied"\. base_000000010000000000000020 is listed but was not finished/,
   },
-  {
-    name: 'exit 1, storage not asked: error with the first ERROR line',
-    given: {
-      open: [started()],
-      podInspection: saw({
-        run: report({
-          state: 'exited',
-          exitCode: 1,
-          startedAt: slot + 2,
-          endedAt: slot + 9,
-          firstError: 'ERROR: one',
-          lastError: 'ERROR: two',
-        }),
-      }),
-    },
+  'exit 1, storage not asked: error with the first ERROR line': {
+    given: afterStart({
+      run: { ...exitedBadly, firstError: 'ERROR: one', lastError: 'ERROR: two' },
+    }),
     wantCommands: ['status daily error WalgError (started)'],
-    wantNext: 'again',
     wantMessage:
       /^WalgError: wal-g ended with exit code 1: "ERROR: one … ERROR: two"\. Nothing counts as stored\. Full log: kubectl exec -n shop postgres-0 -c postgres -- cat \/PgBackup\/daily\.log\n/,
   },
-  {
-    name: 'H26 storage unreachable at proof: unknown, not failed',
-    given: {
-      open: [started()],
-      podInspection: saw({ podTime: slot + 400, run: exitedOk }),
-      catalogue: catalogue([], { backups: undefined, error: 'ERROR: NoSuchBucket' } as never),
-    },
+  'H26 storage unreachable at proof: unknown, not failed': {
+    given: afterStart(
+      { podTime: slot + 400, run: exitedOk },
+      { catalogue: catalogue([], { backups: undefined, error: 'ERROR: NoSuchBucket' } as never) },
+    ),
     wantCommands: ['status daily running ProofUnknown (started)'],
-    wantNext: 'again',
     wantMessage: /proof is awaited: ERROR: NoSuchBucket/,
   },
-  {
-    name: 'H26 storage unreachable for an hour: WalgError that says so',
+  'H26 storage unreachable for an hour: WalgError that says so': {
     given: {
       now: slot + 4000,
-      open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
+      open: [unproven],
       podInspection: saw({ podTime: slot + 4000, run: exitedOk }),
-      catalogue: { ok: false, problem: { kind: 'timeout', message: 'no answer' } },
+      catalogue: noCatalogue,
     },
     wantCommands: ['status daily error WalgError (started)'],
-    wantNext: 'again',
     wantMessage: /^WalgError: finished but could not be proved within 1h: no answer/,
   },
-  {
-    name: 'H26 the pod was silent for a moment hours ago: the hour of proof begins when wal-g has ended',
+  'H26 the pod was silent for a moment hours ago: the hour of proof begins when wal-g has ended': {
     given: {
       now: slot + 14_000,
       open: [started({ status: { unprovenSince: rfc3339(slot + 100) } })],
       podInspection: saw({ podTime: slot + 14_000, run: { ...exitedOk, endedAt: slot + 13_990 } }),
-      catalogue: { ok: false, problem: { kind: 'timeout', message: 'no answer' } },
+      catalogue: noCatalogue,
     },
     wantCommands: ['status daily running ProofUnknown (started)'],
-    wantNext: 'again',
     wantMessage: /^wal-g has ended; proof is awaited: no answer$/,
   },
-  {
-    name: 'H26 the pod is replaced while proof is awaited: the hour goes on',
+  'H26 the pod is replaced while proof is awaited: the hour goes on': {
     given: {
       now: slot + 1100,
-      open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
-      podInspection: sawNothing('not-found', 'pods "postgres-0" not found'),
+      open: [unproven],
+      podInspection: podGone,
       managers: [],
     },
-    wantCommands: [],
     wantNext: 'wait',
   },
-  {
-    name: 'H26 and does not come back within it: WalgError that says so',
+  'H26 and does not come back within it: WalgError that says so': {
     given: {
       now: slot + 4000,
-      open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
-      podInspection: sawNothing('not-found', 'pods "postgres-0" not found'),
+      open: [unproven],
+      podInspection: podGone,
     },
     wantCommands: ['status daily error WalgError (started)'],
-    wantNext: 'again',
     wantMessage: /^WalgError: finished but could not be proved within 1h: pods "postgres-0" not found/,
   },
-  {
-    name: 'H26 storage back after 50 minutes: success',
+  'H26 storage back after 50 minutes: success': {
     given: {
       now: slot + 3400,
-      open: [started({ status: { reason: 'ProofUnknown', unprovenSince: rfc3339(slot + 400) } })],
+      open: [unproven],
       podInspection: saw({ podTime: slot + 3400, run: exitedOk }),
       catalogue: catalogue([listed()]),
     },
     wantCommands: ['status daily success (started)'],
-    wantNext: 'again',
   },
-  {
-    name: 'H27 details of the list unreadable: unknown, never "no entry"',
-    given: {
-      open: [started()],
-      podInspection: saw({ podTime: slot + 9000, run: exitedOk }),
-      catalogue: catalogue([listed()], { plain: true }),
-    },
+  'H27 details of the list unreadable: unknown, never "no entry"': {
+    given: afterStart({ podTime: slot + 9000, run: exitedOk }, { catalogue: catalogue([listed()], { plain: true }) }),
     wantCommands: ['status daily running ProofUnknown (started)'],
-    wantNext: 'again',
   },
-  {
-    name: 'a listed entry of another database is no proof',
-    given: {
-      open: [started()],
-      podInspection: saw({ podTime: slot + 400, run: exitedOk }),
-      catalogue: catalogue([listed({ system_identifier: '7711259327716174706' })]),
-    },
+  'a listed entry of another database is no proof': {
+    given: afterStart(
+      { podTime: slot + 400, run: exitedOk },
+      { catalogue: catalogue([listed({ system_identifier: '7711259327716174706' })]) },
+    ),
     wantCommands: ['status daily error WalgError (started)'],
-    wantNext: 'again',
     wantMessage: /is of another database/,
   },
-  {
-    name: 'H18 postmaster restarted, run still alive: stopped, then InitializationError',
-    given: { open: [started()], podInspection: saw({ identity: restarted, run: report({ startedAt: slot + 2 }) }) },
-    wantCommands: ['stop uid-daily', 'status daily error InitializationError (started)'],
-    wantNext: 'again',
+  'H18 postmaster restarted, run still alive: stopped, then InitializationError': {
+    given: afterStart({ identity: restarted, run: alive }),
+    wantCommands: ['stop backup uid-daily', 'status daily error InitializationError (started)'],
     wantMessage:
       /^InitializationError: PostgreSQL in postgres-0 restarted during the backup \(postmaster start 2021-12-30T09:11:02Z → 2022-01-02T06:01:44Z\)\. wal-g was stopped; nothing counts as stored\. Next run 2022-01-03T06:00:00Z; to run one now \(docs\/how-to\/back-up-now\.md\): echo '\{"apiVersion":"aidbox\.pg\/v01","kind":"PgBackup","metadata":\{"generateName":"manual-"\},"spec":\{"selector":\{"name":"postgres"\}\}\}' \| kubectl create -n shop -f -\n/,
   },
-  {
-    name: 'H18 wal-g lost its session to a shutdown whose postmaster is still there: not concluded yet',
-    given: {
-      open: [started()],
-      managers: [],
-      podInspection: saw({ stopping: true, podTime: slot + 302, run: exitedBadly }),
-    },
-    wantCommands: [],
+  'H18 wal-g lost its session to a shutdown whose postmaster is still there: not concluded yet': {
+    given: afterStart({ stopping: true, podTime: slot + 302, run: exitedBadly }, { managers: [] }),
     wantNext: 'wait',
   },
-  {
-    name: 'H18 the postmaster is gone then: InitializationError',
-    given: {
-      open: [started()],
-      podInspection: saw({ identity: { ...identity, postmaster: '' }, podTime: slot + 303, run: exitedBadly }),
-    },
+  'H18 the postmaster is gone then: InitializationError': {
+    given: afterStart({ identity: { ...identity, postmaster: '' }, podTime: slot + 303, run: exitedBadly }),
     wantCommands: ['status daily error InitializationError (started)'],
-    wantNext: 'again',
     wantMessage: /\(postmaster start 2021-12-30T09:11:02Z → not running\)/,
   },
-  {
-    name: 'a shutdown that never comes to its end explains nothing after ten minutes',
-    given: { open: [started()], podInspection: saw({ stopping: true, podTime: slot + 901, run: exitedBadly }) },
+  'a shutdown that never comes to its end explains nothing after ten minutes': {
+    given: afterStart({ stopping: true, podTime: slot + 901, run: exitedBadly }),
     wantCommands: ['status daily error WalgError (started)'],
-    wantNext: 'again',
     wantMessage: /^WalgError: wal-g ended with exit code 1: /,
   },
-  {
-    name: 'a run that is alive while PostgreSQL waits for its sessions is left alone',
-    given: {
-      open: [started()],
-      managers: [],
-      podInspection: saw({ stopping: true, run: report({ startedAt: slot + 2 }) }),
-    },
-    wantCommands: [],
+  'a run that is alive while PostgreSQL waits for its sessions is left alone': {
+    given: afterStart({ stopping: true, run: alive }, { managers: [] }),
     wantNext: 'wait',
   },
-  {
-    name: 'H18 container replaced, nothing in the catalogue: InitializationError',
-    given: {
-      open: [started()],
-      podInspection: saw({ identity: { ...identity, ticks: '999' }, run: report({ state: 'none' }) }),
-      catalogue: catalogue([]),
-    },
+  'H18 container replaced, nothing in the catalogue: InitializationError': {
+    given: afterStart({ identity: { ...identity, ticks: '999' }, run: noTrace }, { catalogue: catalogue([]) }),
     wantCommands: ['status daily error InitializationError (started)'],
-    wantNext: 'again',
     wantMessage: /the container was started anew/,
   },
-  {
-    name: 'H17 container replaced after the end, files lost, catalogue has our uid: success',
-    given: {
-      open: [started()],
-      podInspection: saw({
+  'H17 container replaced after the end, files lost, catalogue has our uid: success': {
+    given: afterStart(
+      {
         identity: { ...identity, ticks: '999' },
         run: report({ state: 'none', log: { head: '', tail: '', bytes: 0 } }),
-      }),
-      catalogue: catalogue([listed()]),
-    },
+      },
+      { catalogue: catalogue([listed()]) },
+    ),
     wantCommands: ['status daily success (started)'],
-    wantNext: 'again',
     wantMessage: /^Job finished in [^\n]*\n {2}log lost with the container$/,
   },
-  {
-    name: 'gone without exit file: WalgError',
-    given: { open: [started()], podInspection: saw({ run: report({ state: 'died', startedAt: slot + 2 }) }) },
+  'gone without exit file: WalgError': {
+    given: afterStart({ run: report({ state: 'died', startedAt: slot + 2 }) }),
     wantCommands: ['status daily error WalgError (started)'],
-    wantNext: 'again',
     wantMessage: /^WalgError: wal-g is gone without an exit code/,
   },
-  {
-    name: 'H23 pod-side deadline: WalgError names the setting and the last line',
-    given: {
-      open: [started()],
-      podInspection: saw({
-        run: report({ state: 'exited', exitCode: 124, deadlineHit: true, startedAt: slot + 2, endedAt: slot + 43_203 }),
-      }),
-    },
+  'H23 pod-side deadline: WalgError names the setting and the last line': {
+    given: afterStart({
+      run: report({ state: 'exited', exitCode: 124, deadlineHit: true, startedAt: slot + 2, endedAt: slot + 43_203 }),
+    }),
     wantCommands: ['status daily error WalgError (started)'],
-    wantNext: 'again',
     wantMessage: /^WalgError: stopped after 12h \(spec\.backup\.timeoutSeconds\) at "INFO: last line"/,
   },
-  {
-    name: 'two minutes past its deadline and still alive: the pod may still end it by itself',
-    given: {
-      open: [started()],
-      podInspection: saw({ podTime: slot + 43_200 + 120, run: report({ startedAt: slot + 2 }) }),
-      managers: [],
-    },
-    wantCommands: [],
+  'two minutes past its deadline and still alive: the pod may still end it by itself': {
+    given: afterStart({ podTime: slot + 43_200 + 120, run: alive }, { managers: [] }),
     wantNext: 'wait',
   },
-  {
-    name: 'long past its deadline and still alive: stopped by us as well',
-    given: {
-      open: [started()],
-      podInspection: saw({ podTime: slot + 43_200 + 121, run: report({ startedAt: slot + 2 }) }),
-      managers: [],
-    },
-    wantCommands: ['stop uid-daily'],
+  'long past its deadline and still alive: stopped by us as well': {
+    given: afterStart({ podTime: slot + 43_200 + 121, run: alive }, { managers: [] }),
+    wantCommands: ['stop backup uid-daily'],
     wantNext: 'wait',
   },
-  {
-    name: 'an exec that breaks while a container restarts is no verdict',
+  'an exec that breaks while a container restarts is no verdict': {
     given: {
       open: [started()],
       podInspection: sawNothing('transient', 'container not found ("postgres")'),
       managers: [],
     },
     wantCommands: ['status daily running (started)'],
-    wantNext: 'again',
   },
-  {
-    name: 'pod gone for ten minutes: InitializationError',
+  'pod gone for ten minutes: InitializationError': {
     given: {
       now: slot + 700,
       open: [started({ status: { unprovenSince: rfc3339(slot + 100) } })],
-      podInspection: sawNothing('not-found', 'pods "postgres-0" not found'),
+      podInspection: podGone,
     },
     wantCommands: ['status daily error InitializationError (started)'],
-    wantNext: 'again',
   },
-  {
-    name: 'a pod that was silent answers again: the silence is over, and is not said any more',
+  'a pod that was silent answers again: the silence is over, and is not said any more': {
     given: {
       now: slot + 400,
       open: [started({ status: { unprovenSince: rfc3339(slot + 100), message: 'pod postgres-0 does not answer: x' } })],
-      podInspection: saw({ podTime: slot + 400, run: report({ startedAt: slot + 2 }) }),
+      podInspection: saw({ podTime: slot + 400, run: alive }),
       managers: [],
     },
     wantCommands: ['status daily running (started)'],
-    wantNext: 'again',
     wantMessage: /^wal-g has been running in postgres-0 since 2022-01-02T06:00:02Z$/,
   },
-  {
-    name: 'a silent pod whose clock is years ahead: its deadline does not keep the run open for years',
+  'a silent pod whose clock is years ahead: its deadline does not keep the run open for years': {
     given: {
       now: slot + 100 + 43_200 + 3600,
       open: [started({ status: { unprovenSince: rfc3339(slot + 100), executor: executor(slot + 10 * 31_536_000) } })],
       podInspection: sawNothing('timeout', 'no answer from the container in time'),
     },
     wantCommands: ['status daily error InitializationError (started)'],
-    wantNext: 'again',
   },
-  {
-    name: 'H19 two of the same second: the running one stays although its UID is greater, the other is AlreadyRunning',
+  'H19 two of the same second: the running one stays although its UID is greater, the other is AlreadyRunning': {
     given: {
       open: [backup({ name: 'aaa' }), started({ name: 'zzz' })],
       podInspection: saw({ run: report({ id: 'uid-zzz', startedAt: slot + 2 }) }),
       managers: [],
     },
     wantCommands: ['status aaa error AlreadyRunning'],
-    wantNext: 'again',
     wantMessage:
       /^AlreadyRunning: PgBackup zzz has been backing up StatefulSet postgres since 06:00:02Z\. Nothing was started\./,
   },
-  {
-    name: 'H20 the older one never got its event: it starts first',
+  'H20 the older one never got its event: it starts first': {
     given: { open: [backup({ name: 'young', created: slot + 9 }), backup({ name: 'old' })], podInspection: saw() },
     wantCommands: ['timer backup old', 'status old running', 'start uid-old'],
-    wantNext: 'again',
   },
-  {
-    name: 'while the older one is only being launched the younger is left alone',
+  'while the older one is only being launched the younger is left alone': {
     given: {
       open: [launching({ name: 'old' }), backup({ name: 'young', created: slot + 9 })],
       podInspection: saw({ run: report({ id: 'uid-old', state: 'starting' }) }),
       managers: [],
     },
-    wantCommands: [],
     wantNext: 'wait',
   },
-  {
-    name: 'while the older one waits the younger waits too',
+  'while the older one waits the younger waits too': {
     given: {
       open: [
-        backup({
+        waiting(slot, {
           name: 'old',
-          status: {
-            state: 'pending',
-            reason: 'PodNotReady',
-            message: 'waiting for pod postgres-0 to be ready (Pending: no room), until 06:10:00Z',
-            pendingSince: rfc3339(slot),
-          },
+          status: { message: 'waiting for pod postgres-0 to be ready (Pending: Insufficient memory), until 06:10:00Z' },
         }),
         backup({ name: 'young', created: slot + 9 }),
       ],
-      location: { found: 'notReady', pod: 'postgres-0', state: 'Pending: no room' },
+      location: noMemory,
       managers: [],
     },
     wantCommands: ['status young pending PodNotReady'],
-    wantNext: 'again',
   },
-  {
-    name: 'H21 lock held by a rotation: pending, not an error',
-    given: { open: [backup()], podInspection: saw({ holder: { id: 'x-1', kind: 'rotation' } }) },
+  'H21 lock held by a rotation: pending, not an error': {
+    given: beforeLaunch({ holder: { id: 'x-1', kind: 'rotation' } }),
     wantCommands: ['status daily pending WaitingForRotation'],
-    wantNext: 'again',
     wantMessage: /^waiting for rotation$/,
   },
-  {
-    name: 'H57 running by the word of another version, its executor not understood: its own run is left alone',
+  'H57 running by the word of another version, its executor not understood: its own run is left alone': {
     given: {
       open: [backup({ status: { state: 'running', executor: { pod: 'postgres-0' } } })],
-      podInspection: saw({ holder: { id: 'uid-daily', kind: 'backup' } }),
+      podInspection: saw({ holder: itself }),
       managers: [],
     },
-    wantCommands: [],
     wantNext: 'wait',
   },
-  {
-    name: 'H34 after a failover, a rotation still deletes from the old pod: the backup on the new one waits',
-    given: {
-      open: [backup()],
-      podInspection: saw(),
+  'H34 after a failover, a rotation still deletes from the old pod: the backup on the new one waits': {
+    given: beforeLaunch(undefined, {
       managers: [
-        manager({
-          conditions: {
-            rotation: {
-              running: { id: 'x-1', startTime: rfc3339(slot), executor: { ...executor(), pod: 'postgres-1' } },
-            },
-          },
-        }),
+        manager
+          .condition('rotation', {
+            running: { id: 'x-1', startTime: rfc3339(slot), executor: { ...executor(), pod: 'postgres-1' } },
+          })
+          .build(),
       ],
-    },
+    }),
     wantCommands: ['status daily pending WaitingForRotation'],
-    wantNext: 'again',
   },
-  {
-    name: 'H22 lock held by a run without an unfinished PgBackup: it is stopped, then the start follows',
-    given: { open: [backup()], podInspection: saw({ holder: { id: 'uid-deleted', kind: 'backup' } }), managers: [] },
-    wantCommands: ['stop uid-deleted', 'status daily pending PodNotReady'],
-    wantNext: 'again',
+  'H22 lock held by a run without an unfinished PgBackup: it is stopped, then the start follows': {
+    given: beforeLaunch({ holder: orphan }, { managers: [] }),
+    wantCommands: ['stop backup uid-deleted', 'status daily pending PodNotReady'],
     wantMessage: /^waiting: a run whose PgBackup is finished or gone is being stopped \(uid-deleted\)$/,
   },
-  {
-    name: 'H22 an orphan that cannot be stopped holds nobody up for ever',
+  'H22 an orphan that cannot be stopped holds nobody up for ever': {
     given: {
       now: slot + 660,
-      open: [
-        backup({ status: { state: 'pending', reason: 'PodNotReady', message: 'x', pendingSince: rfc3339(slot + 60) } }),
-      ],
-      podInspection: saw({ podTime: slot + 660, holder: { id: 'uid-deleted', kind: 'backup' } }),
+      open: [waiting(slot + 60)],
+      podInspection: saw({ podTime: slot + 660, holder: orphan }),
       managers: [],
     },
-    wantCommands: ['stop uid-deleted', 'status daily error NoPodAccess'],
-    wantNext: 'again',
+    wantCommands: ['stop backup uid-deleted', 'status daily error NoPodAccess'],
     wantMessage: /^NoPodAccess: run uid-deleted, .* since 2022-01-02T06:01:00Z and could not be stopped/,
   },
-  {
-    name: 'H22 deleted in mid-run, nothing else unfinished: stopped, and the event comes again until it is over',
-    given: { open: [], podInspection: saw({ holder: { id: 'uid-deleted', kind: 'backup' } }), managers: [] },
-    wantCommands: ['stop uid-deleted'],
+  'H22 deleted in mid-run, nothing else unfinished: stopped, and the event comes again until it is over': {
+    given: { open: [], podInspection: saw({ holder: orphan }), managers: [] },
+    wantCommands: ['stop backup uid-deleted'],
     wantNext: 'waitOrRetry',
   },
-  {
-    name: 'H22 a forged delete of a live run does nothing to it',
-    given: {
-      open: [started()],
-      podInspection: saw({ holder: { id: 'uid-daily', kind: 'backup' }, run: report({ startedAt: slot + 2 }) }),
-      managers: [],
-    },
-    wantCommands: [],
+  'H22 a forged delete of a live run does nothing to it': {
+    given: afterStart({ holder: itself, run: alive }, { managers: [] }),
     wantNext: 'wait',
   },
-  {
-    name: 'one that was running when this activation came is looked at once: the timer brings the next look',
-    given: {
-      firstRound: true,
-      ticked: true,
-      open: [started()],
-      podInspection: saw({ holder: { id: 'uid-daily', kind: 'backup' }, run: report({ startedAt: slot + 2 }) }),
-      managers: [],
-    },
-    wantCommands: [],
+  'one that was running when this activation came is looked at once: the timer brings the next look': {
+    given: afterStart({ holder: itself, run: alive }, { firstRound: true, ticked: true, managers: [] }),
     wantNext: 'done',
   },
-  {
-    name: 'lock held by something unknown: waits, never steals',
-    given: { open: [backup()], podInspection: saw({ holder: 'unknown' }), managers: [] },
+  'lock held by something unknown: waits, never steals': {
+    given: beforeLaunch({ holder: 'unknown' }, { managers: [] }),
     wantCommands: ['status daily pending PodNotReady'],
-    wantNext: 'again',
   },
-  {
-    name: 'H28 pod not ready: pending with reason and end, counted from the first look',
+  'H28 pod not ready: pending with reason and end, counted from the first look': {
     given: {
       now: slot + 840,
       open: [backup()],
-      location: { found: 'notReady', pod: 'postgres-0', state: 'Pending: Insufficient memory' },
+      location: noMemory,
     },
     wantCommands: ['status daily pending PodNotReady'],
-    wantNext: 'again',
     wantMessage: /^waiting for pod postgres-0 to be ready \(Pending: Insufficient memory\), until 06:24:00Z$/,
   },
-  {
-    name: 'H28 ten minutes later: NoPodAccess',
+  'H28 ten minutes later: NoPodAccess': {
     given: {
       now: slot + 1440,
-      open: [
-        backup({
-          status: { state: 'pending', reason: 'PodNotReady', message: 'x', pendingSince: rfc3339(slot + 840) },
-        }),
-      ],
-      location: { found: 'notReady', pod: 'postgres-0', state: 'Pending: Insufficient memory' },
+      open: [waiting(slot + 840)],
+      location: noMemory,
     },
     wantCommands: ['status daily error NoPodAccess'],
-    wantNext: 'again',
     wantMessage: /^NoPodAccess: pod postgres-0 was not ready within 10 min/,
   },
-  {
-    name: 'exec refused: NoPodAccess at once, naming account and verb',
+  'exec refused: NoPodAccess at once, naming account and verb': {
     given: {
       open: [backup()],
       podInspection: sawNothing(
@@ -689,25 +461,18 @@ const cases: readonly Case[] = [
       ),
     },
     wantCommands: ['status daily error NoPodAccess'],
-    wantNext: 'again',
     wantMessage:
       /^NoPodAccess: ServiceAccount aidboxops\/backup may not "get" pods\/exec in namespace shop\. Apply the roles of eventing again \(docs\/reference\/rbac\.md\)\. Check: kubectl auth can-i get pods --subresource=exec -n shop --as system:serviceaccount:aidboxops:backup$/,
   },
-  {
-    name: 'directory not creatable: NoPodAccess names user, directory and mend',
-    given: {
-      open: [backup()],
-      podInspection: saw({
-        obstacle: { kind: 'DirectoryNotCreatable', detail: 'uid 1001 may not create or write /PgBackup' },
-      }),
-    },
+  'directory not creatable: NoPodAccess names user, directory and mend': {
+    given: beforeLaunch({
+      obstacle: { kind: 'DirectoryNotCreatable', detail: 'uid 1001 may not create or write /PgBackup' },
+    }),
     wantCommands: ['status daily error NoPodAccess'],
-    wantNext: 'again',
     wantMessage:
       /^NoPodAccess: uid 1001 cannot create \/PgBackup in postgres-0\. Mount a volume there or set spec\.backup\.directory\.$/,
   },
-  {
-    name: 'wrong name: failed at once, with the mend',
+  'wrong name: failed at once, with the mend': {
     given: {
       open: [backup()],
       location: {
@@ -716,37 +481,30 @@ const cases: readonly Case[] = [
       },
     },
     wantCommands: ['status daily error NoPodAccess'],
-    wantNext: 'again',
   },
-  {
-    name: 'PostgreSQL down at the start: waits',
-    given: { open: [backup()], podInspection: saw({ identity: { ...identity, postmaster: '' } }) },
+  'PostgreSQL down at the start: waits': {
+    given: beforeLaunch({ identity: { ...identity, postmaster: '' } }),
     wantCommands: ['status daily pending PodNotReady'],
-    wantNext: 'again',
   },
-  {
-    name: 'PostgreSQL shutting down at the start: waits',
-    given: { open: [backup()], podInspection: saw({ stopping: true }) },
+  'PostgreSQL shutting down at the start: waits': {
+    given: beforeLaunch({ stopping: true }),
     wantCommands: ['status daily pending PodNotReady'],
-    wantNext: 'again',
     wantMessage: /^waiting for pod postgres-0 to be ready \(PostgreSQL is shutting down\), until /,
   },
-  {
-    name: 'running and confirmed: managers are told first, then events, then `started` is recorded',
+  'running and confirmed: managers are told first, then events, then `started` is recorded': {
     given: {
       open: [started({ status: { announced: undefined } })],
-      podInspection: saw({ run: report({ startedAt: slot + 2 }) }),
+      podInspection: saw({ run: alive }),
     },
     wantCommands: [
-      'conditions',
-      'event Normal BackupStarted on PgBackup',
-      'event Normal BackupStarted on PgManager',
-      'post uid-daily/started then status daily running (started)',
+      'status pg-manager running',
+      'event Normal BackupStarted on daily',
+      'event Normal BackupStarted on pg-manager',
+      'post backup.started uid-daily/started, then status daily running (started)',
     ],
     wantNext: 'wait',
   },
-  {
-    name: 'success is told in the order that loses nothing',
+  'success is told in the order that loses nothing': {
     given: {
       open: [
         backup({
@@ -766,16 +524,14 @@ const cases: readonly Case[] = [
       location: undefined,
     },
     wantCommands: [
-      'conditions',
-      'event Normal BackupSucceeded on PgBackup',
-      'event Normal BackupSucceeded on PgManager',
+      'status pg-manager ok',
+      'event Normal BackupSucceeded on daily',
+      'event Normal BackupSucceeded on pg-manager',
       'timer rotation pg-manager',
-      'post uid-daily/succeeded then status daily success (success), removeTimer',
+      'post backup.succeeded uid-daily/succeeded, then status daily success (success), then no timer aidboxops-backup-uid-daily',
     ],
-    wantNext: 'again',
   },
-  {
-    name: 'H51 a failure that never had a timer is told too, as a Warning with its kind',
+  'H51 a failure that never had a timer is told too, as a Warning with its kind': {
     given: {
       open: [
         backup({
@@ -786,34 +542,26 @@ const cases: readonly Case[] = [
       managers: [],
     },
     wantCommands: [
-      'event Warning AlreadyRunning on PgBackup',
-      'post uid-daily/failed then status daily error AlreadyRunning (error), removeTimer',
+      'event Warning AlreadyRunning on daily',
+      'post backup.failed uid-daily/failed, then status daily error AlreadyRunning (error), then no timer aidboxops-backup-uid-daily',
     ],
-    wantNext: 'again',
   },
-  {
-    name: 'a run so short that its start was never told tells both',
+  'a run so short that its start was never told tells both': {
     given: {
       open: [backup({ status: { state: 'success', startTime: rfc3339(slot + 1), finishTime: rfc3339(slot + 3) } })],
       history: [],
       managers: [],
     },
     wantCommands: [
-      'event Normal BackupStarted on PgBackup',
-      'event Normal BackupSucceeded on PgBackup',
-      'post uid-daily/started uid-daily/succeeded then status daily success (success), removeTimer',
+      'event Normal BackupStarted on daily',
+      'event Normal BackupSucceeded on daily',
+      'post backup.started uid-daily/started, backup.succeeded uid-daily/succeeded, then status daily success (success), then no timer aidboxops-backup-uid-daily',
     ],
-    wantNext: 'again',
   },
-  {
-    name: 'nothing unfinished, nothing untold: nothing',
-    given: { managers: [] },
-    wantCommands: [],
-    wantNext: 'done',
-  },
-];
+  'nothing unfinished, nothing untold: nothing': { given: { managers: [] }, wantNext: 'done' },
+};
 
-for (const { name, given, wantCommands, wantNext, wantMessage } of cases) {
+for (const [name, { given, wantCommands = [], wantNext = 'again', wantMessage }] of Object.entries(cases)) {
   test(name, () => {
     const decision = decide(observe(given));
     assert.deepEqual(decision.commands.map(brief), wantCommands);
@@ -825,27 +573,28 @@ for (const { name, given, wantCommands, wantNext, wantMessage } of cases) {
 
 test("H33 the pod's clock ten minutes behind never makes a negative duration", () => {
   const run = report({ state: 'exited', exitCode: 1, startedAt: slot + 600, endedAt: slot + 10 });
-  const decision = decide(observe({ open: [started()], podInspection: saw({ podTime: slot - 600, run }) }));
+  const decision = decide(observe(afterStart({ podTime: slot - 600, run })));
   const status = firstStatus(decision.commands);
   assert.equal(status.duration, '0s');
   assert.equal(status.finishTime, status.startTime);
 });
 
 test('H32 the directory that was pinned at the start is used, whatever the spec says now', () => {
-  const moved = manager({ spec: { directory: '/elsewhere' } });
-  const decision = decide(
-    observe({ managers: [moved], open: [started()], podInspection: saw({ identity: restarted, run: report() }) }),
-  );
+  const moved = manager.directory('/elsewhere').build();
+  const decision = decide(observe(afterStart({ identity: restarted, run: report() }, { managers: [moved] })));
   const stop = decision.commands.find((command) => command.type === 'stop');
   assert.equal(stop?.directory, '/PgBackup');
 });
 
 test('what is pinned at the launch comes from the pod and from the oldest manager', () => {
   const managers = [
-    manager({ name: 'young', created: slot - 10, spec: { timeoutSeconds: 60 } }),
-    manager({ name: 'old', spec: { timeoutSeconds: 7200, directory: '/logs' } }),
+    aManager('young')
+      .created(slot - 10)
+      .timeout(60)
+      .build(),
+    aManager('old').timeout(7200).directory('/logs').build(),
   ];
-  const decision = decide(observe({ managers, open: [backup()], podInspection: saw() }));
+  const decision = decide(observe(beforeLaunch(undefined, { managers })));
   const { executor: pinned } = firstStatus(decision.commands);
   assert.deepEqual(pinned, {
     ...executor(),
@@ -861,40 +610,24 @@ test('what is pinned at the launch comes from the pod and from the oldest manage
 });
 
 test('a launch after a lost start remembers since when starts are lost; any other begins anew', () => {
-  const pending = { state: 'pending', reason: 'PodNotReady', pendingSince: rfc3339(slot) };
   const lost = firstStatus(
-    decide(
-      observe({
-        open: [launching()],
-        podInspection: saw({ podTime: slot + 36, run: report({ state: 'none' }) }),
-        catalogue: catalogue([]),
-      }),
-    ).commands,
+    decide(observe(afterLaunch({ podTime: slot + 36, run: noTrace }, { catalogue: catalogue([]) }))).commands,
   );
   const again = decide(observe({ now: slot + 90, open: [backup({ status: lost })], podInspection: saw() }));
   assert.equal(firstStatus(again.commands).pendingSince, rfc3339(slot + 60));
-  const other = decide(
-    observe({ now: slot + 90, open: [backup({ status: { ...pending, message: 'waiting' } })], podInspection: saw() }),
-  );
+  const other = decide(observe({ now: slot + 90, open: [waiting(slot)], podInspection: saw() }));
   assert.equal(firstStatus(other.commands).pendingSince, undefined);
 });
 
 test('a silence that is over leaves nothing behind in the status', () => {
   const before = started({ status: { unprovenSince: rfc3339(slot + 100), pendingSince: rfc3339(slot) } });
-  const status = firstStatus(
-    decide(observe({ open: [before], podInspection: saw({ run: report({ startedAt: slot + 2 }) }) })).commands,
-  );
+  const status = firstStatus(decide(observe({ open: [before], podInspection: saw({ run: alive }) })).commands);
   assert.deepEqual([status.unprovenSince, status.pendingSince, status.reason], [undefined, undefined, undefined]);
 });
 
 test("finishTime is when wal-g ended by the pod's clock, not when it was noticed", () => {
   const decision = decide(
-    observe({
-      now: slot + 900,
-      open: [started()],
-      podInspection: saw({ podTime: slot + 900, run: exitedOk }),
-      catalogue: catalogue([listed()]),
-    }),
+    observe(afterStart({ podTime: slot + 900, run: exitedOk }, { now: slot + 900, catalogue: catalogue([listed()]) })),
   );
   const status = firstStatus(decision.commands);
   assert.equal(status.startTime, '2022-01-02T06:00:14Z');
@@ -918,5 +651,5 @@ test('a timer that was left behind goes by its name', () => {
 });
 
 test('deciding twice from the same observation gives the same', () => {
-  for (const { given } of cases) assert.deepEqual(decide(observe(given)), decide(observe(given)));
+  for (const { given } of Object.values(cases)) assert.deepEqual(decide(observe(given)), decide(observe(given)));
 });

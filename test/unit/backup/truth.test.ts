@@ -9,8 +9,8 @@ import type { Command } from '../../../functions/domain/commands/command.ts';
 import type { PgBackupStatus } from '../../../functions/domain/resources/pg-backup.ts';
 import type { BackupCondition } from '../../../functions/domain/resources/pg-manager.ts';
 import { rfc3339 } from '../../../functions/domain/time.ts';
-import { aBackup, aManager, slot, type BackupBuilder } from '../../support/builders.ts';
-import { observe, saw } from '../../support/situation-backup.ts';
+import { aBackup, aManager, slot, type BackupBuilder } from '../../support/situations/objects.ts';
+import { observe, saw } from '../../support/situations/backup.ts';
 
 const day = 86_400;
 

@@ -15,7 +15,8 @@ import {
   rotationOf,
   type Ending,
 } from '../../../functions/rotation/condition.ts';
-import { aManager } from '../../support/builders.ts';
+import { aManager, slot } from '../../support/situations/objects.ts';
+import { executorOf } from '../../support/situations/pod.ts';
 
 const time = '2022-01-02T06:10:00Z';
 
@@ -189,7 +190,7 @@ for (const [name, rotation, want, serve] of [
   ['it was served, and all is told', { servedBackup: 'uid-2', outbox: [] }, false, undefined],
   [
     'it was served, and a run goes on',
-    { servedBackup: 'uid-2', running: { ...running, executor: executorOf() } },
+    { servedBackup: 'uid-2', running: { ...running, executor: executorOf(slot, 3600) } },
     true,
     undefined,
   ],
@@ -208,19 +209,3 @@ test('without a success nothing is owed', () => {
   assert.deepEqual(rotationOf(manager), {});
   assert.equal(rotationIsDue(aManager().condition('backup', { status: 'error' }).build()), false);
 });
-
-function executorOf(): object {
-  return {
-    pod: 'postgres-0',
-    podUID: 'p',
-    containerID: 'c',
-    directory: '/PgBackup',
-    deadline: time,
-    timeoutSeconds: 3600,
-    notAfter: time,
-    host: 'h',
-    ticks: '1',
-    boot: 'b',
-    postmaster: '1',
-  };
-}

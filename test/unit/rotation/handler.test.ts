@@ -12,17 +12,8 @@ import type { Outcome } from '../../../functions/platform/reconcile/reconcile.ts
 import { createRotationHandler } from '../../../functions/rotation/handler.ts';
 import { createFakeClock, createFakeEffects, type FakeClock, type FakeEffects } from '../../support/effects.ts';
 import { createFakeKube, type FakeKube } from '../../support/fake-kube.ts';
-import {
-  backup,
-  catalogueAnswer,
-  listed,
-  manager,
-  now,
-  report,
-  saw,
-  stored,
-  success,
-} from '../../support/situation-rotation.ts';
+import { catalogueOf, database as databaseObjects } from '../../support/situations/pod.ts';
+import { backup, listed, manager, now, report, saw, stored, success } from '../../support/situations/rotation.ts';
 
 /** What the database pod has: stored backups by day, runs by id. */
 interface Database {
@@ -62,7 +53,7 @@ function sabotaged<A extends unknown[], R>(
 }
 
 function world(objects: readonly object[], saboteur: () => Saboteur = () => () => undefined): World {
-  const kube = createFakeKube(now, ...objects, ...pods);
+  const kube = createFakeKube(now, ...objects, ...databaseObjects());
   const clock = createFakeClock();
   const database: Database = {
     days: [8, 9, 10],
@@ -91,28 +82,6 @@ function world(objects: readonly object[], saboteur: () => Saboteur = () => () =
   return { kube, effects, clock, database, send: (event) => handler(event as ReceivedEvent) };
 }
 
-const pods = [
-  {
-    apiVersion: 'apps/v1',
-    kind: 'StatefulSet',
-    metadata: { name: 'postgres', namespace: 'shop', uid: 'uid-set' },
-    spec: { replicas: 1, selector: { matchLabels: { app: 'postgres' } } },
-  },
-  {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: {
-      name: 'postgres-0',
-      namespace: 'shop',
-      uid: 'pod-uid-1',
-      labels: { app: 'postgres' },
-      ownerReferences: [{ uid: 'uid-set' }],
-    },
-    spec: { containers: [{ name: 'postgres' }] },
-    status: { phase: 'Running', containerStatuses: [{ name: 'postgres', ready: true, containerID: 'containerd://1' }] },
-  },
-];
-
 function runnerIn(kube: FakeKube, database: Database): Partial<Runner> {
   return {
     inspect: (_pod, { id } = {}) => {
@@ -123,7 +92,10 @@ function runnerIn(kube: FakeKube, database: Database): Partial<Runner> {
     catalogue: () => {
       if (!database.reachable)
         return Promise.resolve({ ok: false, problem: { kind: 'transient', message: 'no route to host' } });
-      const value = catalogueAnswer(database.days.map((at) => listed(at)));
+      const value = catalogueOf(
+        kube.now,
+        database.days.map((at) => listed(at)),
+      );
       database.afterCatalogue();
       return Promise.resolve({ ok: true, value });
     },

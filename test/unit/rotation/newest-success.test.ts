@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decide } from '../../../functions/rotation/decide.ts';
 import type { PgManager } from '../../../functions/domain/resources/pg-manager.ts';
-import { backup, failed, manager, observe, servedBefore, success } from '../../support/situation-rotation.ts';
+import { backup, failed, manager, observe, servedBefore, success } from '../../support/situations/rotation.ts';
 
 test('H92 the PgBackup of the newest success is gone: the backup function is asked to read the history again', () => {
   const { commands, next } = decide(observe({ backups: [success(8), success(9)] }));

@@ -67,17 +67,17 @@ function shortName(each: Pick<CatalogueEntry, 'name'>): string {
   return each.name.replace('base_', '').replaceAll(/0{7}10*/g, '');
 }
 
-const cases: readonly { name: string; given: StoredBackups; want: string; wantMessage?: RegExp }[] = [
-  {
-    name: 'H36 hollow backups do not count: B and C stay, A goes',
+const elsewhere = { uid: 'z', namespace: 'shop2', statefulSet: 'pg' };
+
+const cases: Readonly<Record<string, { given: StoredBackups; want: string; wantMessage?: string }>> = {
+  'H36 hollow backups do not count: B and C stay, A goes': {
     given: holdings(
       [1, 2, 3, 4, 5].map((at, index) => entry(at, { by: ['a', 'b', 'x1', 'x2', 'c'][index] })),
       { unproven: ['x1', 'x2'] },
     ),
     want: 'delete 1 before 2',
   },
-  {
-    name: 'H40 backups of a former CronJob are in the way: nothing goes',
+  'H40 backups of a former CronJob are in the way: nothing goes': {
     given: holdings([
       ...Array.from({ length: 7 }, (_, at) => entry(at + 1)),
       entry(8, { by: 'a' }),
@@ -85,74 +85,72 @@ const cases: readonly { name: string; given: StoredBackups; want: string; wantMe
     ]),
     want: 'refused NotOurs',
     wantMessage:
-      /^refused: 7 of 9 stored backups are not ours \(oldest 2021-12-21\)\. Set spec\.rotation\.adopt: true to include them; takes effect after the next successful backup\.$/,
+      'refused: 7 of 9 stored backups are not ours (oldest 2021-12-21). Set spec.rotation.adopt: true to include them; takes effect after the next successful backup.',
   },
-  {
-    name: 'H40 with adopt the newest n proven stay and everything newer than the cut',
+  'H40 with adopt the newest n proven stay and everything newer than the cut': {
     given: holdings(
       [entry(1), entry(2, { by: 'a' }), entry(3), entry(4, { by: 'b' }), entry(5), entry(6, { by: 'c' })],
       { adopt: true },
     ),
     want: 'delete 1 2 3 before 4',
   },
-  {
-    name: 'backups that are not ours and stay are no reason to refuse',
+  'backups that are not ours and stay are no reason to refuse': {
     given: holdings([entry(1, { by: 'a' }), entry(2, { by: 'b' }), entry(3), entry(4, { by: 'c' })]),
     want: 'delete 1 before 2',
   },
-  {
-    name: 'ours without a PgBackup counts for nothing and may go',
+  'ours without a PgBackup counts for nothing and may go': {
     given: holdings([entry(1, { by: 'gone' }), entry(2, { by: 'b' }), entry(3, { by: 'c' })], { unproven: ['gone'] }),
     want: 'delete 1 before 2',
   },
-  {
-    name: 'H43 entries of another namespace or StatefulSet',
+  'H43 entries of another namespace or StatefulSet': {
     given: holdings([
-      entry(1, { owner: { uid: 'z', namespace: 'shop2', statefulSet: 'postgres' } }),
-      entry(2, { by: 'a' }),
+      entry(1, { owner: elsewhere }),
+      entry(2, { owner: elsewhere }),
+      entry(3, { owner: { ...elsewhere, namespace: 'shop' } }),
+      entry(4, { by: 'a' }),
     ]),
     want: 'refused OtherOwner',
-    wantMessage: /1 of 2 stored backups belong to StatefulSet postgres in namespace shop2/,
+    wantMessage:
+      'refused: 3 of 4 stored backups belong to StatefulSet pg in namespace shop2. Use a storage prefix of its own for each database.',
   },
-  {
-    name: 'H43 another owner is refused with adopt as well',
+  'H43 another owner is refused with adopt as well': {
     given: holdings([entry(1, { owner: { uid: 'z', namespace: 'shop', statefulSet: 'pg' } }), entry(2, { by: 'a' })], {
       adopt: true,
     }),
     want: 'refused OtherOwner',
   },
-  {
-    name: 'H44 several system identifiers',
-    given: holdings([entry(1, { by: 'a', systemIdentifier: '1' }), entry(2, { by: 'b' }), entry(3, { by: 'c' })]),
+  'H44 several system identifiers: three others are named, each once': {
+    given: holdings([
+      ...['1', '1', undefined, '2', '3'].map((other, at) => entry(at + 1, { by: 'a', systemIdentifier: other })),
+      entry(6, { by: 'b' }),
+    ]),
     want: 'refused SeveralDatabases',
     wantMessage:
-      /1 of 3 stored backups are of another database \(system identifier 1; this one is 7711259327716174705\)/,
+      'refused: 5 of 6 stored backups are of another database (system identifier 1, unknown, 2; this one is 7711259327716174705). Use a storage prefix of its own for each database.',
   },
-  {
-    name: 'H44 one system identifier, but not that of the database',
+  'H44 one system identifier, but not that of the database': {
     given: holdings([entry(1, { by: 'a' }), entry(2, { by: 'b' })], { systemIdentifier: '2' }),
     want: 'refused SeveralDatabases',
   },
-  {
-    name: 'H44 the newest by time is not the newest by name',
+  'H44 the newest by time is not the newest by name': {
     given: holdings([
       entry(1, { by: 'new', finishedAt: begin + 99 * day }),
       entry(2, { by: 'b' }),
       entry(3, { by: 'c' }),
     ]),
     want: 'refused NameOrder',
+    wantMessage: `refused: the newest stored backup by time (${name(1)}) is not the newest by name (${name(3)}), and wal-g deletes by name. Was the storage prefix used before an upgrade or a restore? Move the older backups to another prefix.`,
   },
-  {
-    name: 'H44 below the newest, names do not follow time',
+  'H44 below the newest, names do not follow time': {
     given: holdings([
       entry(1, { by: 'newer', finishedAt: begin + 50 * day }),
       entry(2, { by: 'b' }),
       entry(60, { by: 'c' }),
     ]),
     want: 'refused NewerWouldGo',
+    wantMessage: `refused: ${name(1)} would be deleted although it is newer than a backup that would stay: names do not follow time. Move the older backups to another storage prefix.`,
   },
-  {
-    name: 'H45 cut inside of a delta chain: its full stays and everything from it on',
+  'H45 cut inside of a delta chain: its full stays and everything from it on': {
     given: holdings([
       entry(1, { by: 'a' }),
       entry(2, { by: 'b' }),
@@ -161,8 +159,7 @@ const cases: readonly { name: string; given: StoredBackups; want: string; wantMe
     ]),
     want: 'delete 1 before 2',
   },
-  {
-    name: 'H45 a newer delta that rests on an older full moves the cut back to it',
+  'H45 a newer delta that rests on an older full moves the cut back to it': {
     given: holdings([
       entry(1, { by: 'a' }),
       entry(2, { by: 'b' }),
@@ -172,8 +169,7 @@ const cases: readonly { name: string; given: StoredBackups; want: string; wantMe
     ]),
     want: 'delete 1 before 2',
   },
-  {
-    name: 'H45 a delta without its base does not count',
+  'H45 a delta without its base does not count': {
     given: holdings([
       entry(1, { by: 'a' }),
       entry(2, { by: 'b' }),
@@ -182,8 +178,7 @@ const cases: readonly { name: string; given: StoredBackups; want: string; wantMe
     ]),
     want: 'delete 1 before 2',
   },
-  {
-    name: 'H45 permanent backups stay and are named',
+  'H45 permanent backups stay and are named': {
     given: holdings([
       entry(1, { by: 'a' }),
       entry(2, { by: 'b', permanent: true }),
@@ -192,19 +187,16 @@ const cases: readonly { name: string; given: StoredBackups; want: string; wantMe
     ]),
     want: 'delete 1 before 3 sparing 2',
   },
-  {
-    name: 'H45 only a permanent one would go',
+  'H45 only a permanent one would go': {
     given: holdings([entry(2, { permanent: true }), entry(3, { by: 'c' }), entry(4, { by: 'd' })]),
     want: 'keep sparing 2',
   },
-  {
-    name: 'H45 fewer than n: nothing, whatever else is stored',
+  'H45 fewer than n: nothing, whatever else is stored': {
     given: holdings([entry(1), entry(2), entry(3, { by: 'c' })]),
     want: 'keep',
   },
-  { name: 'H45 exactly n: nothing', given: holdings([entry(1, { by: 'a' }), entry(2, { by: 'b' })]), want: 'keep' },
-  {
-    name: 'a newer timeline sorts after every segment of the older one',
+  'H45 exactly n: nothing': { given: holdings([entry(1, { by: 'a' }), entry(2, { by: 'b' })]), want: 'keep' },
+  'a newer timeline sorts after every segment of the older one': {
     given: holdings([
       entry(9, { by: 'a', finishedAt: begin }),
       entry(5, { by: 'b', name: name(5, undefined, 2), finishedAt: begin + day }),
@@ -212,8 +204,7 @@ const cases: readonly { name: string; given: StoredBackups; want: string; wantMe
     ]),
     want: 'delete 9 before 000000020000000000000005',
   },
-  {
-    name: 'a namesake of a PgBackup, overwritten in storage, is not proven',
+  'a namesake of a PgBackup, overwritten in storage, is not proven': {
     given: holdings([entry(1, { by: 'a' }), entry(2, { by: 'b' }), entry(3, { by: 'c' })], {
       proven: new Map([
         ['a', name(1)],
@@ -223,50 +214,15 @@ const cases: readonly { name: string; given: StoredBackups; want: string; wantMe
     }),
     want: 'keep',
   },
-];
+};
 
-for (const { name: title, given, want, wantMessage } of cases) {
+for (const [title, { given, want, wantMessage }] of Object.entries(cases)) {
   test(title, () => {
     const plan = planRetention(given);
     assert.equal(brief(plan), want);
     if (wantMessage === undefined) return;
     assert.ok(plan.verdict === 'refused');
-    assert.match(plan.message, wantMessage);
-  });
-}
-
-const elsewhere = { uid: 'z', namespace: 'shop2', statefulSet: 'pg' };
-
-const refusals: readonly (readonly [name: string, given: StoredBackups, want: string])[] = [
-  [
-    'three other databases are named, each once',
-    holdings([
-      ...['1', '1', undefined, '2', '3'].map((other, at) => entry(at + 1, { by: 'a', systemIdentifier: other })),
-      entry(6, { by: 'b' }),
-    ]),
-    'refused: 5 of 6 stored backups are of another database (system identifier 1, unknown, 2; this one is 7711259327716174705). Use a storage prefix of its own for each database.',
-  ],
-  [
-    'another owner',
-    holdings([entry(1, { owner: elsewhere }), entry(2, { owner: elsewhere }), entry(3), entry(4, { by: 'a' })]),
-    'refused: 2 of 4 stored backups belong to StatefulSet pg in namespace shop2. Use a storage prefix of its own for each database.',
-  ],
-  [
-    'order of names',
-    holdings([entry(1, { by: 'a' }), entry(2, { by: 'b', finishedAt: begin + 99 * day }), entry(3, { by: 'c' })]),
-    `refused: the newest stored backup by time (${name(2)}) is not the newest by name (${name(3)}), and wal-g deletes by name. Was the storage prefix used before an upgrade or a restore? Move the older backups to another prefix.`,
-  ],
-  [
-    'a newer one would go',
-    holdings([entry(1, { by: 'a', finishedAt: begin + 50 * day }), entry(2, { by: 'b' }), entry(60, { by: 'c' })]),
-    `refused: ${name(1)} would be deleted although it is newer than a backup that would stay: names do not follow time. Move the older backups to another storage prefix.`,
-  ],
-];
-
-for (const [title, given, want] of refusals) {
-  test(`refusal in whole: ${title}`, () => {
-    const plan = planRetention(given);
-    assert.equal(plan.verdict === 'refused' ? plan.message : plan.verdict, want);
+    assert.equal(plan.message, wantMessage);
   });
 }
 

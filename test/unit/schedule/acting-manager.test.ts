@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { actingManager, isInConflict } from '../../../functions/domain/resources/manager-state.ts';
 import { decide } from '../../../functions/schedule/decide.ts';
-import { aManager, slot, type ManagerBuilder } from '../../support/builders.ts';
+import { aManager, slot, type ManagerBuilder } from '../../support/situations/objects.ts';
 
 const schedule = { at: '06:00:00', suspended: false, since: '2022-01-01T06:00:00Z', nextSlot: '2022-01-02T06:00:00Z' };
 const older = aManager('older')

@@ -1,11 +1,12 @@
 /** What is true of a manager → what is created, written and told. Numbers are those of the traces that break naive versions. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Command } from '../../../functions/domain/commands/command.ts';
+import type { Command, Decision } from '../../../functions/domain/commands/command.ts';
 import type { ScheduleStatus } from '../../../functions/domain/resources/pg-manager.ts';
 import { decide, needsNoWork } from '../../../functions/schedule/decide.ts';
 import { type Observation } from '../../../functions/schedule/observation.ts';
-import { aBackup, aManager, slot, type ManagerBuilder } from '../../support/builders.ts';
+import { brief } from '../../support/situations/brief.ts';
+import { aBackup, aManager, slot, type ManagerBuilder } from '../../support/situations/objects.ts';
 
 const name = 'pg-manager-backup-at-2022-01-02t06-00-00z';
 
@@ -26,14 +27,27 @@ const involved = {
   uid: 'uid-pg-manager',
 };
 
+const suspended: ScheduleStatus = {
+  at: '06:00:00',
+  suspended: true,
+  since: '2022-01-02T05:59:00Z',
+  message: 'suspended by spec.backup.suspend; no backup yet',
+};
+
+/** The slot was missed for this reason, and no other. */
+function missedBy(reason: string): NonNullable<ScheduleStatus['missed']> {
+  return { count: 1, last: [{ slot: '2022-01-02T06:00:00Z', first: '2022-01-02T06:00:00Z', count: 1, reason }] };
+}
+
+const taken = `1 slot missed: a PgBackup of the name ${name} is there already and is not of this PgManager (last 2022-01-02T06:00:00Z). Delete it or leave it; the next slot has another name.`;
+const conflict =
+  '1 slot missed: an older PgManager has the same selector "postgres" and only its slots run (last 2022-01-02T06:00:00Z). Delete or suspend one of the two.';
+
 /** Missed on the second, told up to the first. */
 const missedOne = {
   ...ran,
   message: '1 slot missed: nothing could start within 6h of it (last 2022-01-02T06:00:00Z)',
-  missed: {
-    count: 1,
-    last: [{ slot: '2022-01-02T06:00:00Z', first: '2022-01-02T06:00:00Z', count: 1, reason: 'TooLate' }],
-  },
+  missed: missedBy('TooLate'),
 };
 
 function observe(manager: ManagerBuilder, shape: Partial<Observation> = {}): Observation {
@@ -41,23 +55,9 @@ function observe(manager: ManagerBuilder, shape: Partial<Observation> = {}): Obs
   return { now: slot, manager: read, ticked: false, sameSelector: [read], ownBackups: new Set(), ...shape };
 }
 
-function brief(command: Command): string {
-  switch (command.type) {
-    case 'applyStatus':
-      return 'status';
-    case 'createBackup':
-      return `create ${command.backup.metadata.name}`;
-    case 'applyTimer':
-      return `timer ${command.timer.schedule}`;
-    case 'removeTimer':
-      return `no timer ${command.name}`;
-    case 'recordEvent':
-      return `${String(command.event['type'])} ${String(command.event['reason'])}: ${String(command.event['message'])}`;
-    case 'post':
-      return `post ${command.events.map(({ id }) => id).join(' ')} then ${command.then.map(brief).join(', ')}`;
-    default:
-      return command.type;
-  }
+/** Shows Kubernetes Events with their messages. */
+function inWords(command: Command): string {
+  return command.type === 'recordEvent' ? `${brief(command)}: ${String(command.event['message'])}` : brief(command);
 }
 
 function scheduleOf(commands: readonly Command[]): ScheduleStatus | undefined {
@@ -66,10 +66,11 @@ function scheduleOf(commands: readonly Command[]): ScheduleStatus | undefined {
 }
 
 interface Case {
-  readonly name: string;
   readonly given: Observation;
-  readonly wantCommands: readonly string[];
-  readonly wantNext: 'again' | 'done' | 'wait';
+  /** None unless it says otherwise. */
+  readonly wantCommands?: readonly string[];
+  /** `again` unless it says otherwise. */
+  readonly wantNext?: Decision['next'];
   /** The schedule that is written. */
   readonly wantStatus?: ScheduleStatus;
 }
@@ -78,56 +79,44 @@ const older = aManager('older')
   .created(slot - 2 * 86_400)
   .build();
 
-const cases: readonly Case[] = [
-  {
-    name: 'first sight: since is the creation, nothing starts',
+const cases: Readonly<Record<string, Case>> = {
+  'first sight: since is the creation, nothing starts': {
     given: observe(aManager().created(slot - 60), { now: slot - 59 }),
-    wantCommands: ['status'],
-    wantNext: 'again',
+    wantCommands: ['status pg-manager'],
     wantStatus: { ...settled, since: '2022-01-02T05:59:00Z' },
   },
-  {
-    name: 'settled: only the timer is looked after',
+  'settled: only the timer is looked after': {
     given: observe(aManager().schedule(settled), { now: slot - 60 }),
-    wantCommands: ['timer 56 59 5 * * *'],
+    wantCommands: ['timer slot pg-manager'],
     wantNext: 'done',
   },
-  {
-    name: 'a due slot: the PgBackup first, then the cursor',
+  'a due slot: the PgBackup first, then the cursor': {
     given: observe(aManager().schedule(settled)),
-    wantCommands: [`create ${name}`, 'status'],
-    wantNext: 'again',
+    wantCommands: [`create ${name}`, 'status pg-manager'],
     wantStatus: ran,
   },
-  {
-    name: 'H1 H2 the slot has its PgBackup, of this manager: only the cursor moves',
+  'H1 H2 the slot has its PgBackup, of this manager: only the cursor moves': {
     given: observe(aManager().schedule(settled), {
       slotBackup: aBackup(name).labels({ 'aidbox.pg/manager-uid': 'uid-pg-manager' }).build(),
     }),
-    wantCommands: ['status'],
-    wantNext: 'again',
+    wantCommands: ['status pg-manager'],
     wantStatus: ran,
   },
-  {
-    name: 'H1 it ran before an outage longer than the deadline: found by its name, not missed',
+  'H1 it ran before an outage longer than the deadline: found by its name, not missed': {
     given: observe(aManager().schedule(settled), { now: slot + 30_000, ownBackups: new Set([name]) }),
-    wantCommands: ['status'],
-    wantNext: 'again',
+    wantCommands: ['status pg-manager'],
     wantStatus: ran,
   },
-  {
-    name: "H3 the slot's name is a person's: missed, the cursor moves",
+  "H3 the slot's name is a person's: missed, the cursor moves": {
     given: observe(aManager().schedule(settled), { slotBackup: aBackup(name).build() }),
-    wantCommands: ['status'],
-    wantNext: 'again',
+    wantCommands: ['status pg-manager'],
     wantStatus: {
       ...ran,
-      message: `1 slot missed: a PgBackup of the name ${name} is there already and is not of this PgManager (last 2022-01-02T06:00:00Z). Delete it or leave it; the next slot has another name.`,
-      missed: { count: 1, last: [{ ...missedOne.missed.last[0]!, reason: 'NameTaken' }] },
+      message: taken,
+      missed: missedBy('NameTaken'),
     },
   },
-  {
-    name: "H4 the slot's name is that of a deleted manager of the same name: missed, no second run",
+  "H4 the slot's name is that of a deleted manager of the same name: missed, no second run": {
     given: observe(
       aManager()
         .uid('uid-new')
@@ -136,29 +125,24 @@ const cases: readonly Case[] = [
         slotBackup: aBackup(name).labels({ 'aidbox.pg/manager-uid': 'uid-pg-manager' }).build(),
       },
     ),
-    wantCommands: ['status'],
-    wantNext: 'again',
+    wantCommands: ['status pg-manager'],
     wantStatus: {
       ...ran,
       since: '2022-01-02T05:59:58Z',
-      message: `1 slot missed: a PgBackup of the name ${name} is there already and is not of this PgManager (last 2022-01-02T06:00:00Z). Delete it or leave it; the next slot has another name.`,
-      missed: { count: 1, last: [{ ...missedOne.missed.last[0]!, reason: 'NameTaken' }] },
+      message: taken,
+      missed: missedBy('NameTaken'),
     },
   },
-  {
-    name: 'H42 an older manager has the same selector: only its slots run',
+  'H42 an older manager has the same selector: only its slots run': {
     given: observe(aManager().schedule(settled), { sameSelector: [aManager().build(), older] }),
-    wantCommands: ['status'],
-    wantNext: 'again',
+    wantCommands: ['status pg-manager'],
     wantStatus: {
       ...ran,
-      message:
-        '1 slot missed: an older PgManager has the same selector "postgres" and only its slots run (last 2022-01-02T06:00:00Z). Delete or suspend one of the two.',
-      missed: { count: 1, last: [{ ...missedOne.missed.last[0]!, reason: 'ScheduleConflict' }] },
+      message: conflict,
+      missed: missedBy('ScheduleConflict'),
     },
   },
-  {
-    name: 'an older manager that is being deleted is no rival',
+  'an older manager that is being deleted is no rival': {
     given: observe(aManager().schedule(settled), {
       sameSelector: [
         aManager().build(),
@@ -168,44 +152,36 @@ const cases: readonly Case[] = [
           .build(),
       ],
     }),
-    wantCommands: [`create ${name}`, 'status'],
-    wantNext: 'again',
+    wantCommands: [`create ${name}`, 'status pg-manager'],
     wantStatus: ran,
   },
-  {
-    name: 'too late: missed and written',
+  'too late: missed and written': {
     given: observe(aManager().schedule(settled), { now: slot + 21_601 }),
-    wantCommands: ['status'],
-    wantNext: 'again',
+    wantCommands: ['status pg-manager'],
     wantStatus: missedOne,
   },
-  {
-    name: 'a missed slot is told by Event and CloudEvent, then recorded as told',
+  'a missed slot is told by Event and CloudEvent, then recorded as told': {
     given: observe(aManager().schedule(missedOne), { now: slot + 21_601 }),
     wantCommands: [
-      'timer 56 59 5 * * *',
-      'Warning SlotMissed: 1 slot missed: nothing could start within 6h of it (last 2022-01-02T06:00:00Z)',
-      'post uid-pg-manager/missed/2022-01-02T06:00:00Z then status',
+      'timer slot pg-manager',
+      `event Warning SlotMissed on pg-manager: ${missedOne.message}`,
+      'post backup.missed uid-pg-manager/missed/2022-01-02T06:00:00Z, then status pg-manager',
     ],
-    wantNext: 'again',
   },
-  {
-    name: 'a missed slot that was told is quiet',
+  'a missed slot that was told is quiet': {
     given: observe(
       aManager().schedule({ ...missedOne, missed: { ...missedOne.missed, announced: '2022-01-02T06:00:00Z' } }),
       { now: slot + 21_601 },
     ),
-    wantCommands: ['timer 56 59 5 * * *'],
+    wantCommands: ['timer slot pg-manager'],
     wantNext: 'done',
   },
-  {
-    name: 'H8 a cursor in the future is set back, loudly',
+  'H8 a cursor in the future is set back, loudly': {
     given: observe(aManager().schedule({ ...ran, lastSlot: '2022-02-01T06:00:00Z' }), { now: slot + 60 }),
     wantCommands: [
-      'status',
-      'Warning CursorReset: the last resolved slot was in the future (2022-02-01T06:00:00Z); set back to 2022-01-02T06:01:00Z',
+      'status pg-manager',
+      'event Warning CursorReset on pg-manager: the last resolved slot was in the future (2022-02-01T06:00:00Z); set back to 2022-01-02T06:01:00Z',
     ],
-    wantNext: 'again',
     wantStatus: {
       ...settled,
       since: '2022-01-02T06:01:00Z',
@@ -213,26 +189,21 @@ const cases: readonly Case[] = [
       nextSlot: '2022-01-03T06:00:00Z',
     },
   },
-  {
-    name: 'H9 a tick four seconds early waits for its slot',
+  'H9 a tick four seconds early waits for its slot': {
     given: observe(aManager().schedule(settled), { now: slot - 4 }),
-    wantCommands: ['post uid-pg-manager/wake/2022-01-02T06:00:00Z then '],
+    wantCommands: ['post wake uid-pg-manager/wake/2022-01-02T06:00:00Z'],
     wantNext: 'wait',
   },
-  {
-    name: 'its own tick shows that the timer is there',
+  'its own tick shows that the timer is there': {
     given: observe(aManager().schedule(ran), { ticked: true }),
-    wantCommands: [],
     wantNext: 'done',
   },
-  {
-    name: 'H9 after an early tick the slot itself brings nothing',
+  'H9 after an early tick the slot itself brings nothing': {
     given: observe(aManager().schedule(ran)),
-    wantCommands: ['timer 56 59 5 * * *'],
+    wantCommands: ['timer slot pg-manager'],
     wantNext: 'done',
   },
-  {
-    name: 'suspended: said so, with the last backup',
+  'suspended: said so, with the last backup': {
     given: observe(
       aManager()
         .suspended()
@@ -240,31 +211,20 @@ const cases: readonly Case[] = [
         .condition('backup', { lastSuccess: { name: 'b', uid: 'u', finishTime: '2021-12-21T06:06:16Z' } }),
       { now: slot - 60 },
     ),
-    wantCommands: ['status'],
-    wantNext: 'again',
-    wantStatus: {
-      at: '06:00:00',
-      suspended: true,
-      since: '2022-01-02T05:59:00Z',
-      message: 'suspended by spec.backup.suspend; last backup 2021-12-21T06:06:16Z',
-    },
+    wantCommands: ['status pg-manager'],
+    wantStatus: { ...suspended, message: 'suspended by spec.backup.suspend; last backup 2021-12-21T06:06:16Z' },
   },
-  {
-    name: 'suspended: no timer',
+  'suspended: no timer': {
     given: observe(
-      aManager().suspended().schedule({
-        at: '06:00:00',
-        suspended: true,
-        since: '2022-01-01T06:00:00Z',
-        message: 'suspended by spec.backup.suspend; no backup yet',
-      }),
+      aManager()
+        .suspended()
+        .schedule({ ...suspended, since: '2022-01-01T06:00:00Z' }),
       { now: slot - 60 },
     ),
     wantCommands: ['no timer aidboxops-slot-uid-pg-manager'],
     wantNext: 'done',
   },
-  {
-    name: 'two slots too late: told as one settling',
+  'two slots too late: told as one settling': {
     given: observe(
       aManager()
         .created(slot - 2 * 86_400)
@@ -273,8 +233,7 @@ const cases: readonly Case[] = [
         now: slot + 21_601,
       },
     ),
-    wantCommands: ['status'],
-    wantNext: 'again',
+    wantCommands: ['status pg-manager'],
     wantStatus: {
       ...ran,
       since: '2021-12-31T06:00:00Z',
@@ -282,8 +241,7 @@ const cases: readonly Case[] = [
       missed: { count: 2, last: [{ ...missedOne.missed.last[0]!, first: '2022-01-01T06:00:00Z', count: 2 }] },
     },
   },
-  {
-    name: 'of two slots too late one had run before: only the other is missed',
+  'of two slots too late one had run before: only the other is missed': {
     given: observe(
       aManager()
         .created(slot - 2 * 86_400)
@@ -293,40 +251,27 @@ const cases: readonly Case[] = [
         ownBackups: new Set(['pg-manager-backup-at-2022-01-01t06-00-00z']),
       },
     ),
-    wantCommands: ['status'],
-    wantNext: 'again',
+    wantCommands: ['status pg-manager'],
     wantStatus: { ...missedOne, since: '2021-12-31T06:00:00Z' },
   },
-  {
-    name: 'suspended while a slot was due: missed, for that reason',
+  'suspended while a slot was due: missed, for that reason': {
     given: observe(aManager().suspended().schedule(settled), { now: slot + 1 }),
-    wantCommands: ['status'],
-    wantNext: 'again',
+    wantCommands: ['status pg-manager'],
     wantStatus: {
-      at: '06:00:00',
-      suspended: true,
+      ...suspended,
       since: '2022-01-02T06:00:01Z',
       lastSlot: '2022-01-02T06:00:00Z',
-      message: 'suspended by spec.backup.suspend; no backup yet',
-      missed: { count: 1, last: [{ ...missedOne.missed.last[0]!, reason: 'Suspended' }] },
+      missed: missedBy('Suspended'),
     },
   },
-  {
-    name: 'suspended, and no backup has ever succeeded',
+  'suspended, and no backup has ever succeeded': {
     given: observe(aManager().suspended().schedule(settled).condition('backup', { status: 'error' }), {
       now: slot - 60,
     }),
-    wantCommands: ['status'],
-    wantNext: 'again',
-    wantStatus: {
-      at: '06:00:00',
-      suspended: true,
-      since: '2022-01-02T05:59:00Z',
-      message: 'suspended by spec.backup.suspend; no backup yet',
-    },
+    wantCommands: ['status pg-manager'],
+    wantStatus: suspended,
   },
-  {
-    name: 'a missed slot is the message only until a later one has run',
+  'a missed slot is the message only until a later one has run': {
     given: observe(
       aManager().schedule({
         ...ran,
@@ -337,81 +282,68 @@ const cases: readonly Case[] = [
         },
       }),
     ),
-    wantCommands: ['timer 56 59 5 * * *'],
+    wantCommands: ['timer slot pg-manager'],
     wantNext: 'done',
   },
-  {
-    name: 'a slot that suspension made miss is told',
+  'a slot that suspension made miss is told': {
     given: observe(
       aManager()
         .suspended()
         .schedule({
-          at: '06:00:00',
-          suspended: true,
+          ...suspended,
           since: '2022-01-02T06:00:01Z',
           lastSlot: '2022-01-02T06:00:00Z',
-          message: 'suspended by spec.backup.suspend; no backup yet',
-          missed: { count: 1, last: [{ ...missedOne.missed.last[0]!, reason: 'Suspended' }] },
+          missed: missedBy('Suspended'),
         }),
       { now: slot + 60 },
     ),
     wantCommands: [
       'no timer aidboxops-slot-uid-pg-manager',
-      'Warning SlotMissed: 1 slot missed: it was suspended before anything could start (last 2022-01-02T06:00:00Z)',
-      'post uid-pg-manager/missed/2022-01-02T06:00:00Z then status',
+      'event Warning SlotMissed on pg-manager: 1 slot missed: it was suspended before anything could start (last 2022-01-02T06:00:00Z)',
+      'post backup.missed uid-pg-manager/missed/2022-01-02T06:00:00Z, then status pg-manager',
     ],
-    wantNext: 'again',
   },
-  {
-    name: 'H42 the conflict is told under its own reason',
+  'H42 the conflict is told under its own reason': {
     given: observe(
       aManager().schedule({
         ...ran,
-        message:
-          '1 slot missed: an older PgManager has the same selector "postgres" and only its slots run (last 2022-01-02T06:00:00Z). Delete or suspend one of the two.',
-        missed: { count: 1, last: [{ ...missedOne.missed.last[0]!, reason: 'ScheduleConflict' }] },
+        message: conflict,
+        missed: missedBy('ScheduleConflict'),
       }),
     ),
     wantCommands: [
-      'timer 56 59 5 * * *',
-      'Warning ScheduleConflict: 1 slot missed: an older PgManager has the same selector "postgres" and only its slots run (last 2022-01-02T06:00:00Z). Delete or suspend one of the two.',
-      'post uid-pg-manager/missed/2022-01-02T06:00:00Z then status',
+      'timer slot pg-manager',
+      `event Warning ScheduleConflict on pg-manager: ${conflict}`,
+      'post backup.missed uid-pg-manager/missed/2022-01-02T06:00:00Z, then status pg-manager',
     ],
-    wantNext: 'again',
   },
-  {
-    name: 'H8 a stored beginning in the future is set back as well',
+  'H8 a stored beginning in the future is set back as well': {
     given: observe(aManager().schedule({ ...settled, since: '2022-02-01T06:00:00Z' }), { now: slot + 60 }),
     wantCommands: [
-      'status',
-      'Warning CursorReset: the last resolved slot was in the future (2022-02-01T06:00:00Z); set back to 2022-01-02T06:01:00Z',
+      'status pg-manager',
+      'event Warning CursorReset on pg-manager: the last resolved slot was in the future (2022-02-01T06:00:00Z); set back to 2022-01-02T06:01:00Z',
     ],
-    wantNext: 'again',
     wantStatus: { ...ran, since: '2022-01-02T06:01:00Z' },
   },
-  {
-    name: 'H8 so is a creation in the future',
+  'H8 so is a creation in the future': {
     given: observe(aManager().created(slot + 3600), { now: slot + 60 }),
     wantCommands: [
-      'status',
-      'Warning CursorReset: the last resolved slot was in the future (2022-01-02T07:00:00Z); set back to 2022-01-02T06:01:00Z',
+      'status pg-manager',
+      'event Warning CursorReset on pg-manager: the last resolved slot was in the future (2022-01-02T07:00:00Z); set back to 2022-01-02T06:01:00Z',
     ],
-    wantNext: 'again',
     wantStatus: { ...ran, since: '2022-01-02T06:01:00Z' },
   },
-  {
-    name: 'H5 at changed just after a slot: the slot runs, then the new time applies',
+  'H5 at changed just after a slot: the slot runs, then the new time applies': {
     given: observe(aManager().at('07:00:00').schedule(settled), { now: slot + 1 }),
-    wantCommands: [`create ${name}`, 'status'],
-    wantNext: 'again',
+    wantCommands: [`create ${name}`, 'status pg-manager'],
     wantStatus: { ...ran, at: '07:00:00', since: '2022-01-02T06:00:01Z', nextSlot: '2022-01-02T07:00:00Z' },
   },
-];
+};
 
-for (const { name: title, given, wantCommands, wantNext, wantStatus } of cases) {
+for (const [title, { given, wantCommands = [], wantNext = 'again', wantStatus }] of Object.entries(cases)) {
   test(title, () => {
     const decision = decide(given);
-    assert.deepEqual(decision.commands.map(brief), wantCommands);
+    assert.deepEqual(decision.commands.map(inWords), wantCommands);
     assert.equal(decision.next, wantNext);
     assert.deepEqual(scheduleOf(decision.commands), wantStatus);
   });
@@ -435,14 +367,9 @@ test('a missed slot is told with all that is known of it', () => {
   const { commands } = decide(observe(aManager().schedule(missedOne), { now: slot + 21_601 }));
   const [timer, record, post] = commands;
   assert.ok(timer?.type === 'applyTimer' && record?.type === 'recordEvent' && post?.type === 'post');
-  assert.deepEqual(timer.timer.owner, {
-    apiVersion: 'aidbox.pg/v01',
-    kind: 'PgManager',
-    name: 'pg-manager',
-    namespace: 'shop',
-    uid: 'uid-pg-manager',
-  });
-  assert.deepEqual([timer.timer.purpose, timer.timer.data], ['slot', { namespace: 'shop', name: 'pg-manager' }]);
+  assert.deepEqual(timer.timer.owner, involved);
+  assert.equal(timer.timer.schedule, '56 59 5 * * *');
+  assert.deepEqual(timer.timer.data, { namespace: 'shop', name: 'pg-manager' });
   assert.equal(record.event.metadata.name, 'aidboxops-uid-pg-manager-missed-1641103200');
   assert.equal(record.event['reportingComponent'], 'aidboxops-schedule');
   assert.deepEqual(record.event['involvedObject'], involved);
@@ -523,7 +450,7 @@ test('H10 30 days away: one run, 29 missed as one settling', () => {
     .created(slot - 30 * 86_400)
     .schedule({ ...settled, since: '2021-12-03T06:00:00Z' });
   const { commands } = decide(observe(manager, { now: slot + 3600 }));
-  assert.deepEqual(commands.map(brief), [`create ${name}`, 'status']);
+  assert.deepEqual(commands.map(inWords), [`create ${name}`, 'status pg-manager']);
   assert.deepEqual(scheduleOf(commands)?.missed, {
     count: 29,
     last: [{ slot: '2022-01-01T06:00:00Z', first: '2021-12-04T06:00:00Z', count: 29, reason: 'TooLate' }],
@@ -549,7 +476,7 @@ test('H50 missed slots that nobody could be told of are kept, those that were to
 
 test("a manual PgBackup of the slot's time is none of the schedule's business", () => {
   const { commands } = decide(observe(aManager().schedule(settled), { ownBackups: new Set(['manual']) }));
-  assert.deepEqual(commands.map(brief), [`create ${name}`, 'status']);
+  assert.deepEqual(commands.map(inWords), [`create ${name}`, 'status pg-manager']);
 });
 
 test('the PgBackup of a slot names its manager, its slot and its database, and no owner', () => {

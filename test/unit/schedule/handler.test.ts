@@ -8,7 +8,7 @@ import { rfc3339 } from '../../../functions/domain/time.ts';
 import { createApp } from '../../../functions/platform/serve/server.ts';
 import { createScheduleHandler } from '../../../functions/schedule/handler.ts';
 import { createUndeliveredHandler } from '../../../functions/schedule/dead-letters.ts';
-import { aBackup, aManager, slot } from '../../support/builders.ts';
+import { aBackup, aManager, slot } from '../../support/situations/objects.ts';
 import { createFakeClock, createFakeEffects, type FakeEffects } from '../../support/effects.ts';
 import { createFakeKube, type FakeKube } from '../../support/fake-kube.ts';
 import { added, send } from '../../support/http.ts';
@@ -114,7 +114,7 @@ test('H9 the slot tick, four seconds early and then twice, makes one PgBackup, o
     at.kube.now = now;
     assert.equal(await send(at.app, slotTick), 204);
   }
-  assert.equal(at.kube.writes.filter(({ verb, path }) => verb === 'create' && path === backups).length, 1);
+  assert.equal(at.kube.writes.filter(({ verb, path }) => verb === 'create' && path === `${backups}/${name}`).length, 1);
   assert.equal(scheduleOf(at)?.lastSlot, '2022-01-02T06:00:00Z');
 });
 
@@ -263,15 +263,15 @@ test('H35 a namespace that is being deleted is no reason to come again', async (
   assert.equal(await send(at.app, slotTick), 204);
 });
 
-for (const { name: title, data } of [
-  { name: 'an unknown manager', data: { namespace: 'shop', name: 'nobody' } },
-  { name: 'a huge name', data: { namespace: 'shop', name: 'x'.repeat(100_000) } },
-  { name: 'another kind', data: { kind: 'Secret', metadata: { name: 'pg-manager', namespace: 'shop' } } },
-  { name: 'another namespace', data: { namespace: 'elsewhere', name: 'pg-manager' } },
-  { name: 'a name that is a path', data: { namespace: 'shop', name: '../../secrets/x' } },
-  { name: 'no data', data: undefined },
-  { name: 'text', data: 'pg-manager' },
-]) {
+for (const [title, data] of Object.entries({
+  'an unknown manager': { namespace: 'shop', name: 'nobody' },
+  'a huge name': { namespace: 'shop', name: 'x'.repeat(100_000) },
+  'another kind': { kind: 'Secret', metadata: { name: 'pg-manager', namespace: 'shop' } },
+  'another namespace': { namespace: 'elsewhere', name: 'pg-manager' },
+  'a name that is a path': { namespace: 'shop', name: '../../secrets/x' },
+  'no data': undefined,
+  text: 'pg-manager',
+})) {
   test(`H64 ${title} leads nowhere`, async () => {
     const at = world(slot, [aManager().object(), aManager().in('elsewhere').object()], 'shop');
     assert.equal(await send(at.app, { ...slotTick, data }), 204);
@@ -481,11 +481,11 @@ test('a dead letter of a subscriber that never answered says so: Knative tells n
   );
 });
 
-for (const { name: title, event } of [
-  { name: 'of an object that is gone', event: { type: 't', subject: 'pgbackup/shop/gone' } },
-  { name: 'of nothing of ours', event: { type: 't', subject: 'anything' } },
-  { name: 'without subject', event: { type: 't' } },
-]) {
+for (const [title, event] of Object.entries({
+  'of an object that is gone': { type: 't', subject: 'pgbackup/shop/gone' },
+  'of nothing of ours': { type: 't', subject: 'anything' },
+  'without subject': { type: 't' },
+})) {
   test(`a dead letter ${title} is only logged`, async () => {
     const at = world(slot, []);
     assert.equal(await send(at.app, event, '/undelivered'), 204);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { createScheduleHandler } from '../../../functions/schedule/handler.ts';
 import { createApp } from '../../../functions/platform/serve/server.ts';
 import { rfc3339 } from '../../../functions/domain/time.ts';
-import { aBackup, aManager, slot, type BackupBuilder } from '../../support/builders.ts';
+import { aBackup, aManager, slot, type BackupBuilder } from '../../support/situations/objects.ts';
 import { createFakeClock, createFakeEffects } from '../../support/effects.ts';
 import { createFakeKube } from '../../support/fake-kube.ts';
 import { send } from '../../support/http.ts';

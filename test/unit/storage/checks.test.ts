@@ -3,15 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Finding } from '../../../functions/storage/finding.ts';
 import { judge, type Verdict } from '../../../functions/storage/checks.ts';
-import { found, foundNobody, subject, writeFails } from '../../support/situation-storage.ts';
+import { found, foundNobody, subject, writeFails } from '../../support/situations/storage.ts';
 
 const forbidden =
   'pods "postgres-0" is forbidden: User "system:serviceaccount:aidboxops:storage" cannot get resource "pods/exec" in API group "" in the namespace "shop"';
 
-const cases: readonly { readonly name: string; readonly given: Finding; readonly want: Verdict }[] = [
-  { name: 'both checks pass', given: found(), want: { kind: 'ok', fact: 'ok' } },
-  {
-    name: 'no such StatefulSet',
+const cases: Readonly<Record<string, { readonly given: Finding; readonly want: Verdict }>> = {
+  'both checks pass': { given: found(), want: { kind: 'ok', fact: 'ok' } },
+  'no such StatefulSet': {
     given: {
       subject,
       location: {
@@ -21,119 +20,69 @@ const cases: readonly { readonly name: string; readonly given: Finding; readonly
     },
     want: { kind: 'broken', fact: 'NoPodAccess: namespace shop has no StatefulSet "postgres"' },
   },
-  {
-    name: 'pod not ready',
+  'pod not ready': {
     given: { subject, location: { found: 'notReady', pod: 'postgres-0', state: 'Pending: Insufficient memory' } },
     want: { kind: 'unknown', fact: 'pod postgres-0 is not ready', detail: 'Pending: Insufficient memory' },
   },
-  {
-    name: 'exec forbidden',
+  'exec forbidden': {
     given: foundNobody('forbidden', forbidden),
     want: {
       kind: 'broken',
       fact: 'NoPodAccess: ServiceAccount aidboxops/storage may not "get" pods/exec in namespace shop. Apply the roles of eventing again (docs/reference/rbac.md). Check: kubectl auth can-i get pods --subresource=exec -n shop --as system:serviceaccount:aidboxops:storage',
     },
   },
-  {
-    name: 'container restarting',
+  'container restarting': {
     given: foundNobody('transient', 'container not found ("postgres")'),
     want: { kind: 'unknown', fact: 'no answer from pod postgres-0', detail: 'container not found ("postgres")' },
   },
-  {
-    name: 'no wal-g comes before a failed check',
+  'no wal-g comes before a failed check': {
     given: found({ obstacle: { kind: 'NoWalg', detail: 'there is no wal-g' }, ...writeFails() }),
     want: { kind: 'broken', fact: 'WalgError: in postgres-0 there is no wal-g. Use an image with wal-g on its PATH.' },
   },
-  {
-    name: 'directory cannot be made',
+  'directory cannot be made': {
     given: found({ obstacle: { kind: 'DirectoryNotCreatable', detail: 'uid 1001: /PgBackup' } }),
     want: {
       kind: 'broken',
       fact: 'NoPodAccess: uid 1001 cannot create /PgBackup in postgres-0. Mount a volume there or set spec.backup.directory.',
     },
   },
-  {
-    name: 'directory cannot be made by a user without a number',
-    given: found({ obstacle: { kind: 'DirectoryNotCreatable', detail: 'read-only file system' } }),
-    want: {
-      kind: 'broken',
-      fact: 'NoPodAccess: the database user cannot create /PgBackup in postgres-0. Mount a volume there or set spec.backup.directory.',
-    },
-  },
-  {
-    name: 'directory without space',
-    given: found({ obstacle: { kind: 'DirectoryFull', detail: 'no space left in /PgBackup' } }),
-    want: {
-      kind: 'broken',
-      fact: 'NoPodAccess: no space is left in /PgBackup of postgres-0. Make room there or set spec.backup.directory.',
-    },
-  },
-  {
-    name: 'wrong user',
-    given: found({ obstacle: { kind: 'WrongUser', detail: 'uid 0 is not the owner' } }),
-    want: {
-      kind: 'broken',
-      fact: 'NoPodAccess: in postgres-0 uid 0 is not the owner. wal-g must run as the owner of the data directory: run the container as that user, or as root with setpriv, gosu or su-exec.',
-    },
-  },
-  {
-    name: 'no data directory',
-    given: found({ obstacle: { kind: 'NoDataDirectory', detail: 'PGDATA is not set' } }),
-    want: {
-      kind: 'broken',
-      fact: "NoPodAccess: in postgres-0 PGDATA is not set. Set PGDATA in the container's environment.",
-    },
-  },
-  {
-    name: 'missing tool',
-    given: found({ obstacle: { kind: 'MissingTool', detail: 'there is no flock' } }),
-    want: { kind: 'broken', fact: 'NoPodAccess: in postgres-0 there is no flock. Use an image that has it.' },
-  },
-  {
-    name: 'read fails, write was left out',
+  'read fails, write was left out': {
     given: found({ read: { outcome: 'failed', detail: 'AccessDenied' }, write: { outcome: 'skipped', detail: '' } }),
     want: { kind: 'failed', fact: 'read check', detail: 'AccessDenied' },
   },
-  {
-    name: 'write fails although archive_mode is off as well',
+  'write fails although archive_mode is off as well': {
     given: found({ ...writeFails(), archiveMode: 'off' }),
     want: { kind: 'failed', fact: 'write check', detail: 'NoSuchBucket' },
   },
-  {
-    name: 'H49 S3 hangs and was ended inside the pod',
+  'H49 S3 hangs and was ended inside the pod': {
     given: found({ write: { outcome: 'timeout', detail: '' } }),
     want: { kind: 'failed', fact: 'write check', detail: 'no answer in time' },
   },
-  {
-    name: 'a failed check that printed nothing',
+  'a failed check that printed nothing': {
     given: found({ read: { outcome: 'failed', detail: '' } }),
     want: { kind: 'failed', fact: 'read check', detail: 'failed' },
   },
-  {
-    name: 'an answer without checks proves nothing',
+  'an answer without checks proves nothing': {
     given: found({ read: { outcome: 'skipped', detail: '' }, write: { outcome: 'skipped', detail: '' } }),
     want: { kind: 'unknown', fact: 'pod postgres-0 did not check storage' },
   },
-  {
-    name: 'archive_mode off',
+  'archive_mode off': {
     given: found({ archiveMode: 'off' }),
     want: {
       kind: 'warning',
       fact: 'archive_mode is off: no backup can be restored without archived WAL. Set archive_mode = on and archive_command, then restart PostgreSQL.',
     },
   },
-  {
-    name: 'archive_mode that psql could not read is left open',
+  'archive_mode that psql could not read is left open': {
     given: found({ archiveMode: '' }),
     want: { kind: 'ok', fact: 'ok' },
   },
-  {
-    name: 'ready, but no place to ask',
+  'ready, but no place to ask': {
     given: { subject, location: { found: 'ready', containers: [] } },
     want: { kind: 'unknown', fact: 'no pod was asked' },
   },
-];
+};
 
-for (const { name, given, want } of cases) {
+for (const [name, { given, want }] of Object.entries(cases)) {
   test(`${want.kind}: ${name}`, () => assert.deepEqual(judge(given), want));
 }

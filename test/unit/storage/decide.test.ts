@@ -8,8 +8,8 @@ import { rfc3339 } from '../../../functions/domain/time.ts';
 import { pendingChanges } from '../../../functions/storage/changes.ts';
 import { decide, orphanRequest } from '../../../functions/storage/decide.ts';
 import type { Verdict } from '../../../functions/storage/checks.ts';
-import { aManager, slot } from '../../support/builders.ts';
-import { found } from '../../support/situation-storage.ts';
+import { aManager, slot } from '../../support/situations/objects.ts';
+import { found } from '../../support/situations/storage.ts';
 
 const ok: Verdict = { kind: 'ok', fact: 'ok' };
 const noBucket: Verdict = { kind: 'failed', fact: 'write check', detail: 'NoSuchBucket' };
@@ -46,26 +46,22 @@ const unknown: StorageCondition = {
 };
 
 interface Case {
-  readonly name: string;
   readonly stored?: StorageCondition;
   readonly verdict: Verdict;
   /** The condition written; absent: nothing is written. */
   readonly want?: StorageCondition;
 }
 
-const cases: readonly Case[] = [
-  {
-    name: 'first look, all well',
+const cases: Readonly<Record<string, Case>> = {
+  'first look, all well': {
     verdict: ok,
     want: { state: 'available', status: 'ok', message: 'ok', since: now, failures: 0 },
   },
-  {
-    name: 'first look, wrong name: shown at once',
+  'first look, wrong name: shown at once': {
     verdict: wrongName,
     want: { state: 'unknown', status: 'error', message: wrongName.fact, since: now, failures: 0 },
   },
-  {
-    name: 'first look, storage fails: shown at once, not yet unavailable',
+  'first look, storage fails: shown at once, not yet unavailable': {
     verdict: noBucket,
     want: {
       state: 'unknown',
@@ -75,27 +71,16 @@ const cases: readonly Case[] = [
       failures: 1,
     },
   },
-  {
-    name: 'first look, pod not ready',
-    verdict: notReady,
-    want: { ...unknown, since: now },
-  },
-  {
-    name: 'archive_mode off: storage is there, but nothing can be proved',
+  'first look, pod not ready': { verdict: notReady, want: { ...unknown, since: now } },
+  'archive_mode off: storage is there, but nothing can be proved': {
     stored: available,
     verdict: noArchiving,
     want: { ...available, status: 'error', message: 'archive_mode is off' },
   },
-  { name: 'nothing new', stored: available, verdict: ok },
-  { name: 'a first failure leaves the state', stored: available, verdict: noBucket, want: failedOnce },
-  {
-    name: 'H48 failing and passing in turn is never unavailable',
-    stored: failedOnce,
-    verdict: ok,
-    want: available,
-  },
-  {
-    name: 'H48 the second failure in a row',
+  'nothing new': { stored: available, verdict: ok },
+  'a first failure leaves the state': { stored: available, verdict: noBucket, want: failedOnce },
+  'H48 failing and passing in turn is never unavailable': { stored: failedOnce, verdict: ok, want: available },
+  'H48 the second failure in a row': {
     stored: failedOnce,
     verdict: noBucket,
     want: {
@@ -105,60 +90,51 @@ const cases: readonly Case[] = [
       announced: `available/${before}`,
     },
   },
-  { name: 'still unavailable', stored: unavailable, verdict: noBucket },
-  {
-    name: 'still unavailable, the error only worded anew: no write that would wake functions for ever',
+  'still unavailable': { stored: unavailable, verdict: noBucket },
+  'still unavailable, the error only worded anew: no write that would wake functions for ever': {
     stored: unavailable,
     verdict: { ...noBucket, detail: 'NoSuchBucket, request id 4711' },
   },
-  {
-    name: 'still unavailable, but now it is reading that fails',
+  'still unavailable, but now it is reading that fails': {
     stored: unavailable,
     verdict: { kind: 'failed', fact: 'read check', detail: 'AccessDenied' },
     want: { ...unavailable, message: 'unavailable since 03:00Z: read check: "AccessDenied"' },
   },
-  {
-    name: 'available again',
+  'available again': {
     stored: unavailable,
     verdict: ok,
     want: { ...available, since: now, announced: `unavailable/${before}` },
   },
-  {
-    name: 'pod gone',
+  'pod gone': {
     stored: available,
     verdict: notReady,
     want: { ...unknown, since: now, announced: `available/${before}` },
   },
-  {
-    name: 'pod still not ready, Kubernetes gives another reason',
+  'pod still not ready, Kubernetes gives another reason': {
     stored: unknown,
     verdict: { ...notReady, detail: 'Pending: other words' },
   },
-  {
-    name: 'a gap in what is known is no change',
+  'a gap in what is known is no change': {
     stored: { ...unknown, announced: `available/${before}` },
     verdict: ok,
     want: available,
   },
-  {
-    name: 'failures before a gap still count: unavailable stays one outage',
+  'failures before a gap still count: unavailable stays one outage': {
     stored: { ...unknown, failures: 2, announced: `unavailable/${before}` },
     verdict: noBucket,
     want: unavailable,
   },
-  {
-    name: 'H50 a change that nobody could be told of is kept when it is overtaken',
+  'H50 a change that nobody could be told of is kept when it is overtaken': {
     stored: { ...unavailable, announced: 'available/2022-01-01T01:00:00Z' },
     verdict: ok,
     want: { ...available, since: now, announced: `available/2022-01-01T01:00:00Z +unavailable/${before}` },
   },
-  {
-    name: 'H50 a change that nobody could be told of goes on after a gap',
+  'H50 a change that nobody could be told of goes on after a gap': {
     stored: { ...unknown, failures: 2, announced: `+unavailable/${before}` },
     verdict: noBucket,
     want: (({ announced: _none, ...rest }) => rest)(unavailable),
   },
-];
+};
 
 function written(commands: readonly Command[]): StorageCondition | undefined {
   const [command] = commands;
@@ -170,7 +146,7 @@ function managerWith(stored: StorageCondition | undefined): ReturnType<ReturnTyp
   return (stored === undefined ? aManager() : aManager().condition('storage', stored)).build();
 }
 
-for (const { name, stored, verdict, want } of cases) {
+for (const [name, { stored, verdict, want }] of Object.entries(cases)) {
   test(name, () => {
     const decision = decide({ now: slot, manager: managerWith(stored), verdict });
     assert.deepEqual(written(decision.commands), want);

@@ -3,18 +3,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Express } from 'express';
 import { PgManager, type StorageCondition } from '../../../functions/domain/resources/pg-manager.ts';
-import type { Inspection, ProbeAnswer } from '../../../functions/domain/run/protocol.ts';
+import type { ProbeAnswer } from '../../../functions/domain/run/protocol.ts';
 import { requestError } from '../../../functions/domain/request-error.ts';
 import { createBackupHandler } from '../../../functions/backup/handler.ts';
 import { createApp, type ReceivedEvent } from '../../../functions/platform/serve/server.ts';
 import type { Runner } from '../../../functions/platform/run/runner.ts';
 import type { RunnerResult } from '../../../functions/domain/run/observed-run.ts';
 import { createStorageHandler } from '../../../functions/storage/handler.ts';
-import { aBackup, aManager, slot } from '../../support/builders.ts';
+import { aBackup, aManager, slot } from '../../support/situations/objects.ts';
 import { createFakeClock, createFakeEffects, type FakeClock, type FakeEffects } from '../../support/effects.ts';
 import { createFakeKube, type FakeKube } from '../../support/fake-kube.ts';
 import { added, send } from '../../support/http.ts';
-import { probed, writeFails } from '../../support/situation-storage.ts';
+import { database, executorOf, inspection } from '../../support/situations/pod.ts';
+import { probed, writeFails } from '../../support/situations/storage.ts';
 
 interface World {
   readonly effects: FakeEffects;
@@ -48,31 +49,6 @@ function world(
 
 function seen(shape: Partial<ProbeAnswer> = {}): RunnerResult<ProbeAnswer> {
   return { ok: true, value: probed(shape) };
-}
-
-function inspected(shape: Partial<Inspection>): RunnerResult<Inspection> {
-  const identity = { host: 'postgres-0', ticks: '1', boot: 'b', postmaster: '1' };
-  const usual = { podTime: slot, identity, stopping: false, uid: 999, pgdata: '/data', systemIdentifier: '1' };
-  return { ok: true, value: { ...usual, role: 'primary', holder: undefined, ...shape } };
-}
-
-/** A StatefulSet and its pods, all ready. */
-function database(namespace = 'shop', name = 'postgres', replicas = 1): object[] {
-  const uid = `uid-${namespace}-${name}`;
-  const pods = Array.from({ length: replicas }, (_, index) => ({
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name: `${name}-${index}`, namespace, labels: { app: name }, ownerReferences: [{ uid }] },
-    spec: { containers: [{ name: 'postgres' }] },
-    status: { phase: 'Running', containerStatuses: [{ name: 'postgres', ready: true, containerID: 'containerd://1' }] },
-  }));
-  const set = {
-    apiVersion: 'apps/v1',
-    kind: 'StatefulSet',
-    metadata: { name, namespace, uid },
-    spec: { replicas, selector: { matchLabels: { app: name } } },
-  };
-  return [set, ...pods];
 }
 
 const tick = { type: 'dev.knative.sources.ping', id: 'tick-1', pgpurpose: 'probe', data: {} };
@@ -195,7 +171,7 @@ test('a probe goes page by page: next page first, each database once, none left 
       .of(`pg-${index % 119}`)
       .object(),
   );
-  const sets = Array.from({ length: 119 }, (_, index) => database('shop', `pg-${index}`)).flat();
+  const sets = Array.from({ length: 119 }, (_, index) => database(`pg-${index}`)).flat();
   const at = world([...managers, ...sets]);
   assert.equal(await send(at.app, tick), 204);
   const seenPages: string[] = [];
@@ -220,7 +196,7 @@ test('managers of one selector are looked at once a page', async () => {
 test('at most 25 execs are open at once', async () => {
   let [open, most] = [0, 0];
   const managers = Array.from({ length: 50 }, (_, index) => aManager(`m-${index}`).of(`pg-${index}`).object());
-  const sets = Array.from({ length: 50 }, (_, index) => database('shop', `pg-${index}`)).flat();
+  const sets = Array.from({ length: 50 }, (_, index) => database(`pg-${index}`)).flat();
   const at = world([...managers, ...sets], {
     runner: {
       probe: async () => {
@@ -239,7 +215,7 @@ test('at most 25 execs are open at once', async () => {
 
 test('what cannot be looked at within the activation is left to the next probe', async () => {
   const managers = Array.from({ length: 30 }, (_, index) => aManager(`m-${index}`).of(`pg-${index}`).object());
-  const sets = Array.from({ length: 30 }, (_, index) => database('shop', `pg-${index}`)).flat();
+  const sets = Array.from({ length: 30 }, (_, index) => database(`pg-${index}`)).flat();
   const at: World = world([...managers, ...sets], {
     runner: {
       probe: async () => {
@@ -273,9 +249,9 @@ test('an object that is not as its schema says is skipped, with a line in the lo
 });
 
 test('with several pods the primary is asked', async () => {
-  const at = world([aManager().object(), ...database('shop', 'postgres', 3)], {
+  const at = world([aManager().object(), ...database('postgres', 3)], {
     runner: {
-      inspect: ({ pod }) => Promise.resolve(inspected({ role: pod === 'postgres-1' ? 'primary' : 'standby' })),
+      inspect: ({ pod }) => Promise.resolve(inspection({ role: pod === 'postgres-1' ? 'primary' : 'standby' })),
     },
   });
   await send(at.app, tick);
@@ -283,7 +259,7 @@ test('with several pods the primary is asked', async () => {
 });
 
 test('with several pods of which none answers, the reason is shown and nothing more is tried', async () => {
-  const at = world([aManager().object(), ...database('shop', 'postgres', 2)], {
+  const at = world([aManager().object(), ...database('postgres', 2)], {
     runner: {
       inspect: () => Promise.resolve({ ok: false, problem: { kind: 'transient', message: 'connection refused' } }),
     },
@@ -295,36 +271,27 @@ test('with several pods of which none answers, the reason is shown and nothing m
 
 const backupHolder = { id: 'uid-gone', kind: 'backup' } as const;
 const rotationHolder = { id: 'uid-gone-1', kind: 'rotation' } as const;
-const running = { id: 'uid-gone-1', startTime: now, executor: {} };
 
-for (const { name, holder, others, want } of [
-  { name: 'H22 a run without PgBackup', holder: backupHolder, others: [], want: true },
-  {
-    name: 'H22 a run whose PgBackup is finished',
+for (const [name, { holder, others, want }] of Object.entries({
+  'H22 a run without PgBackup': { holder: backupHolder, others: [], want: true },
+  'H22 a run whose PgBackup is finished': {
     holder: backupHolder,
     others: [aBackup().uid('uid-gone').succeeded(slot).object()],
     want: true,
   },
-  {
-    name: 'a run of an unfinished PgBackup',
+  'a run of an unfinished PgBackup': {
     holder: backupHolder,
     others: [aBackup().uid('uid-gone').status({ state: 'running' }).object()],
     want: false,
   },
-  {
-    name: 'a run of a PgBackup that has no status yet',
+  'a run of a PgBackup that has no status yet': {
     holder: backupHolder,
     others: [aBackup().uid('uid-gone').object()],
     want: false,
   },
-  { name: 'a rotation of nobody', holder: rotationHolder, others: [], want: true },
-  {
-    name: 'a holder that is none of our runs',
-    holder: 'unknown' as const,
-    others: [],
-    want: false,
-  },
-]) {
+  'a rotation of nobody': { holder: rotationHolder, others: [], want: true },
+  'a holder that is none of our runs': { holder: 'unknown' as const, others: [], want: false },
+})) {
   test(`${name} ${want ? 'is' : 'is not'} reported to the backup function`, async () => {
     const at = world([aManager().object(), ...database(), ...others], { probe: () => seen({ holder }) });
     assert.equal(await send(at.app, tick), 204);
@@ -339,7 +306,7 @@ test('H22 what is reported makes the backup function stop the run, whatever beca
     const at = world([aManager().object(), ...database(), ...others], {
       probe: () => seen({ holder: backupHolder }),
       runner: {
-        inspect: () => Promise.resolve(inspected({ holder: stopped.length === 0 ? backupHolder : undefined })),
+        inspect: () => Promise.resolve(inspection({ holder: stopped.length === 0 ? backupHolder : undefined })),
         stop: (_pod, { id }) => {
           stopped.push(id);
           return Promise.resolve({ ok: true, value: { podTime: slot, state: 'signalled', tombstone: true } });
@@ -356,21 +323,8 @@ test('H22 what is reported makes the backup function stop the run, whatever beca
 });
 
 test('a rotation that a manager is running is not reported', async () => {
-  const executor = {
-    pod: 'postgres-0',
-    podUID: 'u',
-    containerID: 'c',
-    directory: '/PgBackup',
-    deadline: now,
-    timeoutSeconds: 3600,
-    notAfter: now,
-    host: 'h',
-    ticks: '1',
-    boot: 'b',
-    postmaster: '1',
-  };
   const manager = aManager()
-    .condition('rotation', { running: { ...running, executor } })
+    .condition('rotation', { running: { id: 'uid-gone-1', startTime: now, executor: executorOf(slot, 3600) } })
     .object();
   const at = world([manager, ...database()], { probe: () => seen({ holder: rotationHolder }) });
   await send(at.app, tick);
@@ -408,15 +362,15 @@ test('H63 a page that comes late is dropped', async () => {
   assert.deepEqual([at.probes, at.effects.sink.posted], [[], []]);
 });
 
-for (const { name, data } of [
-  { name: 'an unknown manager', data: { namespace: 'shop', name: 'nobody' } },
-  { name: 'a huge name', data: { namespace: 'shop', name: 'x'.repeat(100_000) } },
-  { name: 'another kind', data: { kind: 'Secret', metadata: { name: 'pg-manager', namespace: 'shop' } } },
-  { name: 'another namespace', data: { namespace: 'elsewhere', name: 'pg-manager' } },
-  { name: 'a page of another kind', data: { tick: 't', page: 1, kind: 'PgBackup', continue: '', started: now } },
-  { name: 'no data', data: undefined },
-  { name: 'a list', data: [1, 2, 3] },
-]) {
+for (const [name, data] of Object.entries({
+  'an unknown manager': { namespace: 'shop', name: 'nobody' },
+  'a huge name': { namespace: 'shop', name: 'x'.repeat(100_000) },
+  'another kind': { kind: 'Secret', metadata: { name: 'pg-manager', namespace: 'shop' } },
+  'another namespace': { namespace: 'elsewhere', name: 'pg-manager' },
+  'a page of another kind': { tick: 't', page: 1, kind: 'PgBackup', continue: '', started: now },
+  'no data': undefined,
+  'a list': [1, 2, 3],
+})) {
   test(`H64 ${name} leads nowhere`, async () => {
     const at = world([aManager().object(), aManager().in('elsewhere').object(), ...database()], { scope: 'shop' });
     assert.equal(await send(at.app, { type: 'dev.knative.apiserver.resource.add', data }), 204);

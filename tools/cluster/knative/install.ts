@@ -1,15 +1,9 @@
 /** Installs CoreDNS and Knative: definitions first, configuration next, then what runs, webhooks last. */
-import { execFile } from 'node:child_process';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
 import type { Kubectl } from '../../../local/machine/kubectl.ts';
 import type { Progress } from '../../../local/machine/progress.ts';
+import { getKnativeSources } from '../assets/knative.ts';
 import { dnsManifests } from './dns.ts';
 import { manifestDirectories, readManifests, type Manifest, type Sources } from './manifests.ts';
-
-const modules = resolve(import.meta.dirname, '../assets/knative-cluster');
 
 /** Resolves when every Deployment is available. */
 export async function installKnative(kubectl: Kubectl, progress: Progress): Promise<void> {
@@ -48,27 +42,12 @@ async function apply(kubectl: Kubectl, items: readonly object[]): Promise<void> 
   await kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], list);
 }
 
-/** The modules whose sums are in go.sum: what was built and what is installed are of one version. */
 async function getSources(): Promise<Sources> {
-  const dir = mkdtempSync(join(tmpdir(), 'aidboxops-modules-'));
-  try {
-    for (const file of ['go.mod', 'go.sum']) cpSync(join(modules, file), join(dir, file));
-    const of = (module: string): Promise<string> => sourceOf(dir, module);
-    return {
-      eventing: await of('eventing'),
-      serving: await of('serving'),
-      kourier: await of('net-kourier'),
-      networking: await of('networking'),
-      caching: await of('caching'),
-    };
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
-}
-
-async function sourceOf(dir: string, name: string): Promise<string> {
-  const env = { ...process.env, GOWORK: 'off', GOFLAGS: '-mod=readonly' };
-  const args = ['mod', 'download', '-json', `knative.dev/${name}`];
-  const { stdout } = await promisify(execFile)('go', args, { cwd: dir, env });
-  return (JSON.parse(stdout) as { Dir: string }).Dir;
+  return {
+    eventing: await getKnativeSources('eventing'),
+    serving: await getKnativeSources('serving'),
+    kourier: await getKnativeSources('net-kourier'),
+    networking: await getKnativeSources('networking'),
+    caching: await getKnativeSources('caching'),
+  };
 }

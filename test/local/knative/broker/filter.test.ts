@@ -25,13 +25,9 @@ const dialects: readonly { name: string; filters: readonly TriggerFilter[]; want
   { name: 'exact', filters: [{ exact: { pgpurpose: 'slot' } }], want: true },
   { name: 'exact, absent', filters: [{ exact: { kind: 'x' } }], want: false },
   { name: 'prefix', filters: [{ prefix: { type: 'dev.knative.' } }], want: true },
-  { name: 'suffix', filters: [{ suffix: { type: '.ping' } }], want: true },
-  { name: 'suffix, no', filters: [{ suffix: { type: '.pong' } }], want: false },
-  { name: 'a list is an AND', filters: [{ suffix: { type: '.ping' } }, { exact: { pgpurpose: 'x' } }], want: false },
-  { name: 'all', filters: [{ all: [{ exact: { id: '1' } }, { exact: { pgpurpose: 'slot' } }] }], want: true },
+  { name: 'a list is an AND', filters: [{ prefix: { type: 'dev.' } }, { exact: { pgpurpose: 'x' } }], want: false },
   { name: 'any', filters: [{ any: [{ exact: { id: '2' } }, { exact: { pgpurpose: 'slot' } }] }], want: true },
   { name: 'any, none', filters: [{ any: [{ exact: { id: '2' } }] }], want: false },
-  { name: 'not', filters: [{ not: { exact: { id: '2' } } }], want: true },
   { name: 'a dialect that is not understood', filters: [{ cesql: 'TRUE' } as TriggerFilter], want: false },
 ];
 

@@ -122,6 +122,12 @@ test('the Broker of a Trigger cannot be changed', async () => {
   await assert.rejects(cluster.apply(moved), /spec.broker is immutable/);
 });
 
+test('a Trigger whose subscriber does not exist is not ready', async () => {
+  const manifest = trigger('nowhere', {}, 's');
+  await cluster.apply(manifest);
+  assert.equal(await cluster.untilReady(manifest, 'False'), 'Unable to get the Subscriber');
+});
+
 test('a schedule that only a cron parser can refuse makes the PingSource not ready', async () => {
   await cluster.apply(broker);
   const manifest = ping({ schedule: '0 24 * * *' });

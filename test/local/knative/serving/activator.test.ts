@@ -218,7 +218,8 @@ test('a new revision serves new requests while the old one finishes its own', as
   const env = { RECORD: one.files.record, READY: one.files.ready, NEW: 'yes' };
   one.served.use(revisionOf(storedService(), env));
   const fresh = JSON.parse((await one.call('/environment')).text) as Record<string, string>;
-  assert.deepEqual([fresh['NEW'], fresh['K_REVISION']], ['yes', 'worker-00002']);
+  assert.deepEqual([fresh['NEW'], fresh['K_SERVICE'], fresh['K_REVISION']], ['yes', 'worker', 'worker-00002']);
+  assert.equal(fresh['NODE_TEST_CONTEXT'], undefined, 'nothing of our own environment leaks in');
   assert.ok(
     one.recorded().every(({ signal }) => signal === undefined),
     'the old process is left alone while it works',
@@ -259,6 +260,11 @@ const notUnderstood: readonly { name: string; service: KnativeService; want: Reg
     name: 'valueFrom',
     service: storedService({ containers: [{ image: 'a', env: [{ name: 'A', valueFrom: {} }] }] }),
     want: /valueFrom of variable A/,
+  },
+  {
+    name: 'a container without a probe',
+    service: storedService({ containers: [{ image: 'a' }] }),
+    want: /HTTP readiness probe/,
   },
   { name: 'envFrom', service: storedService({ containers: [{ image: 'a', envFrom: [{}] }] }), want: /envFrom/ },
   {

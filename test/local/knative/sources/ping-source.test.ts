@@ -84,34 +84,6 @@ test('a changed schedule replaces the old one', async () => {
   await eventually('a tick', () => accepted('/apis/v1/namespaces/db/pingsources/changing').length > 0);
 });
 
-const statuses: readonly { status: number; attempts: number }[] = [
-  { status: 204, attempts: 1 },
-  { status: 500, attempts: 1 },
-  { status: 503, attempts: 6 },
-];
-
-for (const { status, attempts } of statuses) {
-  test(`a sink that answers ${status} is asked ${attempts} times with one id`, async () => {
-    const ids: unknown[] = [];
-    const sink = await listen((request, response) => {
-      ids.push(request.headers['ce-id']);
-      response.writeHead(status).end();
-    });
-    const { trace, context } = testContext();
-    const event = makeEvent({ type: 't', source: '/s', extensions: {}, data: Buffer.alloc(0) });
-    await sendFromSource(context, sink.url, event);
-    await sink.close();
-    assert.deepEqual(
-      ids,
-      Array.from({ length: attempts }, () => event.attributes['id']),
-    );
-    assert.deepEqual(
-      trace.map((one) => one.kind === 'lost' && one.status),
-      status === 204 ? [] : [status],
-    );
-  });
-}
-
 test('a source whose adapter is down sends nothing and says nothing', async () => {
   const asked: unknown[] = [];
   const sink = await listen((request, response) => {

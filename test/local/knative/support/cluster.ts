@@ -24,8 +24,6 @@ export interface TestCluster {
   /** Waits until the condition Ready is `status` and returns its reason. */
   untilReady(manifest: Manifest, status?: string): Promise<string | undefined>;
   remove(manifest: Manifest): Promise<void>;
-  /** Stops the stand-ins and starts new ones. */
-  restartEventing(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -50,16 +48,14 @@ export async function startCluster(definitions: readonly object[] = []): Promise
   const { kube, api } = server;
   const trace: TraceEvent[] = [];
   await installDefinitions(kube, [...knativeDefinitions(), ...definitions]);
-  const start = (): Promise<Eventing> =>
-    startEventing({
-      api,
-      kube,
-      dir: join(dir, 'functions'),
-      bundleOf: () => [process.execPath, functionScript],
-      trace: (traceEvent) => void trace.push(traceEvent),
-      pace: 0.01,
-    });
-  let eventing = await start();
+  const eventing = await startEventing({
+    api,
+    kube,
+    dir: join(dir, 'functions'),
+    bundleOf: () => [process.execPath, functionScript],
+    trace: (traceEvent) => void trace.push(traceEvent),
+    pace: 0.01,
+  });
 
   const read = async (manifest: Manifest): Promise<Record<string, unknown> | undefined> =>
     (await kube.get(pathOf(manifest))) as Record<string, unknown> | undefined;
@@ -69,9 +65,7 @@ export async function startCluster(definitions: readonly object[] = []): Promise
     kube,
     api,
     trace,
-    get eventing() {
-      return eventing;
-    },
+    eventing,
     apply: async (manifest) => {
       await kube.apply(pathOf(manifest), manifest, { fieldManager: 'test', force: true });
     },
@@ -84,10 +78,6 @@ export async function startCluster(definitions: readonly object[] = []): Promise
       }),
     remove: async (manifest) => {
       await kube.remove(pathOf(manifest));
-    },
-    async restartEventing() {
-      await eventing.stop();
-      eventing = await start();
     },
     async stop() {
       await eventing.stop();

@@ -26,6 +26,9 @@ export function storedTrigger(name: string, spec: Omit<Trigger['spec'], 'broker'
   };
 }
 
+/** A container with what every function has. */
+const container = { image: 'test', readinessProbe: { httpGet: { path: '/healthz' } } };
+
 /** A Service with one container. */
 export function storedService(
   template: Partial<KnativeService['spec']['template']['spec']> = {},
@@ -35,6 +38,6 @@ export function storedService(
     apiVersion: 'serving.knative.dev/v1',
     kind: 'Service',
     metadata: metadata('worker'),
-    spec: { template: { metadata: { annotations }, spec: { containers: [{ image: 'test' }], ...template } } },
+    spec: { template: { metadata: { annotations }, spec: { containers: [container], ...template } } },
   };
 }

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { buildKubernetesEvent } from '../../../../functions/domain/commands/kubernetes-event.ts';
 import { buildPingSource } from '../../../../functions/domain/commands/ping-source.ts';
 import { backupTimer, rotationTimer } from '../../../../functions/domain/commands/run-timers.ts';
-import { aBackup, aManager, slot } from '../../../support/builders.ts';
+import { aBackup, aManager, slot } from '../../../support/situations/objects.ts';
 import { subdomain } from '../../../support/subdomain.ts';
 
 test('the timer of a PgBackup, in its namespace, owned by it, into the Broker', () => {

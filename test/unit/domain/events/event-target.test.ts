@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { eventTargetOf, pageTokenOf } from '../../../../functions/domain/events/event-target.ts';
-import { aBackup, aManager, slot } from '../../../support/builders.ts';
+import { aBackup, aManager, slot } from '../../../support/situations/objects.ts';
 
 function event(data: unknown): { type: string; id: string; data: unknown } {
   return { type: 'test', id: 'e-1', data };

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { apiPathOf, path } from '../../../../functions/domain/resources/api-paths.ts';
-import { aBackup } from '../../../support/builders.ts';
+import { aBackup } from '../../../support/situations/objects.ts';
 
 test('whatever a name holds, it stays one segment of a path', () => {
   // No object is called `.` or `..`, and no hint either.

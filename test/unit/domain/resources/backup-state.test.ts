@@ -7,7 +7,7 @@ import {
   isRunning,
   isAnnounced,
 } from '../../../../functions/domain/resources/backup-state.ts';
-import { backup, executor } from '../../../support/situation-backup.ts';
+import { backup, executor } from '../../../support/situations/backup.ts';
 
 const pinned = { executor: executor() };
 const startTime = '2022-01-02T06:00:02Z';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { byAge, actingManager } from '../../../../functions/domain/resources/manager-state.ts';
-import { aManager, slot } from '../../../support/builders.ts';
+import { aManager, slot } from '../../../support/situations/objects.ts';
 
 const first = aManager('first').uid('b').created(slot).build();
 const twin = aManager('twin').uid('a').created(slot).build();

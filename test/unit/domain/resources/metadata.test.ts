@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { parseEach } from '../../../../functions/domain/resources/metadata.ts';
 import { PgBackup } from '../../../../functions/domain/resources/pg-backup.ts';
 import { rfc3339 } from '../../../../functions/domain/time.ts';
-import { aBackup, slot } from '../../../support/builders.ts';
+import { aBackup, slot } from '../../../support/situations/objects.ts';
 
 test('one object that is not understood stops none of its neighbours, and the caller is told', () => {
   const bad = { kind: 'PgBackup', metadata: { name: 'bad' } };

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { isRunning } from '../../../../functions/domain/resources/backup-state.ts';
 import { parseEach } from '../../../../functions/domain/resources/metadata.ts';
 import { PgBackup } from '../../../../functions/domain/resources/pg-backup.ts';
-import { aBackup, aManager } from '../../../support/builders.ts';
+import { aBackup, aManager } from '../../../support/situations/objects.ts';
 
 test('a PgBackup whose executor is not understood is still there, with its state', () => {
   const object = aBackup()

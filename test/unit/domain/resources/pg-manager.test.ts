@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PgManager } from '../../../../functions/domain/resources/pg-manager.ts';
-import { aBackup, aManager } from '../../../support/builders.ts';
+import { aBackup, aManager } from '../../../support/situations/objects.ts';
 
 test('what may be left out of a PgManager has its default', () => {
   const bare = aManager().object();

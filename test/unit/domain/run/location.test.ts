@@ -53,101 +53,82 @@ const noSet =
   'The selector is immutable: delete this PgManager and create one with the right name; stored backups stay.';
 
 interface Case {
-  readonly name: string;
-  /** Absent: there is none of the name. */
-  readonly statefulSet?: StatefulSet;
+  /** A StatefulSet of one pod, unless it says otherwise. */
+  readonly statefulSet?: StatefulSet | 'none';
   readonly otherNames?: readonly string[];
   readonly pods?: readonly Pod[];
   readonly want: Location;
 }
 
-const cases: readonly Case[] = [
-  {
-    name: 'no StatefulSet in the namespace',
+const cases: Readonly<Record<string, Case>> = {
+  'no StatefulSet in the namespace': {
+    statefulSet: 'none',
     want: never(`namespace shop has no StatefulSet "postgres" (it has none). ${noSet}`),
   },
-  {
-    name: 'another name: those that are there are named, ten at most',
+  'another name: those that are there are named, ten at most': {
+    statefulSet: 'none',
     otherNames: ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j', 'k'],
     want: never(`namespace shop has no StatefulSet "postgres" (it has: a, b, c, d, e, f, g, h, i, j). ${noSet}`),
   },
-  {
-    name: 'scaled to zero',
+  'scaled to zero': {
     statefulSet: set({ replicas: 0 }),
     pods: [pod()],
     want: never('StatefulSet postgres has 0 replicas. Scale it up, or set spec.backup.suspend: true.'),
   },
-  {
-    name: 'no pod yet',
-    statefulSet: set(),
-    want: { found: 'notReady', pod: 'postgres-0', state: 'no pod yet' },
-  },
-  {
-    name: 'a pod with its labels that belongs to something else',
-    statefulSet: set(),
+  'no pod yet': { want: { found: 'notReady', pod: 'postgres-0', state: 'no pod yet' } },
+  'a pod with its labels that belongs to something else': {
     pods: [pod({ owner: 'set-2' })],
     want: { found: 'notReady', pod: 'postgres-0', state: 'no pod yet' },
   },
-  {
-    name: 'a container of another name',
-    statefulSet: set(),
+  'a container of another name': {
     pods: [pod({ containers: ['postgresql', 'metrics'] })],
     want: never('pod postgres-0 has no container "postgres" (it has: postgresql, metrics). Rename the container.'),
   },
-  {
-    name: 'a pod of the old template beside one that has the container',
-    statefulSet: set(),
+  'a pod of the old template beside one that has the container': {
     pods: [pod({ name: 'postgres-1', containers: ['postgresql'], status: {} }), pod()],
     want: { found: 'ready', containers: [container] },
   },
-  { name: 'ready', statefulSet: set(), pods: [pod()], want: { found: 'ready', containers: [container] } },
-  {
-    name: 'several, one of them not ready',
+  ready: { pods: [pod()], want: { found: 'ready', containers: [container] } },
+  'several, one of them not ready': {
     statefulSet: set({ replicas: 3 }),
     pods: [pod(), pod({ name: 'postgres-1', ...waiting({}) }), pod({ name: 'postgres-2' })],
     want: { found: 'ready', containers: [container, { ...container, pod: 'postgres-2', podUID: 'uid-postgres-2' }] },
   },
-  {
-    name: 'ready and being deleted',
-    statefulSet: set(),
+  'ready and being deleted': {
     pods: [pod({ deleted: true })],
     want: { found: 'notReady', pod: 'postgres-0', state: 'being deleted' },
   },
-  {
-    name: 'a pod that the kubelet has not seen',
-    statefulSet: set(),
+  'a pod that the kubelet has not seen': {
     pods: [pod({ status: {} })],
     want: { found: 'notReady', pod: 'postgres-0', state: 'Pending: container not ready' },
   },
-  {
-    name: 'the message of the container, on one line',
-    statefulSet: set(),
+  'the message of the container, on one line': {
     pods: [pod(waiting({ reason: 'CrashLoopBackOff', message: 'back-off\n5m0s' }))],
     want: { found: 'notReady', pod: 'postgres-0', state: 'Pending: back-off 5m0s' },
   },
-  {
-    name: 'its reason when it has no message',
-    statefulSet: set(),
+  'its reason when it has no message': {
     pods: [pod(waiting({ reason: 'ContainerCreating' }, { conditions: [unschedulable] }))],
     want: { found: 'notReady', pod: 'postgres-0', state: 'Pending: ContainerCreating' },
   },
-  {
-    name: 'no node takes it',
-    statefulSet: set(),
+  'no node takes it': {
     pods: [pod(waiting({}, { conditions: [{ type: 'Ready', status: 'False', message: 'x' }, unschedulable] }))],
     want: { found: 'notReady', pod: 'postgres-0', state: 'Pending: Insufficient memory' },
   },
-  {
-    name: 'a node took it',
-    statefulSet: set(),
+  'a node took it': {
     pods: [pod(waiting(undefined, { conditions: [{ ...unschedulable, status: 'True' }], phase: 'Running' }))],
     want: { found: 'notReady', pod: 'postgres-0', state: 'Running: container not ready' },
   },
-];
+};
 
-for (const { name, statefulSet, otherNames = [], pods = [], want } of cases) {
+for (const [name, { statefulSet = set(), otherNames = [], pods = [], want }] of Object.entries(cases)) {
   test(name, () => {
-    const around = { namespace: 'shop', statefulSetName: 'postgres', statefulSet, otherNames, pods };
+    const around = {
+      namespace: 'shop',
+      statefulSetName: 'postgres',
+      statefulSet: statefulSet === 'none' ? undefined : statefulSet,
+      otherNames,
+      pods,
+    };
     assert.deepEqual(locate(around), want);
   });
 }

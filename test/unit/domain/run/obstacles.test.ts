@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { databaseDown, forbiddenText, obstacleFailure } from '../../../../functions/domain/run/obstacles.ts';
-import type { Identity, PodObstacle } from '../../../../functions/domain/run/protocol.ts';
+import type { PodObstacle } from '../../../../functions/domain/run/protocol.ts';
+import { identity } from '../../../support/situations/pod.ts';
 
 for (const [name, message, want] of [
   [
@@ -33,6 +34,12 @@ const cases: readonly (readonly [PodObstacle['kind'], detail: string, kind: stri
     'the database user cannot create /PgBackup in postgres-0. Mount a volume there or set spec.backup.directory.',
   ],
   [
+    'DirectoryFull',
+    'no space left in /PgBackup',
+    'NoPodAccess',
+    'no space is left in /PgBackup of postgres-0. Make room there or set spec.backup.directory.',
+  ],
+  [
     'WrongUser',
     'exec runs as uid 1000, the data directory is of uid 999',
     'NoPodAccess',
@@ -52,8 +59,6 @@ for (const [kind, detail, wantKind, wantText] of cases) {
   test(`${kind}: ${detail}`, () =>
     assert.deepEqual(obstacleFailure('postgres-0', { kind, detail }, '/PgBackup'), { kind: wantKind, text: wantText }));
 }
-
-const identity: Identity = { host: 'postgres-0', ticks: '1', boot: 'b', postmaster: '1640855462' };
 
 for (const [name, given, want] of [
   ['up', { identity, stopping: false }, undefined],

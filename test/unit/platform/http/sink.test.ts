@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import type { OwnEvent } from '../../../../functions/domain/events/cloud-event.ts';
 import { createSink } from '../../../../functions/platform/http/sink.ts';
-import { slot } from '../../../support/builders.ts';
+import { slot } from '../../../support/situations/objects.ts';
 import { bodyOf } from '../../../support/https-server.ts';
 
 interface Broker {

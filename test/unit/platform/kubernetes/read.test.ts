@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { listHistory, listManagers } from '../../../../functions/platform/kubernetes/read.ts';
-import { aBackup, aManager, slot } from '../../../support/builders.ts';
+import { aBackup, aManager, slot } from '../../../support/situations/objects.ts';
 import { createFakeEffects } from '../../../support/effects.ts';
 import { createFakeKube } from '../../../support/fake-kube.ts';
 

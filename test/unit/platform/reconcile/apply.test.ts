@@ -8,7 +8,8 @@ import type { StartRequest } from '../../../../functions/domain/run/protocol.ts'
 import type { Timer } from '../../../../functions/domain/events/timer.ts';
 import { apply, type Applied, type Effects } from '../../../../functions/platform/reconcile/apply.ts';
 import type { Runner } from '../../../../functions/platform/run/runner.ts';
-import { aBackup, aManager, slot } from '../../../support/builders.ts';
+import { aBackup, aManager, slot } from '../../../support/situations/objects.ts';
+import { identity } from '../../../support/situations/pod.ts';
 import { createFakeEffects, type FakeEffects } from '../../../support/effects.ts';
 import { createFakeKube } from '../../../support/fake-kube.ts';
 
@@ -80,10 +81,10 @@ test('statuses are answered as they are after the write, PgBackups that went by 
   assert.deepEqual(writes, { written: [effects.kube.read(managerPath)], removed: ['uid-manual-1'] });
 });
 
-for (const { name, change } of [
-  { name: 'H30 an older version', change: { resourceVersion: '1' } },
-  { name: 'an object that is gone', change: { name: 'gone' } },
-]) {
+for (const [name, change] of Object.entries({
+  'H30 an older version': { resourceVersion: '1' },
+  'an object that is gone': { name: 'gone' },
+})) {
   test(`a status decided from ${name} is a conflict, and the rest is left out`, async () => {
     const effects = effectsWith([aManager().object()]);
     const answer = await apply(effects, [applyStatus(effects, { schedule: { at: 'x' } }, change), recorded]);
@@ -223,7 +224,6 @@ test('commands in the pod are sent as they are; no answer is left to the next lo
     return Promise.resolve(noAnswer);
   };
   const effects = effectsWith([], { start: note, stop: note, prune: note });
-  const identity = { host: 'postgres-0', ticks: '1', boot: 'b', postmaster: '1' };
   const dir = '/PgBackup';
   const address = { id: 'uid-1', dir, identity, notAfter: slot + 30, timeoutSeconds: 60 };
   const request: StartRequest = { ...address, kind: 'backup', name: 'manual-1', userData: '{}' };

@@ -20,63 +20,50 @@ interface Round {
 }
 
 interface Case {
-  readonly name: string;
   /** One after the other; the last one goes on for ever. */
   readonly rounds: readonly Round[];
-  readonly wantOutcome: Outcome['outcome'];
-  readonly wantReason: string;
+  /** `done` unless it says otherwise. */
+  readonly wantOutcome?: Outcome['outcome'];
+  /** `Tested`, the reason of the decision, unless it says otherwise. */
+  readonly wantReason?: string;
   readonly wantRounds: number;
   /** Milliseconds. */
   readonly wantElapsed?: number;
 }
 
-const cases: readonly Case[] = [
-  { name: 'settled at once', rounds: [{ next: 'done' }], wantOutcome: 'done', wantReason: 'Tested', wantRounds: 1 },
-  {
-    name: 'again until settled',
+const cases: Readonly<Record<string, Case>> = {
+  'settled at once': { rounds: [{ next: 'done' }], wantRounds: 1 },
+  'again until settled': {
     rounds: [{ next: 'again' }, { next: 'again' }, { next: 'done' }],
-    wantOutcome: 'done',
-    wantReason: 'Tested',
     wantRounds: 3,
   },
-  { name: 'retry', rounds: [{ next: 'retry' }], wantOutcome: 'retry', wantReason: 'Tested', wantRounds: 1 },
-  {
-    name: 'what is under way is polled each second for ten, then left to its timer',
+  retry: { rounds: [{ next: 'retry' }], wantOutcome: 'retry', wantRounds: 1 },
+  'what is under way is polled each second for ten, then left to its timer': {
     rounds: [{ next: 'wait' }],
-    wantOutcome: 'done',
-    wantReason: 'Tested',
     wantRounds: 11,
     wantElapsed: 10_000,
   },
-  {
-    name: 'what ends while it is polled ends within the activation',
+  'what ends while it is polled ends within the activation': {
     rounds: [{ next: 'wait' }, { next: 'wait' }, { next: 'done' }],
-    wantOutcome: 'done',
-    wantReason: 'Tested',
     wantRounds: 3,
     wantElapsed: 2_000,
   },
-  {
-    name: 'three conflicts in a row are looked through',
+  'three conflicts in a row are looked through': {
     rounds: [
       { next: 'again', applied: conflict },
       { next: 'again', applied: conflict },
       { next: 'again', applied: conflict },
       { next: 'done' },
     ],
-    wantOutcome: 'done',
-    wantReason: 'Tested',
     wantRounds: 4,
   },
-  {
-    name: 'a fourth conflict in a row is left to another try',
+  'a fourth conflict in a row is left to another try': {
     rounds: [{ next: 'done', applied: conflict }],
     wantOutcome: 'retry',
     wantReason: 'Conflict',
     wantRounds: 4,
   },
-  {
-    name: 'conflicts with progress between them are not counted together',
+  'conflicts with progress between them are not counted together': {
     rounds: [
       { next: 'again', applied: conflict },
       { next: 'again', applied: conflict },
@@ -85,42 +72,38 @@ const cases: readonly Case[] = [
       { next: 'again', applied: conflict },
       { next: 'done' },
     ],
-    wantOutcome: 'done',
-    wantReason: 'Tested',
     wantRounds: 6,
   },
-  {
-    name: 'a sink that is down does not make a loop',
+  'a sink that is down does not make a loop': {
     rounds: [{ next: 'again', applied: undelivered }],
     wantOutcome: 'retry',
     wantReason: 'Undelivered',
     wantRounds: 1,
   },
-  {
-    name: 'an event that was refused before comes again although the rest is settled',
+  'an event that was refused before comes again although the rest is settled': {
     rounds: [{ next: 'wait', applied: undelivered }, { next: 'done' }],
     wantOutcome: 'retry',
     wantReason: 'Undelivered',
     wantRounds: 2,
   },
-  {
-    name: 'no round begins later than 35 s',
+  'no round begins later than 35 s': {
     rounds: [{ next: 'again', takes: 12_000 }],
     wantOutcome: 'retry',
     wantReason: 'OutOfTime',
     wantRounds: 3,
     wantElapsed: 36_000,
   },
-  {
-    name: 'a decision that its own writes never satisfy does not write for ever',
+  'a decision that its own writes never satisfy does not write for ever': {
     rounds: [{ next: 'again' }],
     wantOutcome: 'retry',
     wantReason: 'OutOfTime',
     wantRounds: 50,
   },
-];
+};
 
-for (const { name, rounds, wantOutcome, wantReason, wantRounds, wantElapsed } of cases) {
+for (const [name, { rounds, wantOutcome = 'done', wantReason = 'Tested', wantRounds, wantElapsed }] of Object.entries(
+  cases,
+)) {
   test(name, async () => {
     const clock = createFakeClock();
     let count = 0;

@@ -4,16 +4,12 @@ import { test } from 'node:test';
 import type { Inspection } from '../../../../functions/domain/run/protocol.ts';
 import { inspectPrimary } from '../../../../functions/platform/run/database-pods.ts';
 import type { RunnerResult } from '../../../../functions/domain/run/observed-run.ts';
-import { slot } from '../../../support/builders.ts';
+import { slot } from '../../../support/situations/objects.ts';
+import { inspection } from '../../../support/situations/pod.ts';
 import { createFakeEffects } from '../../../support/effects.ts';
 import { createFakeKube } from '../../../support/fake-kube.ts';
 
-function role(role: Inspection['role']): RunnerResult<Inspection> {
-  const identity = { host: '', ticks: '', boot: '', postmaster: '1' };
-  const rest = { podTime: slot, uid: 1, pgdata: '/data', systemIdentifier: '5', stopping: false, holder: undefined };
-  return { ok: true, value: { ...rest, identity, role } };
-}
-
+const role = (role: Inspection['role']): RunnerResult<Inspection> => inspection({ role });
 const silent: RunnerResult<Inspection> = { ok: false, problem: { kind: 'timeout', message: 'no answer' } };
 
 const choices: readonly (readonly [string, readonly RunnerResult<Inspection>[], number])[] = [

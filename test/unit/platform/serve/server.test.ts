@@ -68,33 +68,24 @@ test('binary mode without data', async () => {
   assert.equal(events[0]?.type, 'test.type');
 });
 
-for (const { name, post } of [
-  {
-    name: 'a batch',
-    post: (app: Express) =>
-      request(app)
-        .post('/')
-        .set('Content-Type', 'application/cloudevents-batch+json')
-        .send(JSON.stringify([attributes])),
-  },
-  {
-    name: 'a batch in other letters',
-    post: (app: Express) => request(app).post('/').set('Content-Type', 'Application/CloudEvents-Batch+json').send('[]'),
-  },
-  { name: 'plain JSON', post: (app: Express) => request(app).post('/').send({ hello: 'world' }) },
-  { name: 'nothing', post: (app: Express) => request(app).post('/') },
-  { name: 'an event without type', post: (app: Express) => binary(app, { 'ce-type': undefined }) },
-  { name: 'an event without source', post: (app: Express) => binary(app, { 'ce-source': undefined }) },
-  { name: 'an event without id', post: (app: Express) => binary(app, { 'ce-id': undefined }) },
-  {
-    name: 'structured mode that is no JSON',
-    post: (app: Express) => request(app).post('/').set('Content-Type', 'application/cloudevents+json').send('{'),
-  },
-  {
-    name: 'a body beyond 2 MiB',
-    post: (app: Express) => binary(app, { 'Content-Type': 'text/plain' }).send('x'.repeat(2 * 1024 * 1024 + 1)),
-  },
-]) {
+for (const [name, post] of Object.entries({
+  'a batch': (app: Express) =>
+    request(app)
+      .post('/')
+      .set('Content-Type', 'application/cloudevents-batch+json')
+      .send(JSON.stringify([attributes])),
+  'a batch in other letters': (app: Express) =>
+    request(app).post('/').set('Content-Type', 'Application/CloudEvents-Batch+json').send('[]'),
+  'plain JSON': (app: Express) => request(app).post('/').send({ hello: 'world' }),
+  nothing: (app: Express) => request(app).post('/'),
+  'an event without type': (app: Express) => binary(app, { 'ce-type': undefined }),
+  'an event without source': (app: Express) => binary(app, { 'ce-source': undefined }),
+  'an event without id': (app: Express) => binary(app, { 'ce-id': undefined }),
+  'structured mode that is no JSON': (app: Express) =>
+    request(app).post('/').set('Content-Type', 'application/cloudevents+json').send('{'),
+  'a body beyond 2 MiB': (app: Express) =>
+    binary(app, { 'Content-Type': 'text/plain' }).send('x'.repeat(2 * 1024 * 1024 + 1)),
+})) {
   test(`${name} is refused with 400 and reaches no handler`, async () => {
     const { app, events, lines } = served();
     assert.equal((await post(app)).status, 400);
@@ -103,52 +94,43 @@ for (const { name, post } of [
   });
 }
 
-const refusals: readonly {
-  readonly name: string;
-  readonly handler: EventHandler;
-  readonly want: number;
-  readonly reason: string;
-}[] = [
-  {
-    name: 'an outcome to retry',
+const refusals: Readonly<
+  Record<string, { readonly handler: EventHandler; readonly want: number; readonly reason: string }>
+> = {
+  'an outcome to retry': {
     handler: () => Promise.resolve({ outcome: 'retry', reason: 'Conflict', message: '' }),
     want: 503,
     reason: 'Conflict',
   },
-  {
-    name: 'no answer of the API server',
+  'no answer of the API server': {
     handler: () => Promise.reject(requestError.of(0, 'NoAnswer', 'connection refused')),
     want: 503,
     reason: 'NoAnswer',
   },
-  {
-    name: 'a 404 of the API server, which is not ours',
+  'a 404 of the API server, which is not ours': {
     handler: () => Promise.reject(requestError.of(404, '', 'no such resource type')),
     want: 503,
     reason: 'Http404',
   },
-  {
-    name: 'a mistake of ours',
+  'a mistake of ours': {
     handler: () => Promise.reject(new TypeError('undefined is not a function')),
     want: 503,
     reason: 'UnexpectedError',
   },
-  {
-    name: 'H35 a namespace that is being deleted',
+  'H35 a namespace that is being deleted': {
     handler: () =>
       Promise.reject(requestError.of(403, 'Forbidden', 'unable to create new content because it is being terminated')),
     want: 204,
     reason: 'NamespaceTerminating',
   },
-  {
-    name: 'a lack of rights, which somebody may mend',
+  'a lack of rights, which somebody may mend': {
     handler: () => Promise.reject(requestError.of(403, 'Forbidden', 'cannot list resource "pgmanagers"')),
     want: 503,
     reason: 'Forbidden',
   },
-];
+};
 
-for (const { name, handler, want, reason } of refusals) {
+for (const [name, { handler, want, reason }] of Object.entries(refusals)) {
   test(`${name} is answered with ${want}`, async () => {
     const { app, lines } = served(handler);
     const answer = await binary(app);

@@ -1,9 +1,9 @@
 /** Findings as tables of tests describe them: everything as usual but for what is named. */
-import type { ProbeAnswer } from '../../functions/domain/run/protocol.ts';
-import type { RunnerProblem } from '../../functions/domain/run/observed-run.ts';
-import type { Finding, ProbedDatabase } from '../../functions/storage/finding.ts';
-import { slot } from './builders.ts';
-import { container } from './situation-pod.ts';
+import type { ProbeAnswer } from '../../../functions/domain/run/protocol.ts';
+import type { RunnerProblem } from '../../../functions/domain/run/observed-run.ts';
+import type { Finding, ProbedDatabase } from '../../../functions/storage/finding.ts';
+import { slot } from './objects.ts';
+import { container } from './pod.ts';
 
 export const subject: ProbedDatabase = { namespace: 'shop', statefulSet: 'postgres', directory: '/PgBackup' };
 

@@ -1,7 +1,7 @@
 /** Objects for tests: usual in everything but what a test says. Each step gives a new builder, so any may be shared. */
-import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
-import { PgManager } from '../../functions/domain/resources/pg-manager.ts';
-import { rfc3339, type UnixSeconds } from '../../functions/domain/time.ts';
+import { PgBackup } from '../../../functions/domain/resources/pg-backup.ts';
+import { PgManager } from '../../../functions/domain/resources/pg-manager.ts';
+import { rfc3339, type UnixSeconds } from '../../../functions/domain/time.ts';
 
 type Plain = Readonly<Record<string, unknown>>;
 

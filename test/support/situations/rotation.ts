@@ -1,11 +1,12 @@
 /** Situations of one PgManager's rotation, as tables of tests describe them: everything as usual but for what is named. */
-import type { Observation } from '../../functions/rotation/observation.ts';
-import type { CatalogueAnswer, Inspection, RunReport } from '../../functions/domain/run/protocol.ts';
-import type { Executor } from '../../functions/domain/resources/executor.ts';
-import { PgBackup } from '../../functions/domain/resources/pg-backup.ts';
-import { PgManager, type RotationCondition } from '../../functions/domain/resources/pg-manager.ts';
-import { rfc3339 } from '../../functions/domain/time.ts';
-import { container, executorOf, inspected, systemIdentifier } from './situation-pod.ts';
+import type { Observation } from '../../../functions/rotation/observation.ts';
+import type { Inspection, RunReport } from '../../../functions/domain/run/protocol.ts';
+import type { Executor } from '../../../functions/domain/resources/executor.ts';
+import type { PgBackup } from '../../../functions/domain/resources/pg-backup.ts';
+import type { PgManager, RotationCondition } from '../../../functions/domain/resources/pg-manager.ts';
+import { rfc3339 } from '../../../functions/domain/time.ts';
+import { aBackup, aManager, type ManagerBuilder } from './objects.ts';
+import { catalogueOf, container, executorOf, inspected, madeBy, reportOf } from './pod.ts';
 
 /** 2022-01-02T06:06:16Z: the newest backup has just been proved. */
 export const now = 1_641_103_576;
@@ -22,7 +23,7 @@ export function timeOf(at: number): number {
 }
 
 /** PgBackup `day-<at>` in success, announced, its backup stored. */
-export function success(at: number, status: object = {}): PgBackup {
+export function success(at: number, status: Readonly<Record<string, unknown>> = {}): PgBackup {
   return backup(`day-${at}`, {
     state: 'success',
     announced: 'success',
@@ -33,7 +34,7 @@ export function success(at: number, status: object = {}): PgBackup {
   });
 }
 
-export function failed(at: number, status: object = {}): PgBackup {
+export function failed(at: number, status: Readonly<Record<string, unknown>> = {}): PgBackup {
   return backup(`failed-${String(at).padStart(2, '0')}`, {
     state: 'error',
     reason: 'WalgError',
@@ -43,49 +44,32 @@ export function failed(at: number, status: object = {}): PgBackup {
   });
 }
 
-export function backup(name: string, status: object): PgBackup {
-  return PgBackup.parse({
-    apiVersion: 'aidbox.pg/v01',
-    kind: 'PgBackup',
-    metadata: {
-      name,
-      namespace: 'shop',
-      uid: `uid-${name}`,
-      resourceVersion: '7',
-      creationTimestamp: rfc3339(now - day),
-    },
-    spec: { selector: { name: 'postgres' } },
-    status,
-  });
+export function backup(name: string, status: Readonly<Record<string, unknown>>): PgBackup {
+  return aBackup(name)
+    .created(now - day)
+    .status(status)
+    .build();
 }
 
 interface ManagerShape {
   readonly name?: string;
   readonly retain?: number;
-  readonly rotation?: object;
+  readonly rotation?: Parameters<ManagerBuilder['rotating']>[0];
   readonly condition?: RotationCondition | undefined;
   /** Day of the newest success. */
   readonly newest?: number;
-  readonly suffix?: object;
 }
 
 /** Keeps two; the backup of day 10 is to be served. */
 export function manager(shape: ManagerShape = {}): PgManager {
   const { name = 'pg-manager', retain = 2, rotation = {}, condition, newest = 10 } = shape;
   const lastSuccess = { name: `day-${newest}`, uid: `uid-day-${newest}`, finishTime: rfc3339(timeOf(newest)) };
-  return PgManager.parse({
-    apiVersion: 'aidbox.pg/v01',
-    kind: 'PgManager',
-    metadata: {
-      name,
-      namespace: 'shop',
-      uid: `uid-${name}`,
-      resourceVersion: '3',
-      creationTimestamp: rfc3339(now - 90 * day),
-    },
-    spec: { selector: { name: 'postgres' }, backup: { numberToRetain: retain, at: '06:00:00' }, rotation },
-    status: { conditions: { backup: { status: 'ok', lastSuccess }, ...(condition && { rotation: condition }) } },
-  });
+  const usual = aManager(name)
+    .created(now - 90 * day)
+    .keeping(retain)
+    .rotating(rotation)
+    .condition('backup', { status: 'ok', lastSuccess });
+  return (condition === undefined ? usual : usual.condition('rotation', { ...condition })).build();
 }
 
 /** Executor of a run that was started at `at`. */
@@ -120,25 +104,16 @@ export function servedBefore(shape: Partial<RotationCondition> = {}): RotationCo
   };
 }
 
+/** It has ended well after a second. */
 export function report(shape: Partial<RunReport> = {}): RunReport {
-  return {
-    id: 'uid-day-10-1',
-    kind: 'rotation',
-    state: 'exited',
-    exitCode: 0,
-    startedAt: now + 2,
-    endedAt: now + 3,
-    deadlineHit: false,
-    tombstone: false,
-    catalogueChanged: false,
-    log: { head: '', tail: 'INFO: objects\nERROR: last line', bytes: 32 },
-    ...shape,
-  };
+  const log = { head: '', tail: 'INFO: objects\nERROR: last line', bytes: 32 };
+  const times = { startedAt: now + 2, endedAt: now + 3 };
+  return reportOf({ id: 'uid-day-10-1', kind: 'rotation', state: 'exited', exitCode: 0, ...times, log, ...shape });
 }
 
 /** What was seen in the pod. */
 export function saw(shape: Partial<Inspection> = {}): Observation['podInspection'] {
-  return inspected(now + 1, shape);
+  return inspected({ podTime: now + 1, ...shape });
 }
 
 /** One stored backup in wal-g's words, by PgBackup `day-<at>`. */
@@ -151,25 +126,13 @@ export function listed(at: number, shape: Record<string, unknown> = {}): Record<
     finish_lsn: 2,
     is_permanent: false,
     system_identifier: 'SYSID',
-    user_data: { aidboxops: { uid: `uid-day-${at}`, namespace: 'shop', statefulSet: 'postgres' } },
+    user_data: madeBy(`uid-day-${at}`),
     ...shape,
   };
 }
 
-/** The catalogue's answer; system identifiers are written as the bare 64-bit numbers that wal-g prints. */
-export function catalogueAnswer(entries: readonly Record<string, unknown>[]): CatalogueAnswer {
-  return {
-    podTime: now + 1,
-    systemIdentifier,
-    backups: JSON.stringify(entries).replaceAll('"SYSID"', systemIdentifier),
-    plain: false,
-    ready: [],
-    readyTotal: 0,
-  };
-}
-
 export function catalogue(...entries: readonly Record<string, unknown>[]): Observation['catalogue'] {
-  return { ok: true, value: catalogueAnswer(entries) };
+  return { ok: true, value: catalogueOf(now + 1, entries) };
 }
 
 /** Days 8, 9 and 10 are stored and proven, two are to stay, nothing runs. */
