@@ -154,6 +154,7 @@ export function catalogue(walG: WalG, database: Database): RunnerResult<Catalogu
     ]),
     ready,
     readyTotal: ready.length,
+    timeline: 1,
   });
 }
 

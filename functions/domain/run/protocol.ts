@@ -160,6 +160,10 @@ export interface CatalogueAnswer {
   readonly segmentSize?: number;
   /** How many there are: when more than `ready` holds, a segment older than its first may wait as well. */
   readonly readyTotal: number;
+  /** Timeline that this database writes: that of the newest segment in pg_wal; undefined when there is none. */
+  readonly timeline?: number;
+  /** Lines of its `.history` in pg_wal; none on timeline 1, or when it is not there. */
+  readonly history?: readonly string[];
   /** One line that explains archiving, from pg_stat_archiver, when psql could read it. */
   readonly archiver?: {
     readonly failedCount: number;

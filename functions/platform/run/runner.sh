@@ -546,6 +546,14 @@ segment_size() {
   done
 }
 
+# timeline: the one that is written, and where its history left those before it. pg_control knows it only after a checkpoint.
+timeline() {
+  # shellcheck disable=SC2012
+  newest=$(ls "$PGDATA/pg_wal" 2>/dev/null | sed -nE 's/^([0-9A-F]{8})[0-9A-F]{16}$/\1/p' | sort | tail -n 1)
+  say timeline "$newest"
+  tail -n 500 "$PGDATA/pg_wal/${newest:-none}.history" 2>/dev/null | sed -n 's/^[0-9]/history=&/p'
+}
+
 catalogue() {
   exec 4>&1
   deadline=$(($(now) + 38))
@@ -562,6 +570,7 @@ catalogue() {
   note_failure wal
   bounded version wal-g --version
   say segment_size "$(segment_size)"
+  timeline
   # shellcheck disable=SC2012
   ready=$(ls "$PGDATA/pg_wal/archive_status" 2>/dev/null | sed -nE 's/^([0-9A-F]{24})\.ready$/\1/p')
   say ready_total "$(printf '%s\n' "$ready" | grep -c .)"

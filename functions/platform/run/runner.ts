@@ -345,6 +345,13 @@ const SegmentSize = OptionalWhole.refine(
   (size) => size === undefined || (size >= 2 ** 20 && size <= 2 ** 30 && Number.isInteger(Math.log2(size))),
 );
 
+/** First 8 digits of a segment's name. */
+const Timeline = z
+  .string()
+  .regex(/^([0-9A-F]{8})?$/)
+  .default('')
+  .transform((digits) => (digits === '' ? undefined : Number.parseInt(digits, 16)));
+
 const CatalogueFields = PodFields.extend({
   sysid: SystemIdentifier,
   detail: z.string().default(''),
@@ -358,11 +365,12 @@ const CatalogueFields = PodFields.extend({
   ready: z.string().default(''),
   ready_total: OptionalWhole,
   segment_size: SegmentSize,
+  timeline: Timeline,
   archiver: z.string().default(''),
   version: z.string().default(''),
 });
 
-function readCatalogueAnswer(fields: Fields): CatalogueAnswer {
+function readCatalogueAnswer(fields: Fields, all: AllFields): CatalogueAnswer {
   const answer = CatalogueFields.parse(fields);
   const detail = backupList({ code: answer.detail_code ?? -1, stdout: answer.detail });
   const backups = detail ?? backupList({ code: answer.list_code ?? -1, stdout: answer.list });
@@ -377,6 +385,8 @@ function readCatalogueAnswer(fields: Fields): CatalogueAnswer {
       wal: walShow({ code: answer.wal_code ?? -1, stdout: answer.wal }),
       archiver: readArchiver(answer.archiver),
       segmentSize: answer.segment_size,
+      timeline: answer.timeline,
+      history: all.get('history'),
       error: catalogueError(answer),
       walgVersion: printable(walgVersion(answer.version)) || undefined,
     }),
