@@ -5,7 +5,7 @@ import { path } from '../domain/resources/api-paths.ts';
 import { parseEach } from '../domain/resources/metadata.ts';
 import { PgBackup } from '../domain/resources/pg-backup.ts';
 import { backupsAfter, managersAfter } from '../platform/reconcile/previous-round.ts';
-import { listHistory, listManagers } from '../platform/kubernetes/read.ts';
+import { listHistory, listManagers, readNamespace } from '../platform/kubernetes/read.ts';
 import { serverNow } from '../platform/kubernetes/client.ts';
 import { listAll } from '../platform/kubernetes/list.ts';
 import type { RoundContext, PreviousRound } from '../platform/reconcile/reconcile.ts';
@@ -101,7 +101,16 @@ async function inspectCandidate(reader: PodReader, base: Base, subject: PgBackup
   const { directory: dir } = settingsFor(base.managers);
   const question = subject === undefined ? { dir } : { id: subject.metadata.uid, kind: 'backup' as const, dir };
   const podInspection = await inspectPrimary(reader, base, location.containers, question);
-  return { ...base, location, podInspection, open: await recheckHolder(reader, base, podInspection) };
+  const seen = { ...base, location, podInspection, open: await recheckHolder(reader, base, podInspection) };
+  if (subject === undefined || !isFree(podInspection)) return seen;
+  return { ...seen, namespaceIdentity: await readNamespace(reader, base.namespace) };
+}
+
+/** Nothing in the pod speaks against a start. */
+function isFree(podInspection: PodInspection | undefined): boolean {
+  if (podInspection?.answer.ok !== true) return false;
+  const { holder, obstacle } = podInspection.answer.value;
+  return holder === undefined && obstacle === undefined;
 }
 
 /** Lists PgBackups again after the lock holder was seen. A run has its PgBackup before its lock, so this list contains it unless it was deleted. */

@@ -3,6 +3,7 @@ import type { Location } from '../domain/run/location.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { PgManager } from '../domain/resources/pg-manager.ts';
 import type { CatalogueAnswer } from '../domain/run/protocol.ts';
+import type { NamespaceIdentity } from '../domain/resources/namespace.ts';
 import type { UnixSeconds } from '../domain/time.ts';
 import type { PodInspection, RunnerResult } from '../domain/run/observed-run.ts';
 import { byAge, actingManager } from '../domain/resources/manager-state.ts';
@@ -36,6 +37,8 @@ export interface Observation {
   readonly location?: Location | undefined;
   /** The database container that was inspected, and its answer. */
   readonly podInspection?: PodInspection | undefined;
+  /** UID of the Namespace; read when the next one may start. */
+  readonly namespaceIdentity?: NamespaceIdentity | undefined;
   /** Read when the running one needs proof and there was time for it. */
   readonly catalogue?: RunnerResult<CatalogueAnswer> | undefined;
 }

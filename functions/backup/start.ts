@@ -155,8 +155,8 @@ function launch(
   const { container, inspection } = at;
   const { directory, timeoutSeconds } = settingsFor(observation.managers);
   const executor = pinExecutor(at, { directory, timeoutSeconds });
-  const { name, namespace, uid } = backup.metadata;
-  const message = `starting wal-g in ${container.pod}`;
+  const { name, uid } = backup.metadata;
+  const message = oneLine(`starting wal-g in ${container.pod}${withoutCluster(observation)}`);
   return {
     kind: 'write',
     before: ensuresTimers(observation) ? [] : [backupTimer(backup)],
@@ -180,13 +180,25 @@ function launch(
           notAfter: startNotAfter(inspection.podTime),
           timeoutSeconds,
           name,
-          userData: JSON.stringify({ aidboxops: { uid, namespace, statefulSet: observation.statefulSet } }),
+          userData: userDataOf(observation, backup),
         },
       },
     ],
     reason: 'Starting',
     message,
   };
+}
+
+/** Format 2. Without the UID of the Namespace the backup is still worth having; only whose it is can be told less well. */
+function userDataOf({ namespaceIdentity, statefulSet }: Observation, { metadata }: PgBackup): string {
+  const { name, namespace, uid } = metadata;
+  const cluster = namespaceIdentity?.known === true ? namespaceIdentity.uid : undefined;
+  return JSON.stringify({ aidboxops: defined({ uid, name, namespace, statefulSet, cluster }) });
+}
+
+function withoutCluster({ namespaceIdentity }: Observation): string {
+  if (namespaceIdentity === undefined || namespaceIdentity.known) return '';
+  return `; the stored backup will not say of which cluster it is: ${namespaceIdentity.why}`;
 }
 
 /** Its start never reached the pod: back into the queue, where it is the first because it is the oldest still. */

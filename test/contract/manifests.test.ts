@@ -302,11 +302,12 @@ describe('rights', () => {
   it('of each account are what it needs and nothing else', () => {
     const shared = ['list pgmanagers', 'patch pgmanagers/status', 'list pgbackups', 'create events'];
     const timers = ['create', 'patch', 'delete'].map((verb) => `${verb} pingsources`);
+    const cluster = ['get namespaces'];
     const database = ['get statefulsets', 'list statefulsets', 'list pods', 'get pods/exec', 'create pods/exec'];
     const wanted: Readonly<Record<string, readonly string[]>> = {
       schedule: [...shared, ...timers, 'get pingsources', 'get pgmanagers', 'get pgbackups', 'create pgbackups'],
-      backup: [...shared, ...timers, ...database, 'get pgbackups', 'patch pgbackups/status'],
-      rotation: [...shared, ...timers, ...database, 'get pgmanagers', 'delete pgbackups'],
+      backup: [...shared, ...timers, ...cluster, ...database, 'get pgbackups', 'patch pgbackups/status'],
+      rotation: [...shared, ...timers, ...cluster, ...database, 'get pgmanagers', 'delete pgbackups'],
       storage: [...shared, ...database, 'get pgmanagers'],
       'apiserver-source': ['get', 'list', 'watch'].flatMap((verb) => [`${verb} pgmanagers`, `${verb} pgbackups`]),
     };

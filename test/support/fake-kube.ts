@@ -34,6 +34,7 @@ const plurals: Readonly<Record<string, string>> = {
   StatefulSet: '/apis/apps/v1|statefulsets',
   Pod: '/api/v1|pods',
   Event: '/api/v1|events',
+  Namespace: '/api/v1|namespaces',
 };
 
 export function createFakeKube(now: UnixSeconds, ...objects: readonly object[]): FakeKube {
@@ -71,5 +72,5 @@ export function createFakeKube(now: UnixSeconds, ...objects: readonly object[]):
 
 function collectionOf({ kind, metadata }: Stored): string {
   const [base, plural] = (plurals[kind] ?? '|').split('|');
-  return `${base}/namespaces/${metadata.namespace}/${plural}`;
+  return kind === 'Namespace' ? `${base}/${plural}` : `${base}/namespaces/${metadata.namespace}/${plural}`;
 }

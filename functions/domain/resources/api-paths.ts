@@ -10,6 +10,7 @@ export const path = {
     member(collection('sources.knative.dev/v1', namespace, 'pingsources'), name),
   statefulSets: (namespace: string): string => collection('apps/v1', namespace, 'statefulsets'),
   statefulSet: (namespace: string, name: string): string => member(path.statefulSets(namespace), name),
+  namespace: (namespace: string): string => `/api/v1/namespaces/${encodeURIComponent(namespace)}`,
   pods: (namespace: string): string => `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods`,
   events: (namespace: string): string => `/api/v1/namespaces/${encodeURIComponent(namespace)}/events`,
 } as const;

@@ -29,9 +29,17 @@ const Size = z
   .catch(undefined)
   .transform((value) => value ?? undefined);
 
-/** User data of our own runs: `{"aidboxops": {…}}`. Anything else in that place is foreign. */
+/**
+ * User data of our own runs: `{"aidboxops": {…}}`. Anything else in that place is foreign. `cluster`, the UID of the
+ * Namespace, is absent where an older version made the backup, or where the Namespace could not be read.
+ */
 const OwnUserData = z.object({
-  aidboxops: z.object({ uid: z.string(), namespace: z.string(), statefulSet: z.string() }),
+  aidboxops: z.object({
+    uid: z.string(),
+    namespace: z.string(),
+    statefulSet: z.string(),
+    cluster: z.string().min(1).optional(),
+  }),
 });
 const Owner = z
   .unknown()

@@ -9,6 +9,12 @@ export function forbiddenText(message: string, namespace: string): string {
   return `ServiceAccount ${account.replace(':', '/')} may not "${verb}" pods/exec in namespace ${namespace}. Apply the roles of eventing again (docs/reference/rbac.md). Check: kubectl auth can-i ${verb} pods --subresource=exec -n ${namespace}${actingAs(account)}`;
 }
 
+/** The same for the Namespace itself, whose UID tells one cluster from another. */
+export function namespaceForbiddenText(message: string, namespace: string): string {
+  const [, account = 'of this function'] = /system:serviceaccount:([^\s"]+)/.exec(message) ?? [];
+  return `ServiceAccount ${account.replace(':', '/')} may not "get" Namespace ${namespace}. Apply the roles of eventing again (docs/reference/rbac.md). Check: kubectl auth can-i get namespace/${namespace} -n ${namespace}${actingAs(account)}`;
+}
+
 /** Returns the option of `kubectl auth can-i` for an account `namespace:name`; empty when the refusal names none. */
 function actingAs(account: string): string {
   return account.includes(':') ? ` --as system:serviceaccount:${account}` : '';

@@ -1,8 +1,11 @@
-/** What the functions read of PgManagers and PgBackups. */
+/** What the functions read of PgManagers, PgBackups and Namespaces. */
 import { path } from '../../domain/resources/api-paths.ts';
 import { parseEach } from '../../domain/resources/metadata.ts';
+import { Namespace, type NamespaceIdentity } from '../../domain/resources/namespace.ts';
 import { PgBackup } from '../../domain/resources/pg-backup.ts';
 import { PgManager } from '../../domain/resources/pg-manager.ts';
+import { requestError } from '../../domain/request-error.ts';
+import { namespaceForbiddenText } from '../../domain/run/obstacles.ts';
 import type { Log } from '../log.ts';
 import type { Kube } from './client.ts';
 import { listAll, listPages, logSkipped } from './list.ts';
@@ -35,6 +38,18 @@ export async function listManagers(
 ): Promise<PgManager[]> {
   const selection = { fieldSelector: `spec.selector.name=${statefulSet}` };
   return parseEach(PgManager, await listAll(kube, path.managers(namespace), selection), logSkipped(log));
+}
+
+/** Returns the UID of a Namespace. That it may not be read does not pass by itself, so it is an answer; all else is thrown. */
+export async function readNamespace({ kube }: Pick<Reader, 'kube'>, namespace: string): Promise<NamespaceIdentity> {
+  try {
+    const found = Namespace.safeParse(await kube.get(path.namespace(namespace)));
+    if (found.success) return { known: true, uid: found.data.metadata.uid };
+    return { known: false, why: `Namespace ${namespace} is not there` };
+  } catch (error) {
+    if (!requestError.isForbidden(error)) throw error;
+    return { known: false, why: namespaceForbiddenText((error as Error).message, namespace) };
+  }
 }
 
 /** A message carries up to 32 KiB of log, so that a page is a few MiB at most. */

@@ -605,7 +605,7 @@ test('what is pinned at the launch comes from the pod and from the oldest manage
   });
   const start = decision.commands.find((command) => command.type === 'start');
   assert.deepEqual(start?.request.kind === 'backup' && JSON.parse(start.request.userData), {
-    aidboxops: { uid: 'uid-daily', namespace: 'shop', statefulSet: 'postgres' },
+    aidboxops: { uid: 'uid-daily', name: 'daily', namespace: 'shop', statefulSet: 'postgres' },
   });
 });
 
