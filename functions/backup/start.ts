@@ -189,7 +189,7 @@ function launch(
   };
 }
 
-/** Format 2. Without the UID of the Namespace the backup is still worth having; only whose it is can be told less well. */
+/** Format 2. Without the UID of the Namespace the backup is still worth having; only its owner is known less well. */
 function userDataOf({ namespaceIdentity, statefulSet }: Observation, { metadata }: PgBackup): string {
   const { name, namespace, uid } = metadata;
   const cluster = namespaceIdentity?.known === true ? namespaceIdentity.uid : undefined;

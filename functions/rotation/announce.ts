@@ -11,7 +11,7 @@ import { path } from '../domain/resources/api-paths.ts';
 import { byAge } from '../domain/resources/manager-state.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { PgManager, PendingAnnouncement } from '../domain/resources/pg-manager.ts';
-import { rotationOf } from './condition.ts';
+import { rotationOf, successOf } from './condition.ts';
 import type { Observation } from './observation.ts';
 import { applyRotation } from './outcome.ts';
 
@@ -34,10 +34,20 @@ export function announcePending(observation: Observation): Decision | undefined 
  * waits with it, for the same sink.
  */
 function deletedBackups({ backups }: Observation, outbox: readonly PendingAnnouncement[]): PgBackup[] {
-  const deleted = new Set(outbox.flatMap((pending) => (pending.outcome === 'dryrun' ? [] : pending.deleted)));
-  return backups.filter(
-    ({ status }) => status.state === 'success' && status.backup !== undefined && deleted.has(status.backup.name),
-  );
+  return backups.filter((backup) => outbox.some((pending) => isDeletedBy(backups, pending, backup)));
+}
+
+/** A name may be stored again after the deletion, by a backup that is younger than the success which the rotation served. */
+function isDeletedBy(
+  backups: readonly PgBackup[],
+  { id, outcome, deleted }: PendingAnnouncement,
+  backup: PgBackup,
+): boolean {
+  const { state, backup: stored } = backup.status;
+  if (outcome === 'dryrun' || state !== 'success' || stored === undefined || !deleted.includes(stored.name))
+    return false;
+  const served = backups.find(({ metadata }) => metadata.uid === successOf(id));
+  return served === undefined || backup.metadata.creationTimestamp <= served.metadata.creationTimestamp;
 }
 
 /** Beyond the newest ten. Only a rotation that may delete clears away. */

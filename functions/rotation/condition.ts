@@ -29,7 +29,7 @@ export function runId(success: string, attempt: number): string {
 }
 
 /** The success that a run serves. */
-function successOf(id: string): string {
+export function successOf(id: string): string {
   return id.slice(0, id.lastIndexOf('-'));
 }
 
@@ -73,6 +73,8 @@ export interface Ending {
   readonly finishTime: string;
   /** Stored backups that went, or with `dryrun` would go. */
   readonly deleted: readonly string[];
+  /** A deletion that was announced instead of done. */
+  readonly warned?: RotationCondition['warned'];
   /** How many are stored; undefined when the catalogue was not read. */
   readonly kept?: number | undefined;
 }
@@ -93,6 +95,8 @@ export function afterEnding(
     servedBackup: served ? successOf(id) : rotation.servedBackup,
     attempt: attemptOf(id),
     planned: outcome === 'success' ? undefined : rotation.planned,
+    // An attempt that failed is made again; any other ending has done what was announced, or makes it untrue.
+    warned: outcome === 'error' ? rotation.warned : ending.warned,
     missing: lost.length === 0 ? undefined : [...lost],
     outbox: [...(rotation.outbox ?? []), defined({ id, outcome, message, deleted: [...deleted], kept })].slice(
       -outboxLength,

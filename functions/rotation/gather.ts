@@ -8,7 +8,7 @@ import { backupsAfter, managersAfter } from '../platform/reconcile/previous-roun
 import { listHistory, listManagers } from '../platform/kubernetes/read.ts';
 import { serverNow } from '../platform/kubernetes/client.ts';
 import type { RoundContext, PreviousRound } from '../platform/reconcile/reconcile.ts';
-import { readManager } from '../platform/kubernetes/read.ts';
+import { readManager, readNamespace } from '../platform/kubernetes/read.ts';
 import { locatePods, inspectPrimary, type PodReader } from '../platform/run/database-pods.ts';
 import { type StatefulSetRef } from '../platform/kubernetes/read.ts';
 import { podRef } from '../domain/commands/run-commands.ts';
@@ -132,6 +132,7 @@ async function readForStart({ reader, base, round }: Search, success: PgBackup):
   if (podInspection === undefined || !isFit(podInspection) || round.elapsed > catalogueLatestMs)
     return { ...base, location, podInspection };
   const pod = podRef(subject.namespace, podInspection.container.pod);
+  const namespaceIdentity = await readNamespace(reader, subject.namespace);
   const catalogue = await reader.runner.catalogue(pod);
   const answer = await reader.runner.inspect(pod, question);
   return {
@@ -139,6 +140,7 @@ async function readForStart({ reader, base, round }: Search, success: PgBackup):
     now: serverNow(reader.kube),
     location,
     podInspection: { container: podInspection.container, answer },
+    namespaceIdentity,
     catalogue,
   };
 }

@@ -3,6 +3,7 @@ import type { Location } from '../domain/run/location.ts';
 import type { CatalogueAnswer } from '../domain/run/protocol.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { PgManager } from '../domain/resources/pg-manager.ts';
+import type { NamespaceIdentity } from '../domain/resources/namespace.ts';
 import type { UnixSeconds } from '../domain/time.ts';
 import type { PodInspection, RunnerResult } from '../domain/run/observed-run.ts';
 
@@ -35,6 +36,8 @@ export interface Observation {
   readonly location?: Location | undefined;
   /** The run's pod, or the one to start a run in, and what it said last. */
   readonly podInspection?: PodInspection | undefined;
+  /** UID of the Namespace; read before a run is planned. */
+  readonly namespaceIdentity?: NamespaceIdentity | undefined;
   /** Read to plan a run and to verify one, when there was time for it. */
   readonly catalogue?: RunnerResult<CatalogueAnswer> | undefined;
 }

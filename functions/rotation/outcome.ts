@@ -33,7 +33,7 @@ export function recordOutcome(observation: Observation, ending: Ending, entries?
     commands: [
       ...(lost ?? [])
         .filter(({ metadata }) => !known.has(metadata.name))
-        .flatMap((backup) => vanishedEvents(observation, backup)),
+        .flatMap((backup) => vanishedEvents(observation, backup, entries ?? [])),
       ...forgetRuns(observation, forgottenRuns(rotation, ending)),
       applyRotation(manager, afterEnding(rotation, ending, names)),
     ],
@@ -58,10 +58,14 @@ export function fail(observation: Observation, id: string, fact: string, log = '
   });
 }
 
-/** PgBackups in success whose entry is not listed, but for those that a rotation deleted. */
+/**
+ * PgBackups in success whose entry is not listed, but for those that a rotation deleted. Whose an entry is that cannot be
+ * read is not known: it may be the one of its name.
+ */
 function missingBackups({ backups, manager }: Observation, entries: readonly CatalogueEntry[]): PgBackup[] {
   const { outbox = [], planned } = rotationOf(manager);
-  const listed = new Set(entries.map(({ owner }) => owner?.uid));
+  const listed = new Set(entries.filter(({ readable }) => readable).map(({ owner }) => owner?.uid));
+  const unread = new Set(entries.filter(({ readable }) => !readable).map(({ name }) => name));
   const deleted = new Set([
     ...goneOf(planned, entries),
     ...outbox.filter(({ outcome }) => outcome !== 'dryrun').flatMap((pending) => pending.deleted),
@@ -71,14 +75,19 @@ function missingBackups({ backups, manager }: Observation, entries: readonly Cat
       status.state === 'success' &&
       status.backup !== undefined &&
       !listed.has(metadata.uid) &&
+      !unread.has(status.backup.name) &&
       !deleted.has(status.backup.name),
   );
 }
 
 /** One on the PgBackup and one on the manager. */
-function vanishedEvents({ manager, now }: Observation, backup: PgBackup): Command[] {
+function vanishedEvents(
+  { manager, now }: Observation,
+  backup: PgBackup,
+  entries: readonly CatalogueEntry[],
+): Command[] {
   const { name, namespace, uid } = backup.metadata;
-  const text = `${backup.status.backup?.name} is not in storage any more, and no rotation deleted it. The PgBackup is kept. If the deletion was intended, delete the PgBackup too.`;
+  const text = vanishedText(backup.status.backup?.name, entries);
   const common = {
     type: 'Warning' as const,
     reason: 'BackupVanished',
@@ -105,6 +114,13 @@ function vanishedEvents({ manager, now }: Observation, backup: PgBackup): Comman
       }),
     },
   ];
+}
+
+function vanishedText(name: string | undefined, entries: readonly CatalogueEntry[]): string {
+  const fact = entries.some((entry) => entry.name === name)
+    ? `${name} was stored again by another run, so what this PgBackup stands for is gone.`
+    : `${name} is not in storage any more, and no rotation deleted it.`;
+  return `${fact} The PgBackup is kept. If that was intended, delete the PgBackup too.`;
 }
 
 /** Best effort, in the pod of the last inspection: files of a few hundred bytes each. */

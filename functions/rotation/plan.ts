@@ -2,11 +2,14 @@
 import { podRef } from '../domain/commands/run-commands.ts';
 import { parseCatalogue, unreadableText, type CatalogueEntry } from '../domain/run/catalogue.ts';
 import type { Decision } from '../domain/commands/command.ts';
-import { deletedBefore, planRetention, refusalMessage, type Plan } from './retention.ts';
+import { warningMessage, warningOf } from './big-deletion.ts';
+import { refusalMessage } from './refusals.ts';
+import { deletedBefore, planRetention, type Plan, type StoredBackups } from './retention.ts';
 import { defined } from '../domain/defined.ts';
 import { pinExecutor, startNotAfter } from '../domain/run/launch.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { RotationCondition } from '../domain/resources/pg-manager.ts';
+import { readHistory } from '../domain/run/timeline-history.ts';
 import { databaseDown } from '../domain/run/obstacles.ts';
 import { attemptOf, attemptsFor, goneOf, rotationOf, runId, type Ending } from './condition.ts';
 import { oneLine } from '../domain/text.ts';
@@ -49,6 +52,7 @@ const obstacles: readonly ((serving: Serving) => Decision | undefined)[] = [
   noAnswer,
   unfitPod,
   lockHeld,
+  noNamespace,
   noCatalogue,
 ];
 
@@ -112,6 +116,14 @@ function lockHeld({ observation, id }: Serving): Decision | undefined {
   return patient ? { commands: [], next: 'wait', reason: 'LockHeld', message } : fail(observation, id, message);
 }
 
+/** Without the UID of the Namespace our backups cannot be distinguished from those of another cluster with the same names. */
+function noNamespace({ observation, id }: Serving): Decision | undefined {
+  const { namespaceIdentity } = observation;
+  if (namespaceIdentity === undefined || namespaceIdentity.known) return undefined;
+  const message = refusalMessage(`NamespaceUnknown: ${namespaceIdentity.why}`);
+  return recordOutcome(observation, atOnce(observation, { id, outcome: 'refused', message, deleted: [] }));
+}
+
 function noCatalogue({ observation, id }: Serving): Decision | undefined {
   const { catalogue } = observation;
   if (catalogue === undefined) {
@@ -120,8 +132,9 @@ function noCatalogue({ observation, id }: Serving): Decision | undefined {
   }
   if (!catalogue.ok) return fail(observation, id, `the catalogue could not be read: ${catalogue.problem.message}`);
   const read = parseCatalogue(catalogue.value);
-  const why = read.known ? unreadableText(read.entries) : read.why;
-  return why === undefined ? undefined : fail(observation, id, `the catalogue could not be read: ${why}`);
+  if (!read.known) return fail(observation, id, `the catalogue could not be read: ${read.why}`);
+  if (catalogue.value.timeline !== undefined) return undefined;
+  return fail(observation, id, 'the timeline of the database is not known, because no WAL segment is in pg_wal');
 }
 
 /** Entries of a catalogue that was read; none otherwise. */
@@ -134,49 +147,73 @@ function judgeCatalogue(serving: Serving): Decision {
   const { observation, success, id } = serving;
   const entries = entriesOf(observation);
   // What was proved a moment ago has to be listed; a list without it is not one to delete by.
-  if (!entries.some(({ owner }) => owner?.uid === success.metadata.uid)) {
-    return fail(
-      observation,
-      id,
-      `the catalogue (${entries.length} stored) does not list the newest backup, ${success.status.backup?.name ?? success.metadata.name}; nothing is deleted by such a list. Was the storage changed?`,
-    );
+  if (!entries.some(({ owner, readable }) => readable && owner?.uid === success.metadata.uid)) {
+    return fail(observation, id, notListed(entries, success));
   }
-  const plan = planRetention(storedBackupsOf(observation, entries));
-  return judgePlan(serving, entries, plan);
+  const stored = storedBackupsOf(observation, entries);
+  return stored === undefined ? notRead : judgePlan(serving, entries, planRetention(stored));
 }
 
-function storedBackupsOf(
-  observation: Observation,
-  entries: readonly CatalogueEntry[],
-): Parameters<typeof planRetention>[0] {
-  const { manager, backups, catalogue } = observation;
+const notRead: Decision = { commands: [], next: 'retry', reason: 'NotInspected', message: 'not everything was read' };
+
+function notListed(entries: readonly CatalogueEntry[], { metadata, status }: PgBackup): string {
+  const unread = unreadableText(entries);
+  if (unread !== undefined) return `the catalogue could not be read: ${unread}`;
+  return `the catalogue (${entries.length} stored) does not list the newest backup, ${status.backup?.name ?? metadata.name}; nothing is deleted by such a list. Was the storage changed?`;
+}
+
+function storedBackupsOf(observation: Observation, entries: readonly CatalogueEntry[]): StoredBackups | undefined {
+  const { manager, backups, catalogue, namespaceIdentity } = observation;
+  if (catalogue?.ok !== true || catalogue.value.timeline === undefined || namespaceIdentity?.known !== true)
+    return undefined;
+  const { systemIdentifier, timeline, history } = catalogue.value;
   const { backup, rotation, selector } = manager.spec;
-  const proven = backups.filter(({ status }) => status.state === 'success');
+  const inState = (state: string): PgBackup[] => backups.filter(({ status }) => status.state === state);
   return {
+    cluster: namespaceIdentity.uid,
     namespace: manager.metadata.namespace,
     statefulSet: selector.name,
-    systemIdentifier: catalogue?.ok === true ? catalogue.value.systemIdentifier : '',
+    systemIdentifier,
     entries,
-    proven: new Map(proven.map(({ metadata, status }) => [metadata.uid, status.backup?.name])),
+    known: new Set(backups.map(({ metadata }) => metadata.uid)),
+    proven: new Map(inState('success').map(({ metadata, status }) => [metadata.uid, status.backup?.name])),
+    failed: new Set(inState('error').map(({ metadata }) => metadata.uid)),
+    history: readHistory(timeline, history ?? []),
     retain: backup.numberToRetain,
     adopt: rotation.adopt,
+    adoptFrom: rotation.adoptFrom,
   };
 }
 
-function judgePlan({ observation, id }: Serving, entries: readonly CatalogueEntry[], plan: Plan): Decision {
+function judgePlan(serving: Serving, entries: readonly CatalogueEntry[], plan: Plan): Decision {
+  const { observation, id } = serving;
   const { manager } = observation;
-  const end = (outcome: Ending['outcome'], message: string, deleted: readonly string[]): Decision =>
-    recordOutcome(observation, atOnce(observation, { id, outcome, message, deleted, kept: entries.length }), entries);
-  if (plan.verdict === 'refused') return end('refused', plan.message, []);
-  const toDelete = plan.verdict === 'delete' ? plan.toDelete : [];
+  const end = (ending: Pick<Ending, 'outcome' | 'message' | 'deleted' | 'warned'>): Decision =>
+    recordOutcome(observation, atOnce(observation, { id, ...ending, kept: entries.length }), entries);
+  if (plan.verdict === 'refused') return end({ outcome: 'refused', message: plan.message, deleted: [] });
   if (manager.spec.rotation.mode === 'DryRun') {
-    const names = toDelete.map(({ name }) => name);
-    return end('dryrun', dryRunMessage(toDelete, plan.permanent), names);
+    const toDelete = plan.verdict === 'delete' ? plan.toDelete : [];
+    const deleted = toDelete.map(({ name }) => name);
+    return end({ outcome: 'dryrun', message: dryRunMessage(toDelete, plan.permanent), deleted });
   }
-  if (plan.verdict === 'delete') return launch(observation, id, plan);
+  if (plan.verdict === 'delete') return launchOrWarn(serving, plan, end);
   // An attempt that seemed to fail may have deleted what it was ordered to.
-  const gone = goneOf(rotationOf(manager).planned, entries);
-  return end('success', storedMessage(entries, gone, plan.permanent), gone);
+  const deleted = goneOf(rotationOf(manager).planned, entries);
+  return end({ outcome: 'success', message: storedMessage(entries, deleted, plan.permanent), deleted });
+}
+
+type Deletion = Extract<Plan, { verdict: 'delete' }>;
+
+function launchOrWarn(
+  { observation, success, id }: Serving,
+  plan: Deletion,
+  end: (ending: Pick<Ending, 'outcome' | 'message' | 'deleted' | 'warned'>) => Decision,
+): Decision {
+  const { manager } = observation;
+  const warned = warningOf(plan, success.metadata.uid, rotationOf(manager).warned);
+  if (warned === undefined) return launch(observation, id, plan);
+  const message = warningMessage(plan, warned, manager.spec.backup.numberToRetain);
+  return end({ outcome: 'refused', message, deleted: [], warned });
 }
 
 /** Nothing was started: it began and ended at this moment. */
@@ -185,7 +222,7 @@ function atOnce({ now }: Observation, ending: Omit<Ending, 'startTime' | 'finish
 }
 
 /** Timer → running, with plan and place pinned → start. */
-function launch(observation: Observation, id: string, plan: Extract<Plan, { verdict: 'delete' }>): Decision {
+function launch(observation: Observation, id: string, plan: Deletion): Decision {
   const { podInspection, manager, now } = observation;
   if (podInspection?.answer.ok !== true)
     return { commands: [], next: 'retry', reason: 'NotInspected', message: 'no pod was inspected' };

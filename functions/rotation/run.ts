@@ -145,11 +145,16 @@ function judgeDeleted(observed: RunObservation): Decision {
   const read = catalogue.ok
     ? parseCatalogue(catalogue.value)
     : { known: false as const, why: catalogue.problem.message };
-  const why = read.known ? unreadableText(read.entries) : read.why;
+  // A plain list knows names only: which of those that are left are permanent is not known.
+  const why = read.known ? (isPlain(catalogue) ? unreadableText(read.entries) : undefined) : read.why;
   if (!read.known || why !== undefined) {
     return fail(observation, running.id, `wal-g has deleted, but the catalogue could not be read: ${why}`);
   }
   return judgeRemaining(observed, read.entries);
+}
+
+function isPlain(catalogue: NonNullable<Observation['catalogue']>): boolean {
+  return catalogue.ok && catalogue.value.plain;
 }
 
 function judgeRemaining(observed: RunObservation, entries: readonly CatalogueEntry[]): Decision {

@@ -163,8 +163,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: 'functions/rotation/retention.ts',
-        from: `if (owner === undefined || !isOurs(stored, entry) || !stored.proven.has(owner.uid)) return false;`,
-        to: `if (owner === undefined || !isOurs(stored, entry)) return false;`,
+        from: `if (owner === undefined || ownershipOf(stored, entry) !== 'ours' || !stored.proven.has(owner.uid)) return false;`,
+        to: `if (owner === undefined || ownershipOf(stored, entry) !== 'ours') return false;`,
       },
     ],
     breaks: [6],
@@ -188,9 +188,9 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'what is not ours is deleted unasked',
     patches: [
       {
-        file: 'functions/rotation/retention.ts',
-        from: `if (stored.adopt || toDelete`,
-        to: `if (!stored.adopt || toDelete`,
+        file: 'functions/rotation/refusals.ts',
+        from: `if (stored.adopt || inTheWay`,
+        to: `if (!stored.adopt || inTheWay`,
       },
     ],
     breaks: [6],

@@ -69,8 +69,16 @@ export interface PgManagerSpecRotation {
   /**
    * Whether rotation may delete stored backups that aidboxops did not take of this StatefulSet, for
    * example those of a former CronJob. While false, rotation refuses to run when it would have to.
+   * Backups that another installation of aidboxops may still make are not covered: see adoptFrom.
    */
   readonly adopt?: boolean | undefined;
+  /**
+   * UIDs of the Namespaces of other installations of aidboxops whose stored backups this PgManager takes
+   * over, for example after a fail-back. Rotation refuses while another installation stores backups
+   * beside those of this one, and its message names the UID. List it only when that installation does
+   * not back up to this storage any more.
+   */
+  readonly adoptFrom?: readonly string[] | undefined;
 }
 
 /** What the functions observed and did. Only they write it. */
@@ -197,6 +205,11 @@ export interface PgManagerStatusConditionsRotation {
   readonly announced?: string | undefined;
   /** What the runs have to delete. Absent once it is seen to be gone. */
   readonly planned?: PgManagerStatusConditionsRotationPlanned | undefined;
+  /**
+   * A deletion of more than half of the proven backups that was announced and not done. The rotation
+   * after the next success does it, unless it would delete more.
+   */
+  readonly warned?: PgManagerStatusConditionsRotationWarned | undefined;
   /** Names of the PgBackups whose stored backup vanished although no rotation deleted it. */
   readonly missing?: readonly string[] | undefined;
   /** Outcomes that have not been announced yet, oldest first. */
@@ -262,6 +275,19 @@ export interface PgManagerStatusConditionsRotationPlanned {
   readonly cut?: string | undefined;
   /** Names of the stored backups to delete. */
   readonly names?: readonly string[] | undefined;
+}
+
+/**
+ * A deletion of more than half of the proven backups that was announced and not done. The rotation
+ * after the next success does it, unless it would delete more.
+ */
+export interface PgManagerStatusConditionsRotationWarned {
+  /** Name of the oldest stored backup that would be kept. */
+  readonly cut: string;
+  /** How many proven backups would go. */
+  readonly count: number;
+  /** UID of the PgBackup for whose success it was announced. */
+  readonly for: string;
 }
 
 export interface PgManagerStatusConditionsRotationOutbox {

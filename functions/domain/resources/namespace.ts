@@ -1,4 +1,4 @@
-/** The Namespace of a database: its UID tells two clusters apart that use the same names. */
+/** The Namespace of a database: its UID distinguishes two clusters that use the same names. */
 import '../zod-jitless.ts';
 import * as z from 'zod';
 

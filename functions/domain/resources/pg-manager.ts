@@ -99,6 +99,14 @@ const RotationCondition = z.object({
       names: z.array(z.string()),
     } satisfies FieldsOf<crd.PgManagerStatusConditionsRotationPlanned>)
     .optional(),
+  /** A deletion of more than half of the proven backups that was announced for the success `for`, and is done with the next one. */
+  warned: z
+    .object({
+      cut: z.string(),
+      count: z.int(),
+      for: z.string(),
+    } satisfies FieldsOf<crd.PgManagerStatusConditionsRotationWarned>)
+    .optional(),
   /** Names of PgBackups whose stored backup vanished without a plan; each was warned of once. */
   missing: z.array(z.string()).optional(),
   /** Outcomes that have not been announced, oldest first. */
@@ -135,8 +143,9 @@ export const PgManager = z.object({
       .object({
         mode: z.enum(['Enforce', 'DryRun']).default('Enforce'),
         adopt: z.boolean().default(false),
+        adoptFrom: z.array(z.string()).default([]),
       } satisfies FieldsOf<crd.PgManagerSpecRotation>)
-      .default({ mode: 'Enforce', adopt: false }),
+      .default({ mode: 'Enforce', adopt: false, adoptFrom: [] }),
   } satisfies FieldsOf<crd.PgManagerSpec>),
   status: z
     .object({

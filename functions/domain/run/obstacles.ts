@@ -9,7 +9,7 @@ export function forbiddenText(message: string, namespace: string): string {
   return `ServiceAccount ${account.replace(':', '/')} may not "${verb}" pods/exec in namespace ${namespace}. Apply the roles of eventing again (docs/reference/rbac.md). Check: kubectl auth can-i ${verb} pods --subresource=exec -n ${namespace}${actingAs(account)}`;
 }
 
-/** The same for the Namespace itself, whose UID tells one cluster from another. */
+/** The same for the Namespace itself, whose UID distinguishes clusters. */
 export function namespaceForbiddenText(message: string, namespace: string): string {
   const [, account = 'of this function'] = /system:serviceaccount:([^\s"]+)/.exec(message) ?? [];
   return `ServiceAccount ${account.replace(':', '/')} may not "get" Namespace ${namespace}. Apply the roles of eventing again (docs/reference/rbac.md). Check: kubectl auth can-i get namespace/${namespace} -n ${namespace}${actingAs(account)}`;

@@ -30,7 +30,11 @@ export interface ManagerBuilder extends ObjectBuilder<ManagerBuilder, PgManager>
   startingDeadline(seconds: number): ManagerBuilder;
   timeout(seconds: number): ManagerBuilder;
   directory(directory: string): ManagerBuilder;
-  rotating(rotation: { readonly mode?: 'Enforce' | 'DryRun'; readonly adopt?: boolean }): ManagerBuilder;
+  rotating(rotation: {
+    readonly mode?: 'Enforce' | 'DryRun';
+    readonly adopt?: boolean;
+    readonly adoptFrom?: readonly string[];
+  }): ManagerBuilder;
   /** `status.schedule`; replaces what was there. */
   schedule(status: Plain): ManagerBuilder;
   /** `status.conditions.<name>`; replaces what was there. */

@@ -16,6 +16,9 @@ export const container: DatabaseContainer = {
 
 export const systemIdentifier = '7711259327716174705';
 
+/** UID of Namespace shop. */
+export const cluster = 'uid-namespace-shop';
+
 /** Executor of a run that was launched at `at` and may last `timeoutSeconds`. */
 export function executorOf(at: UnixSeconds, timeoutSeconds: number): Executor {
   return {
@@ -78,6 +81,7 @@ export function catalogueOf(
     plain: false,
     ready: [],
     readyTotal: 0,
+    timeline: 1,
     ...shape,
   };
 }
@@ -87,7 +91,7 @@ export function madeBy(uid: string): object {
   return { aidboxops: { uid, namespace: 'shop', statefulSet: 'postgres' } };
 }
 
-/** A StatefulSet as the API server has it, with its pods, all of them ready. */
+/** A StatefulSet as the API server has it, with its Namespace and its pods, all of them ready. */
 export function database(name = 'postgres', replicas = 1): object[] {
   const uid = `uid-${name}`;
   const pods = Array.from({ length: replicas }, (_, index) => ({
@@ -112,5 +116,5 @@ export function database(name = 'postgres', replicas = 1): object[] {
     metadata: { name, namespace: 'shop', uid },
     spec: { replicas, selector: { matchLabels: { app: name } } },
   };
-  return [set, ...pods];
+  return [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop', uid: cluster } }, set, ...pods];
 }

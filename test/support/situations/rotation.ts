@@ -6,7 +6,7 @@ import type { PgBackup } from '../../../functions/domain/resources/pg-backup.ts'
 import type { PgManager, RotationCondition } from '../../../functions/domain/resources/pg-manager.ts';
 import { rfc3339 } from '../../../functions/domain/time.ts';
 import { aBackup, aManager, type ManagerBuilder } from './objects.ts';
-import { catalogueOf, container, executorOf, inspected, madeBy, reportOf } from './pod.ts';
+import { catalogueOf, cluster, container, executorOf, inspected, madeBy, reportOf } from './pod.ts';
 
 /** 2022-01-02T06:06:16Z: the newest backup has just been proved. */
 export const now = 1_641_103_576;
@@ -149,6 +149,7 @@ export function observe(shape: Partial<Observation> = {}): Observation {
     complete: true,
     location: { found: 'ready', containers: [container] },
     podInspection: saw(),
+    namespaceIdentity: { known: true, uid: cluster },
     catalogue: catalogue(listed(8), listed(9), listed(10)),
     ...shape,
   };

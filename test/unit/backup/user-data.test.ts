@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decide } from '../../../functions/backup/decide.ts';
 import type { Observation } from '../../../functions/backup/observation.ts';
-import { backup, observe, saw } from '../../support/situation-backup.ts';
+import { backup, observe, saw } from '../../support/situations/backup.ts';
 
 function started(namespaceIdentity: Observation['namespaceIdentity']): { userData: unknown; message: string } {
   const { commands } = decide(observe({ open: [backup()], podInspection: saw(), namespaceIdentity }));

@@ -3,11 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { CatalogueEntry } from '../../../functions/domain/run/catalogue.ts';
+import { rfc3339 } from '../../../functions/domain/time.ts';
+import { readHistory } from '../../../functions/domain/run/timeline-history.ts';
 import { deletedBefore, planRetention, type StoredBackups, type Plan } from '../../../functions/rotation/retention.ts';
 
 const day = 86_400;
 const begin = 1_640_000_000;
 const systemIdentifier = '7711259327716174705';
+const cluster = 'cluster-1';
 
 function name(segment: number, base?: number, timeline = 1): string {
   const text = (at: number): string =>
@@ -32,7 +35,7 @@ function entry(segment: number, shape: Shape = {}): CatalogueEntry {
     systemIdentifier,
     uncompressedSize: 1,
     compressedSize: 1,
-    owner: by === undefined ? undefined : { uid: by, namespace: 'shop', statefulSet: 'postgres' },
+    owner: by === undefined ? undefined : { uid: by, namespace: 'shop', statefulSet: 'postgres', cluster },
     ...rest,
   };
 }
@@ -46,11 +49,16 @@ function holdings(
   return {
     namespace: 'shop',
     statefulSet: 'postgres',
+    cluster,
+    known: new Set(),
+    failed: new Set(),
+    history: readHistory(4, ['1\t7FFF/0\tx', '2\t7FFF/0\tx', '3\t7FFF/0\tx']),
     systemIdentifier,
     entries,
     proven: new Map(proven.map((each) => [each.owner!.uid, each.name])),
     retain: 2,
     adopt: false,
+    adoptFrom: [],
     ...rest,
   };
 }
@@ -102,19 +110,18 @@ const cases: Readonly<Record<string, { given: StoredBackups; want: string; wantM
     given: holdings([entry(1, { by: 'gone' }), entry(2, { by: 'b' }), entry(3, { by: 'c' })], { unproven: ['gone'] }),
     want: 'delete 1 before 2',
   },
-  'H43 entries of another namespace or StatefulSet': {
+  'H43 entries of another namespace or StatefulSet, newer than what is kept': {
     given: holdings([
-      entry(1, { owner: elsewhere }),
+      entry(1, { by: 'a' }),
       entry(2, { owner: elsewhere }),
       entry(3, { owner: { ...elsewhere, namespace: 'shop' } }),
-      entry(4, { by: 'a' }),
+      entry(4, { by: 'b' }),
     ]),
     want: 'refused OtherOwner',
-    wantMessage:
-      'refused: 3 of 4 stored backups belong to StatefulSet pg in namespace shop2. Use a storage prefix of its own for each database.',
+    wantMessage: `refused: 2 of 4 stored backups are of another installation (StatefulSet pg in namespace shop2; StatefulSet pg in namespace shop, newest ${rfc3339(begin + 3 * day)}). Give each a storage prefix of its own.`,
   },
-  'H43 another owner is refused with adopt as well': {
-    given: holdings([entry(1, { owner: { uid: 'z', namespace: 'shop', statefulSet: 'pg' } }), entry(2, { by: 'a' })], {
+  'H43 another owner that still writes is refused with adopt as well': {
+    given: holdings([entry(1, { by: 'a' }), entry(2, { owner: { uid: 'z', namespace: 'shop', statefulSet: 'pg' } })], {
       adopt: true,
     }),
     want: 'refused OtherOwner',

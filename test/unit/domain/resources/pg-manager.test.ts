@@ -17,7 +17,7 @@ test('what may be left out of a PgManager has its default', () => {
       timeoutSeconds: 43_200,
       directory: '/PgBackup',
     },
-    rotation: { mode: 'Enforce', adopt: false },
+    rotation: { mode: 'Enforce', adopt: false, adoptFrom: [] },
   });
   assert.deepEqual(read.status, { conditions: {} });
   assert.deepEqual(PgManager.parse({ ...bare, status: {} }), read);
