@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { PgBackup } from '../../../functions/domain/resources/pg-backup.ts';
 import type { PgManager } from '../../../functions/domain/resources/pg-manager.ts';
+import type { RunProcess, TestDatabase } from '../../support/database.ts';
 import { mayDo } from '../../support/objects.ts';
 import type { SeenEvent } from '../../support/outside.ts';
 import type { OpenCluster, TestCluster } from '../../support/test-cluster.ts';
@@ -84,8 +85,8 @@ export function errors(open: OpenCluster): void {
       test('one at a time', async () => {
         const database = await cluster.database({ name: 'slow', env: slow });
         const holder = await started('holder', 'slow');
+        await untilWalg(cluster, database, holder.metadata.uid);
         const processes = await database.processesOf(holder.metadata.uid);
-        assert.ok(processes.some(({ name }) => name === 'wal-g'));
         await cluster.backup('second', 'slow');
         await fails('second', {
           reason: 'AlreadyRunning',
@@ -113,8 +114,8 @@ export function errors(open: OpenCluster): void {
       test('wal-g killed: WalgError, nothing stored', async () => {
         const database = await cluster.database({ name: 'killed', env: slow });
         const { metadata } = await started('killed', 'killed');
-        const walg = (await database.processesOf(metadata.uid)).find(({ name }) => name === 'wal-g');
-        await database.sh(`kill -KILL ${walg?.pid}`);
+        const { pid } = await untilWalg(cluster, database, metadata.uid);
+        await database.sh(`kill -KILL ${pid}`);
         await fails('killed', {
           reason: 'WalgError',
           message: /^WalgError: .*Nothing counts as stored\. Full log: kubectl exec -n errors killed-0 /,
@@ -219,6 +220,13 @@ export function errors(open: OpenCluster): void {
       });
     });
   });
+}
+
+/** A run is started before its shell has become wal-g. */
+async function untilWalg({ eventually }: TestCluster, database: TestDatabase, uid: string): Promise<RunProcess> {
+  return eventually(`wal-g of run ${uid}`, async () =>
+    (await database.processesOf(uid)).find(({ name }) => name === 'wal-g'),
+  );
 }
 
 type Storage = NonNullable<PgManager['status']['conditions']['storage']>;
