@@ -182,6 +182,14 @@ end=1
     assert.deepEqual([answer.value.backups, answer.value.wal], ['[]', undefined]);
   });
 
+  test('H132 timeline and history are as the pod says them', async () => {
+    const lines = 'timeline=0000000A\nhistory=1\t0/5000000\tx=y\nhistory=9\t1/0\tno recovery target\n';
+    const answer = await answering(`now=1\nsysid=5\n${lines}end=1\n`).catalogue(pod);
+    assert.ok(answer.ok);
+    assert.equal(answer.value.timeline, 10);
+    assert.deepEqual(answer.value.history, ['1\t0/5000000\tx=y', '9\t1/0\tno recovery target']);
+  });
+
   test('a start that was not seen to begin is unknown', async () => {
     const problem = await problemOf(answering('now=1\nstate=starting\nend=1\n').start(pod, request));
     assert.deepEqual(problem, {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { CatalogueAnswer, RunReport } from '../../functions/domain/run/protocol.ts';
@@ -86,6 +86,7 @@ underEach('PostgreSQL and wal-g', ['dash', 'busybox'] as const, (shell) => {
     const [timeline] = JSON.parse(answer.wal ?? '') as { end_segment: string; missing_segments: string[] }[];
     assert.ok(timeline !== undefined && timeline.end_segment >= segment && timeline.missing_segments.length === 0);
     assert.deepEqual([answer.ready, answer.readyTotal], [[], 0]);
+    assert.deepEqual([answer.timeline, answer.history], [1, undefined]);
     assert.equal(answer.archiver?.failedCount, 0);
     assert.ok((answer.walgVersion ?? '') !== '');
   });
@@ -121,6 +122,20 @@ underEach('PostgreSQL and wal-g', ['dash', 'busybox'] as const, (shell) => {
       assert.equal(foreign, '');
     });
   }
+
+  test('H132 the newest name in pg_wal tells the timeline, and its file the history', async () => {
+    const wal = join(pod.pgdata, 'pg_wal');
+    const files = [join(wal, '0000000A0000000000000001'), join(wal, '0000000A.history')] as const;
+    writeFileSync(files[0], '');
+    writeFileSync(files[1], '1\t0/5000000\tno recovery target specified\n\n9\t1/0\tbefore 2021-12-29 12:00:00+00\n');
+    const answer = await catalogue();
+    for (const file of files) rmSync(file);
+    assert.equal(answer.timeline, 10);
+    assert.deepEqual(answer.history, [
+      '1\t0/5000000\tno recovery target specified',
+      '9\t1/0\tbefore 2021-12-29 12:00:00+00',
+    ]);
+  });
 
   test('storage gone: the catalogue is unknown, the probe fails, a backup fails, each with its first error', async () => {
     renameSync(pod.storage, `${pod.storage} away`);
