@@ -73,7 +73,10 @@ describe('answers', () => {
         'exit',
         'sysid',
         'ready',
-        'role',
+        'control',
+        'timeline',
+        'status',
+        'signal',
         'pgdata',
         'read',
         'bytes',
@@ -92,7 +95,7 @@ describe('answers', () => {
           '1e9',
           'running',
           'exited',
-          'primary',
+          'ready',
           'ok',
           '99999999999999999999',
           'NoWalg x',
@@ -119,9 +122,11 @@ host=postgres-0
 ticks=726898
 boot=b-1
 postmaster=1795422913
-stopping=1
 sysid=18446744073709551615
-role=standby
+status=stopping
+control=5
+signal=recovery.conf
+timeline=0000001F
 tombstone=1
 state=exited
 started=1795423000
@@ -147,7 +152,9 @@ end=1
         uid: 999,
         pgdata: '/var/lib/postgresql/data',
         systemIdentifier: '18446744073709551615',
-        role: 'standby',
+        role: 'stopping',
+        timeline: 31,
+        signal: 'recovery.conf',
         holder: { id: 'u2-3', kind: 'rotation' },
         run: {
           id: 'u1',

@@ -200,7 +200,7 @@ underEach('PostgreSQL and wal-g', ['dash', 'busybox'] as const, (shell) => {
     pod.query('select pg_reload_conf()');
   });
 
-  test('a restart of the postmaster is another incarnation; standby.signal makes a standby', async () => {
+  test('a restart of the postmaster is another incarnation; a signal file alone makes no standby', async () => {
     const before = value(await pod.runner.inspect(target));
     assert.deepEqual(
       [before.role, before.identity.postmaster],
@@ -212,7 +212,9 @@ underEach('PostgreSQL and wal-g', ['dash', 'busybox'] as const, (shell) => {
     assert.notEqual(afterwards.identity.postmaster, before.identity.postmaster);
     assert.deepEqual({ ...afterwards.identity, postmaster: '' }, { ...before.identity, postmaster: '' });
     writeFileSync(join(pod.pgdata, 'standby.signal'), '');
-    assert.equal(value(await pod.runner.inspect(target)).role, 'standby');
+    const { role, signal } = value(await pod.runner.inspect(target));
+    assert.deepEqual([role, signal], ['primary', 'standby.signal']);
+    rmSync(join(pod.pgdata, 'standby.signal'));
   });
 
   test('a shutdown that waits for a session is told, and that it is over', async () => {

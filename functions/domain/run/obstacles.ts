@@ -1,6 +1,7 @@
 /** Why nothing can be done in a pod, in words: the fact, then what to do. */
 import type { BackupFailure } from '../failure-kinds.ts';
 import type { Inspection, PodObstacle } from './protocol.ts';
+import type { ServerRole } from './server-role.ts';
 
 /** The API server's refusal names user, verb and resource; people need them in another order. */
 export function forbiddenText(message: string, namespace: string): string {
@@ -48,7 +49,23 @@ export function obstacleFailure(pod: string, obstacle: PodObstacle, directory: s
 }
 
 /** Why PostgreSQL takes no connection now, in words that follow a pod's name; undefined when nothing speaks against it. */
-export function databaseDown({ identity, stopping }: Pick<Inspection, 'identity' | 'stopping'>): string | undefined {
-  if (identity.postmaster === '') return 'PostgreSQL is not up';
-  return stopping ? 'PostgreSQL is shutting down' : undefined;
+export function databaseDown({
+  identity,
+  role = 'primary',
+  signal,
+  stopping,
+}: Pick<Inspection, 'identity' | 'stopping'> & Partial<Pick<Inspection, 'role' | 'signal'>>): string | undefined {
+  if (role === 'singleUser') return down.singleUser;
+  if (identity.postmaster === '') return signal === undefined ? down.down : `${down.down}, ${signal} is there`;
+  return stopping ? down.stopping : down[role];
 }
+
+const down: Readonly<Record<ServerRole, string | undefined>> = {
+  primary: undefined,
+  standby: 'PostgreSQL is a standby',
+  recovering: 'PostgreSQL is recovering',
+  starting: 'PostgreSQL is starting',
+  stopping: 'PostgreSQL is shutting down',
+  singleUser: 'PostgreSQL runs for a single user',
+  down: 'PostgreSQL is not up',
+};

@@ -5,6 +5,8 @@
  * here are what the in-pod runner (platform/run/runner.sh) answers, already parsed; every time is the pod's clock.
  */
 
+import type { ServerRole } from './server-role.ts';
+
 /** What a run does: push a base backup or delete old ones. Both hold the one lock of the data directory. */
 export type RunKind = 'backup' | 'rotation';
 
@@ -74,8 +76,11 @@ export interface Inspection {
   readonly pgdata: string;
   /** Unsigned 64-bit decimal text from pg_control. */
   readonly systemIdentifier: string;
-  /** `standby` when standby.signal (or recovery.signal) is in the data directory. */
-  readonly role: 'primary' | 'standby';
+  readonly role: ServerRole;
+  /** Of the newest WAL segment: the control file learns of a promotion only at the next checkpoint. */
+  readonly timeline?: number;
+  /** The file that makes PostgreSQL begin as a standby or to restore; it explains, and decides nothing. */
+  readonly signal?: string;
   readonly obstacle?: PodObstacle;
   readonly holder: Holder;
   /** The run asked about, when one was. */

@@ -175,18 +175,22 @@ identity() {
   is_boot=$value
   is_ticks=
   ! ticks 1 || is_ticks=$t
-  is_postmaster='' is_stopping=
+  is_postmaster='' status=''
   {
     {
-      read -r pid && read -r _ && read -r value && ticks "$pid" && is_postmaster=$value
-      # The last line is written before any session is ended by a shutdown.
-      while read -r value; do [ "$value" != stopping ] || is_stopping=1; done
+      # A postmaster that was killed leaves its file behind, and its pid may be another process by now. The pid of a
+      # single-user server is negative. The last line is written before any session is ended by a shutdown.
+      # shellcheck disable=SC3013
+      read -r pid && read -r _ && read -r value && [ "/proc/$pid/cwd" -ef "$PGDATA/" ] && is_postmaster=$value
+      while read -r value; do status=$value; done
     } <"$PGDATA/postmaster.pid"
   } 2>/dev/null
 }
 
 #@ inspect catalogue
-sysid() { od -An -tu8 -N8 "$PGDATA/global/pg_control" 2>/dev/null | tr -d ' \n'; }
+# control TYPE OFFSET LENGTH: a number of the control file.
+control() { od -An -t"$1" -j"$2" -N"$3" "$PGDATA/global/pg_control" 2>/dev/null | tr -d ' \n'; }
+sysid() { control u8 0 8; }
 
 #@ *
 # scan: who holds the lock, without touching it. Every process of a run has inherited fd 9 and AIDBOXOPS_RUN.
@@ -442,6 +446,24 @@ about_pod() {
 }
 
 #@ inspect
+# server: the facts that make a primary in production. State and last line both outlive a SIGKILL, so neither is enough by itself.
+server() {
+  # PostgreSQL 9 writes no state of the server into postmaster.pid.
+  line_of "$PGDATA/PG_VERSION"
+  case $value in 9*) status=ready ;; esac
+  say status "$status"
+  say control "$(control u4 16 4)"
+  # shellcheck disable=SC3013
+  case ${pid:-} in -*) [ "/proc/${pid#-}/cwd" -ef "$PGDATA/" ] && say single 1 ;; esac
+  for file in standby.signal recovery.signal recovery.conf; do
+    [ ! -e "$PGDATA/$file" ] || say signal "$file"
+  done
+  # The control file learns the timeline of a promotion only at the next checkpoint. A pattern is sorted.
+  for value in "$PGDATA"/pg_wal/????????????????????????; do :; done
+  value=${value##*/}
+  say timeline "${value%????????????????}"
+}
+
 inspect() {
   about_pod
   # The identity comes after the run: a run that ended with its database must not be seen beside the old identity.
@@ -451,11 +473,8 @@ inspect() {
   say ticks "$is_ticks"
   say boot "$is_boot"
   say postmaster "$is_postmaster"
-  say stopping "${is_stopping:-0}"
+  server
   say sysid "$(sysid)"
-  role=primary
-  [ ! -e "$PGDATA/standby.signal" ] && [ ! -e "$PGDATA/recovery.signal" ] || role=standby
-  say role "$role"
   finish
 }
 

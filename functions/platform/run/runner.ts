@@ -17,6 +17,7 @@ import type {
   StartRequest,
   StopAnswer,
 } from '../../domain/run/protocol.ts';
+import { roleOf } from '../../domain/run/server-role.ts';
 import { wholeWords } from '../../domain/text.ts';
 import type { Exec, ExecResult, ExecTarget } from '../kubernetes/exec.ts';
 import { runnerParts } from './runner-script.generated.ts';
@@ -253,15 +254,26 @@ const ObstacleField = z
 
 const PodFields = z.object({ now: Whole, uid: OptionalWhole, obstacle: ObstacleField, holder: HolderField });
 
+/** Hexadecimal, as in the name of a WAL segment. */
+const Timeline = z
+  .string()
+  .regex(/^[0-9A-F]{8}$/)
+  .transform((text) => Number.parseInt(text, 16))
+  .optional()
+  .catch(undefined);
+
 const InspectFields = PodFields.extend({
   pgdata: z.string().max(4096),
   sysid: SystemIdentifier,
-  role: z.enum(['primary', 'standby']),
+  status: Line,
+  control: OptionalWhole,
+  single: Flag,
+  signal: z.enum(['standby.signal', 'recovery.signal', 'recovery.conf']).optional().catch(undefined),
+  timeline: Timeline,
   host: Line,
   ticks: Line,
   boot: Line,
   postmaster: Line,
-  stopping: Flag,
 });
 
 const RunFields = z.object({
@@ -278,18 +290,21 @@ const RunFields = z.object({
 });
 
 function readInspection(fields: Fields, all: AllFields, about: Partial<RunAddress>): Inspection {
-  const { now, uid, obstacle, holder, pgdata, sysid, role, stopping, ...identity } = InspectFields.parse(fields);
+  const { now, uid, obstacle, holder, pgdata, sysid, ...rest } = InspectFields.parse(fields);
+  const { control, signal, single, status, timeline, ...identity } = rest;
   const { id, kind } = about;
   return {
     podTime: now,
     identity,
-    stopping,
+    stopping: status === 'stopping',
     uid: uid ?? -1,
     pgdata,
     systemIdentifier: sysid,
-    role,
+    role: roleOf({ control, single, status, live: identity.postmaster !== '' }),
     holder,
     ...defined({
+      timeline,
+      signal,
       obstacle,
       run: id === undefined || kind === undefined ? undefined : readRun(fields, all, { id, kind }),
     }),
