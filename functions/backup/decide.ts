@@ -1,6 +1,7 @@
 /** Decides about the backups of one StatefulSet: first the running one, then the oldest pending one, then announcements. No side effects. */
 import { isLaunching, isRunning } from '../domain/resources/backup-state.ts';
 import type { Command, Decision } from '../domain/commands/command.ts';
+import { judgeLost } from './lost.ts';
 import { judgeRunning } from './run.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import { backupTimer } from '../domain/commands/run-timers.ts';
@@ -17,11 +18,15 @@ export function decide(observation: Observation): Decision {
     const message = `${stale.length} PgBackups that were put back are ended`;
     return { commands: stale, next: 'again', reason: 'Stale', message };
   }
-  const [subject, ...others] = queueOf(observation.open);
-  if (subject === undefined) return announcePending(observation, afterLast(observation));
+  const lost = lostOf(observation);
+  const changed = decideLost(observation, lost);
+  if (changed !== undefined) return changed;
+  const [subject, ...others] = queueOf(observation.open).filter((backup) => !lost.includes(backup));
+  if (subject === undefined)
+    return announcePending(observation, lost.length > 0 ? waitForLost(observation, lost) : afterLast(observation));
   const judged = isRunning(subject) ? judgeRunning(observation, subject) : judgeStart(observation, subject);
   const transition = judged.kind === 'startLost' ? relaunch(observation, subject) : judged;
-  const timers = ensuresTimers(observation) ? [subject, ...others].map(backupTimer) : [];
+  const timers = ensuresTimers(observation) ? [subject, ...others, ...lost].map(backupTimer) : [];
   switch (transition.kind) {
     case 'write':
       return {
@@ -33,6 +38,31 @@ export function decide(observation: Observation): Decision {
     default:
       return decideOthers(observation, { subject, others, transition: transition, timers });
   }
+}
+
+/** Running ones whose pod is lost. */
+function lostOf({ lost = [], open }: Observation): PgBackup[] {
+  return open.filter((backup) => lost.some(({ uid }) => uid === backup.metadata.uid));
+}
+
+/** The first of them that changes; undefined when none does. */
+function decideLost(observation: Observation, lost: readonly PgBackup[]): Decision | undefined {
+  for (const backup of lost) {
+    const run = observation.lost?.find(({ uid }) => uid === backup.metadata.uid);
+    const judged = run === undefined ? undefined : judgeLost(observation, backup, run);
+    if (judged?.kind !== 'write') continue;
+    const { message, reason } = judged;
+    const unfinished = queueOf(observation.open).filter((other) => other !== backup || !endsNow(judged));
+    const timers = ensuresTimers(observation) ? unfinished.map(backupTimer) : [];
+    return { commands: [...timers, ...transitionCommands(backup, judged)], next: 'again', reason, message };
+  }
+  return undefined;
+}
+
+function waitForLost(observation: Observation, lost: readonly PgBackup[]): Decision {
+  const commands = ensuresTimers(observation) ? lost.map(backupTimer) : [];
+  const names = lost.map(({ metadata }) => metadata.name).join(', ');
+  return { commands, next: 'done', reason: 'PodLost', message: `the pod of ${names} is lost` };
 }
 
 function endsNow(transition: Extract<Transition, { kind: 'write' }>): boolean {
@@ -77,7 +107,8 @@ function nextWhileWaiting({ firstRound }: Observation, { kind }: Waiting['transi
 
 /** While the first backup is pending, so are the others. Once it has started, they fail with AlreadyRunning. */
 function judgeBehind(observation: Observation, backup: PgBackup, first: PgBackup): Transition | undefined {
-  if (isLaunching(first)) return undefined;
+  // Two run at once after the pod of one was lost. If it has come back, the other is judged when this one has ended.
+  if (isLaunching(first) || isRunning(backup)) return undefined;
   if (!isRunning(first)) return first.status.state === 'pending' ? pendBehind(observation, backup, first) : undefined;
   return end(observation, backup, alreadyRunning(observation, first));
 }

@@ -1,6 +1,11 @@
 /** Reads what a decision about one StatefulSet's backups needs, and nothing else. */
 import { isFinished, isRunning, isAnnounced } from '../domain/resources/backup-state.ts';
-import { needsCatalogue } from './run.ts';
+import { isProofDue } from './lost.ts';
+import { isRestarted, needsCatalogue } from './run.ts';
+import { databaseDown } from '../domain/run/obstacles.ts';
+import { endingOf, mayAnswer, podLost } from '../domain/run/pod-lost.ts';
+import type { Executor } from '../domain/resources/executor.ts';
+import type { Holder } from '../domain/run/protocol.ts';
 import { path } from '../domain/resources/api-paths.ts';
 import { parseEach } from '../domain/resources/metadata.ts';
 import { PgBackup } from '../domain/resources/pg-backup.ts';
@@ -9,11 +14,11 @@ import { listHistory, listManagers, readNamespace } from '../platform/kubernetes
 import { serverNow } from '../platform/kubernetes/client.ts';
 import { listAll } from '../platform/kubernetes/list.ts';
 import type { RoundContext, PreviousRound } from '../platform/reconcile/reconcile.ts';
-import { locatePods, inspectPrimary, type PodReader } from '../platform/run/database-pods.ts';
+import { findPrimary, readPod, type PodReader } from '../platform/run/database-pods.ts';
 import { logSkipped } from '../platform/kubernetes/list.ts';
 import { podRef } from '../domain/commands/run-commands.ts';
 import { type PodInspection } from '../domain/run/observed-run.ts';
-import { queueOf, type Observation, settingsFor } from './observation.ts';
+import { queueOf, type LostRun, type Observation, settingsFor } from './observation.ts';
 
 /** Which StatefulSet to reconcile, and why. */
 export interface StatefulSetTarget {
@@ -44,9 +49,27 @@ export async function gather(
   const history = deleted || open.some(isFinished) ? (known.history ?? (await listHistory(reader, target))) : undefined;
   const now = serverNow(reader.kube);
   const base: Base = { ...known, now, firstRound: round.firstRound, ticked, namespace, statefulSet, history };
-  const subject = queueOf(open)[0];
-  if (subject === undefined) return target.mayRun ? inspectCandidate(reader, base, undefined) : base;
-  return isRunning(subject) ? inspectRun(reader, base, subject, round) : inspectCandidate(reader, base, subject);
+  return inspectPods({ reader, base, round }, target.mayRun);
+}
+
+/** What reading on needs. */
+interface Search {
+  readonly reader: PodReader;
+  readonly base: Base;
+  readonly round: RoundContext<Observation>;
+}
+
+/** The first of the queue whose pod is not lost is the one to decide about; a lost one holds nobody up. */
+async function inspectPods(search: Search, mayRun: boolean): Promise<Observation> {
+  const { base, reader } = search;
+  const lost: LostRun[] = [];
+  for (const backup of queueOf(base.open)) {
+    if (!isRunning(backup)) return { ...(await inspectCandidate(reader, base, backup)), lost };
+    const seen = await inspectRun(search, backup);
+    if (!('why' in seen)) return { ...seen, lost };
+    lost.push(seen);
+  }
+  return mayRun && lost.length === 0 ? inspectCandidate(reader, base, undefined) : { ...base, lost };
 }
 
 async function readObjects(reader: PodReader, target: StatefulSetTarget): Promise<Known> {
@@ -78,30 +101,68 @@ async function openBackups(reader: PodReader, of: Pick<Observation, 'namespace' 
   );
 }
 
-/** Inspects the pod in which the run was started, whichever pod is the primary now. */
-async function inspectRun(
-  reader: PodReader,
-  base: Base,
-  backup: PgBackup,
-  round: RoundContext<Observation>,
-): Promise<Observation> {
-  const { executor } = backup.status;
+/**
+ * Inspects the pod in which the run was started, whichever pod is the primary now. When it does not answer, Kubernetes
+ * is asked for the reason. A pod that has been silent before is not tried again while nothing in it could answer.
+ */
+async function inspectRun(search: Search, backup: PgBackup): Promise<Observation | LostRun> {
+  const { reader, base } = search;
+  const { executor, unprovenSince } = backup.status;
   if (executor === undefined) return base;
+  const before = unprovenSince === undefined ? undefined : await seePod(search, executor);
+  if (before?.mayAnswer === false && before.why !== undefined) return lostRun(search, backup, before.why);
   const pod = podRef(base.namespace, executor.pod);
   const answer = await reader.runner.inspect(pod, { id: backup.metadata.uid, kind: 'backup', dir: executor.directory });
   const podInspection: PodInspection = { container: executor, answer };
-  const wanted = answer.ok && needsCatalogue(backup, answer.value) && round.elapsed <= catalogueLatestMs;
-  return { ...base, podInspection, catalogue: wanted ? await reader.runner.catalogue(pod) : undefined };
+  if (answer.ok) return readEnd(search, backup, { ...base, podInspection });
+  const { why } = before ?? (await seePod(search, executor));
+  return why === undefined ? { ...base, podInspection } : lostRun(search, backup, why);
+}
+
+/** What a run that answers needs for its end: the catalogue, and why another container answers. */
+async function readEnd(search: Search, backup: PgBackup, seen: Observation): Promise<Observation> {
+  const { reader, base, round } = search;
+  const { executor } = backup.status;
+  if (executor === undefined || seen.podInspection?.answer.ok !== true) return seen;
+  const inspection = seen.podInspection.answer.value;
+  const ending = isRestarted(backup, inspection) ? (await seePod(search, executor)).ending : undefined;
+  const wanted = needsCatalogue(backup, inspection) && round.elapsed <= catalogueLatestMs;
+  const pod = podRef(base.namespace, executor.pod);
+  return { ...seen, ending, catalogue: wanted ? await reader.runner.catalogue(pod) : undefined };
+}
+
+interface SeenPod {
+  readonly why: string | undefined;
+  readonly ending: string | undefined;
+  readonly mayAnswer: boolean;
+}
+
+async function seePod({ reader, base }: Search, executor: Executor): Promise<SeenPod> {
+  const pod = await readPod(reader, base.namespace, executor.pod);
+  return {
+    why: podLost(pod, executor, base.now),
+    ending: endingOf(pod, executor),
+    mayAnswer: mayAnswer(pod, executor, base.now),
+  };
+}
+
+/** A run that may have ended well before its pod was lost is searched in the catalogue, through the present primary. */
+async function lostRun({ reader, base, round }: Search, backup: PgBackup, why: string): Promise<LostRun> {
+  const uid = backup.metadata.uid;
+  if (!isProofDue(backup, base.now)) return { uid, why };
+  if (round.elapsed > catalogueLatestMs) return { uid, why, proof: 'noTime' };
+  const { podInspection } = await findPrimary(reader, base, {});
+  if (podInspection?.answer.ok !== true || databaseDown(podInspection.answer.value) !== undefined)
+    return { uid, why, proof: 'noPrimary' };
+  return { uid, why, proof: await reader.runner.catalogue(podRef(base.namespace, podInspection.container.pod)) };
 }
 
 /** Where the next one could start, and who holds the lock there. */
 async function inspectCandidate(reader: PodReader, base: Base, subject: PgBackup | undefined): Promise<Observation> {
-  const location = await locatePods(reader, base);
-  if (location.found !== 'ready') return { ...base, location };
   const { directory: dir } = settingsFor(base.managers);
   const question = subject === undefined ? { dir } : { id: subject.metadata.uid, kind: 'backup' as const, dir };
-  const podInspection = await inspectPrimary(reader, base, location.containers, question);
-  const seen = { ...base, location, podInspection, open: await recheckHolder(reader, base, podInspection) };
+  const { asked, location, podInspection } = await findPrimary(reader, base, question);
+  const seen = { ...base, location, podInspection, asked, open: await recheckHolders(reader, base, asked) };
   if (subject === undefined || !isFree(podInspection)) return seen;
   return { ...seen, namespaceIdentity: await readNamespace(reader, base.namespace) };
 }
@@ -113,13 +174,16 @@ function isFree(podInspection: PodInspection | undefined): boolean {
   return holder === undefined && obstacle === undefined;
 }
 
-/** Lists PgBackups again after the lock holder was seen. A run has its PgBackup before its lock, so this list contains it unless it was deleted. */
-async function recheckHolder(
+/** Lists PgBackups again after a lock holder was seen. A run has its PgBackup before its lock, so this list contains it unless it was deleted. */
+async function recheckHolders(
   reader: PodReader,
   base: Base,
-  podInspection: PodInspection | undefined,
+  asked: readonly PodInspection[],
 ): Promise<Observation['open']> {
-  const holder = podInspection?.answer.ok === true ? podInspection.answer.value.holder : undefined;
-  if (holder === undefined || holder === 'unknown' || holder.kind === 'rotation') return base.open;
-  return openBackups(reader, base);
+  const held = asked.some(({ answer }) => answer.ok && isBackup(answer.value.holder));
+  return held ? openBackups(reader, base) : base.open;
+}
+
+function isBackup(holder: Holder): boolean {
+  return holder !== undefined && holder !== 'unknown' && holder.kind === 'backup';
 }

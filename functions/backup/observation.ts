@@ -39,8 +39,22 @@ export interface Observation {
   readonly podInspection?: PodInspection | undefined;
   /** UID of the Namespace; read when the next one may start. */
   readonly namespaceIdentity?: NamespaceIdentity | undefined;
+  /** All containers that were asked who is the primary. */
+  readonly asked?: readonly PodInspection[] | undefined;
+  /** Running ones whose pod is lost: they wait beside the others, and hold nobody up. */
+  readonly lost?: readonly LostRun[] | undefined;
+  /** How the container of the run ended, where Kubernetes explains it; read when another one answers. */
+  readonly ending?: string | undefined;
   /** Read when the running one needs proof and there was time for it. */
   readonly catalogue?: RunnerResult<CatalogueAnswer> | undefined;
+}
+
+/** A running PgBackup whose pod does not answer and, by the word of Kubernetes, will not. */
+export interface LostRun {
+  readonly uid: string;
+  readonly why: string;
+  /** The catalogue through the present primary, or why it was not read; absent while it is not due. */
+  readonly proof?: RunnerResult<CatalogueAnswer> | 'noTime' | 'noPrimary';
 }
 
 /** Where a run's files go and how long it may last: of the acting manager, or the defaults of the CRD. */

@@ -14,11 +14,12 @@ import { errorLines, fullLog, lastLine } from '../domain/run/log-excerpt.ts';
 import { oneLine } from '../domain/text.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
 import { failed, runningSince, succeeded } from './outcome.ts';
+import { foundNoDatabase, waitForConnections } from './no-connection.ts';
 import type { Observation } from './observation.ts';
 import type { Transition } from './transition.ts';
 import { archivingGrace, deadlineGrace, proofPatience, podPatience } from '../domain/run/limits.ts';
 
-type RunningBackup = PgBackup & { status: { executor: Executor } };
+export type RunningBackup = PgBackup & { status: { executor: Executor } };
 
 /** What the pod said of a running PgBackup, in one place. */
 interface RunObservation {
@@ -39,6 +40,11 @@ export function needsCatalogue(backup: PgBackup, inspection: Inspection): boolea
   const changed = identityChange(executor, inspection.identity) !== undefined;
   if (run.state === 'died') return changed;
   return run.state === 'none' && (changed || !startMayStillArrive(executor, inspection.podTime));
+}
+
+/** Whether another container or postmaster answers than the run was started in. */
+export function isRestarted({ status }: PgBackup, { identity }: Inspection): boolean {
+  return status.executor !== undefined && identityChange(status.executor, identity) !== undefined;
 }
 
 export function judgeRunning(observation: Observation, backup: PgBackup): Transition {
@@ -129,7 +135,9 @@ function recordAlive({ backup, run }: RunObservation): Transition {
   const startTime = run.startedAt === undefined ? backup.status.startTime : rfc3339(run.startedAt);
   const message =
     startTime === undefined ? `wal-g is running in ${executor.pod}` : runningSince(executor.pod, startTime);
-  const cleared = { reason: undefined, pendingSince: undefined, unprovenSince: undefined };
+  // A run that finds no database goes back to waiting, and waits ten minutes in all.
+  const pendingSince = isLaunching(backup) ? backup.status.pendingSince : undefined;
+  const cleared = { reason: undefined, pendingSince, unprovenSince: undefined };
   return {
     kind: 'write',
     status: defined({ ...backup.status, ...cleared, startTime, message }),
@@ -164,6 +172,7 @@ function judgeMissing(observed: RunObservation): Transition {
 /** wal-g says that it failed. The catalogue can only make the message better, so it is not waited for. */
 function judgeFailedExit(observed: RunObservation): Transition {
   const { backup, run } = observed;
+  if (foundNoDatabase(run)) return waitForConnections(observed.observation, backup, backup.status.executor);
   if (observed.changed !== undefined) return ended(observed, restarted(observed));
   if (databaseIsStopping(observed)) {
     const message = `wal-g has ended with exit code ${run.exitCode} while PostgreSQL in ${backup.status.executor.pod} is shutting down`;
@@ -235,7 +244,7 @@ function secondsSinceEnd({ backup, inspection, observation, run }: RunObservatio
 }
 
 /** Since when wal-g is known to have ended without a proof. `unprovenSince` alone may be that of a silent pod. */
-function provingSince({ status }: PgBackup): UnixSeconds | undefined {
+export function provingSince({ status }: PgBackup): UnixSeconds | undefined {
   return status.reason === 'ProofUnknown' ? parseTime(status.unprovenSince) : undefined;
 }
 
@@ -246,7 +255,7 @@ function judgeUnknown(observed: RunObservation, why: string): Transition {
   return now - since < proofPatience ? waitForProof(observed, why) : ended(observed, unprovable(why));
 }
 
-function unprovable(why: string): BackupFailure {
+export function unprovable(why: string): BackupFailure {
   const text = `finished but could not be proved within ${span(proofPatience)}: ${oneLine(why)}. Nothing counts as stored. Check the storage, then run a new backup.`;
   return { kind: 'WalgError', text };
 }
@@ -274,7 +283,7 @@ function proofOf({ backup, observation }: RunObservation): Proof | undefined {
 }
 
 /** What a stored backup of this PgBackup says of itself in its user data. */
-function claimOf(backup: PgBackup): Claim {
+export function claimOf(backup: PgBackup): Claim {
   const { uid, namespace, creationTimestamp } = backup.metadata;
   return { uid, namespace, statefulSet: backup.spec.selector.name, since: parseTime(creationTimestamp) ?? 0 };
 }
@@ -299,7 +308,7 @@ function ended(observed: RunObservation, problem: BackupFailure): Transition {
   };
 }
 
-function writeFailure(observation: Observation, backup: PgBackup, problem: BackupFailure): Transition {
+export function writeFailure(observation: Observation, backup: PgBackup, problem: BackupFailure): Transition {
   return {
     kind: 'write',
     status: failed(backup, problem, observation.now),
@@ -320,7 +329,12 @@ function stopCommand({ backup, observation }: RunObservation): Command {
 }
 
 function restarted(observed: RunObservation): BackupFailure {
-  const { backup, changed } = observed;
+  const { backup, changed, observation } = observed;
+  const { ending } = observation;
+  if (ending !== undefined) {
+    const text = `${ending}. Nothing counts as stored. ${whatNext(observation)}`;
+    return { kind: 'InitializationError', text };
+  }
   const text = `PostgreSQL in ${backup.status.executor.pod} restarted during the backup (${changed}). wal-g was stopped; nothing counts as stored. ${whatNext(observed.observation)}`;
   return { kind: 'InitializationError', text };
 }
@@ -350,7 +364,7 @@ function notRestorable(observed: RunObservation, proof: Extract<Proof, { verdict
   return `${proof.entry.name} is stored but NOT restorable: WAL ${proof.segment} was not archived within ${archivingGrace} s${why}. Fix archive_command, then run a new backup.`;
 }
 
-function whatNext({ managers, namespace, statefulSet }: Observation): string {
+export function whatNext({ managers, namespace, statefulSet }: Observation): string {
   const next = actingManager(managers)?.status.schedule?.nextSlot;
   const now = `(docs/how-to/back-up-now.md): ${backupNowCommand(namespace, statefulSet)}`;
   return next === undefined ? `Run a new one now ${now}` : `Next run ${next}; to run one now ${now}`;

@@ -1,32 +1,42 @@
 /** Decides about the PgBackup that is next in turn: start it, let it wait, or end it at once. No side effects. */
 import { isFinished } from '../domain/resources/backup-state.ts';
 import type { Command } from '../domain/commands/command.ts';
+import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
 import { defined } from '../domain/defined.ts';
 import { failureText, type FailureKind, type BackupFailure, type WaitReason } from '../domain/failure-kinds.ts';
 import { pinExecutor, startNotAfter } from '../domain/run/launch.ts';
-import { waitingMessage, type DatabaseContainer } from '../domain/run/location.ts';
+import {
+  noPrimaryText,
+  severalPrimariesText,
+  waitingMessage,
+  type DatabaseContainer,
+  type Location,
+} from '../domain/run/location.ts';
 import { databaseDown, forbiddenText, obstacleFailure } from '../domain/run/obstacles.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import { podRef } from '../domain/commands/run-commands.ts';
 import { backupTimer } from '../domain/commands/run-timers.ts';
 import type { Inspection } from '../domain/run/protocol.ts';
 import { oneLine } from '../domain/text.ts';
-import { parseTime, rfc3339, type UnixSeconds } from '../domain/time.ts';
+import { clockTime, parseTime, rfc3339, type UnixSeconds } from '../domain/time.ts';
 import { failed } from './outcome.ts';
 import type { PodInspection } from '../domain/run/observed-run.ts';
 import { settingsFor, type Observation } from './observation.ts';
 import { type Transition } from './transition.ts';
-import { podPatience, rotationPatience } from '../domain/run/limits.ts';
+import { podPatience, rotationPatience, switchoverPatience } from '../domain/run/limits.ts';
 
 /** Marks a PgBackup whose last start was lost. */
 const startLost = 'the start did not reach the pod; it is tried again';
+
+/** Marks a PgBackup whose wal-g found a database that takes no connection. */
+export const noConnection =
+  'waiting: PostgreSQL took no connection when wal-g began (SQLSTATE 57P03); it is tried again';
 
 export function judgeStart(observation: Observation, backup: PgBackup): Transition {
   const { location, podInspection } = observation;
   if (location === undefined) return { kind: 'retry', reason: 'NotInspected', message: 'the pod was not read' };
   if (location.found === 'never') return end(observation, backup, location.problem);
-  if (location.found === 'notReady')
-    return waitForPod(observation, backup, { pod: location.pod, state: location.state });
+  if (location.found !== 'ready') return waitForLocation(observation, backup, location);
   if (podInspection === undefined)
     return { kind: 'retry', reason: 'NotInspected', message: 'the pod was not inspected' };
   if (!podInspection.answer.ok) return judgeProblem(observation, backup, podInspection);
@@ -42,6 +52,21 @@ export function judgeStart(observation: Observation, backup: PgBackup): Transiti
   return inspection.holder === undefined
     ? judgeFree(observation, backup, { container: podInspection.container, inspection })
     : judgeHolder(observation, backup, inspection);
+}
+
+function waitForLocation(
+  observation: Observation,
+  backup: PgBackup,
+  location: Exclude<Location, { found: 'ready' | 'never' }>,
+): Transition {
+  switch (location.found) {
+    case 'notReady':
+      return waitForPod(observation, backup, { pod: location.pod, state: location.state });
+    case 'noPrimary':
+      return waitForPrimary(observation, backup, noPrimaryText(location));
+    case 'severalPrimaries':
+      return judgeSeveral(observation, backup, severalPrimariesText(location));
+  }
 }
 
 function judgeProblem(observation: Observation, backup: PgBackup, podInspection: PodInspection): Transition {
@@ -94,22 +119,21 @@ function waitForOrphan(observation: Observation, backup: PgBackup, id: string): 
   return waiting.kind === 'write' ? { ...waiting, before, reason } : { ...waiting, commands: before, reason };
 }
 
-/** Stops the holder of the lock when it is a backup without an unfinished PgBackup; empty when there is none. */
+/** Stops each holder of a lock that is a backup without an unfinished PgBackup; empty when there is none. */
 export function orphanStop(observation: Observation): Command[] {
-  const { podInspection, open } = observation;
-  if (podInspection?.answer.ok !== true) return [];
-  const { holder } = podInspection.answer.value;
+  const { asked, podInspection } = observation;
+  const inspections = asked ?? (podInspection === undefined ? [] : [podInspection]);
+  return inspections.flatMap((inspection) => stopOrphanIn(observation, inspection));
+}
+
+/** After a failover the run of a deleted PgBackup is in the pod that was the primary. */
+function stopOrphanIn(observation: Observation, { answer, container }: PodInspection): Command[] {
+  const { managers, namespace, open } = observation;
+  const holder = answer.ok ? answer.value.holder : undefined;
   if (holder === undefined || holder === 'unknown' || holder.kind === 'rotation') return [];
   if (open.some((backup) => backup.metadata.uid === holder.id && !isFinished(backup))) return [];
-  return [
-    {
-      type: 'stop',
-      pod: podRef(observation.namespace, podInspection.container.pod),
-      kind: 'backup',
-      id: holder.id,
-      directory: settingsFor(observation.managers).directory,
-    },
-  ];
+  const { directory } = settingsFor(managers);
+  return [{ type: 'stop', pod: podRef(namespace, container.pod), kind: 'backup', id: holder.id, directory }];
 }
 
 /** The lock is of one pod: after a failover a rotation may still be deleting from another one, in the same storage. */
@@ -122,7 +146,11 @@ function judgeFree(
     const pod = status.conditions.rotation?.running?.executor.pod;
     return pod !== undefined && pod !== at.container.pod;
   });
-  return elsewhere ? waitForRotation(observation, backup) : launch(observation, backup, at);
+  if (elsewhere) return waitForRotation(observation, backup);
+  // Not a second time within this activation: the timer brings the next attempt.
+  if (backup.status.message === noConnection && !observation.firstRound)
+    return { kind: 'wait', reason: 'NoConnection', message: noConnection };
+  return launch(observation, backup, at);
 }
 
 function waitForRotation(observation: Observation, backup: PgBackup): Transition {
@@ -159,12 +187,15 @@ function launch(
   const message = oneLine(`starting wal-g in ${container.pod}${withoutCluster(observation)}`);
   return {
     kind: 'write',
-    before: ensuresTimers(observation) ? [] : [backupTimer(backup)],
+    before: [
+      ...(ensuresTimers(observation) ? [] : [backupTimer(backup)]),
+      ...(backup.status.message === noConnection ? [pruneRun(observation, backup, at.container.pod)] : []),
+    ],
     status: defined({
       state: 'running' as const,
       message,
       // Starts that are lost one after the other have ten minutes, not ten minutes each.
-      pendingSince: backup.status.message === startLost ? backup.status.pendingSince : undefined,
+      pendingSince: isTriedAgain(backup) ? backup.status.pendingSince : undefined,
       announced: backup.status.announced,
       executor,
     }),
@@ -202,26 +233,94 @@ function withoutCluster({ namespaceIdentity }: Observation): string {
 }
 
 /** Its start never reached the pod: back into the queue, where it is the first because it is the oldest still. */
-export function relaunch(observation: Observation, backup: PgBackup): Extract<Transition, { kind: 'write' }> {
+export function relaunch(
+  observation: Observation,
+  backup: PgBackup,
+  why: { readonly message: string; readonly tooLong: string } = { message: startLost, tooLong: neverStarted(backup) },
+): Extract<Transition, { kind: 'write' }> {
   const { now } = observation;
   const since = parseTime(backup.status.pendingSince) ?? now;
   if (now - since >= podPatience) {
-    const text = `wal-g could not be started in ${backup.status.executor?.pod}: no start took effect within ${podPatience / 60} min. The log of the backup function says what the pod answered. Run a new backup when it can be reached.`;
-    return end(observation, backup, { kind: 'NoPodAccess', text });
+    return end(observation, backup, { kind: 'NoPodAccess', text: why.tooLong });
   }
   const status = defined({
     state: 'pending' as const,
     reason: 'PodNotReady',
-    message: startLost,
+    message: why.message,
     pendingSince: rfc3339(since),
     announced: backup.status.announced,
   });
-  return { kind: 'write', status, reason: 'StartLost', message: startLost };
+  return {
+    kind: 'write',
+    status,
+    reason: why.message === startLost ? 'StartLost' : 'NoConnection',
+    message: why.message,
+  };
+}
+
+function neverStarted({ status }: PgBackup): string {
+  return `wal-g could not be started in ${status.executor?.pod}: no start took effect within ${podPatience / 60} min. The log of the backup function says what the pod answered. Run a new backup when it can be reached.`;
+}
+
+/** It was begun before, and waited since: all attempts have ten minutes together. */
+function isTriedAgain({ status }: PgBackup): boolean {
+  return status.message === startLost || status.message === noConnection || status.announced === 'started';
+}
+
+/** Removes what a run left that did nothing, because one id never runs twice. */
+function pruneRun({ managers, namespace }: Observation, { metadata }: PgBackup, pod: string): Command {
+  const { directory } = settingsFor(managers);
+  const runs = [{ id: metadata.uid, name: metadata.name }];
+  return { type: 'prune', pod: podRef(namespace, pod), directory, runs };
 }
 
 /** In the first round, unless one of them has just shown that it works. */
 export function ensuresTimers({ firstRound, ticked }: Observation): boolean {
   return firstRound && !ticked;
+}
+
+/** `text` says what each pod is. */
+function waitForPrimary(observation: Observation, backup: PgBackup, text: string): Transition {
+  const until = waitingSince(backup, 'PodNotReady', observation.now) + podPatience;
+  if (observation.now >= until) {
+    const problem = `${text}. There was none for ${podPatience / 60} min; nothing was started. Run a new backup when there is one.`;
+    return end(observation, backup, { kind: 'NoPodAccess', text: problem });
+  }
+  return pend(observation, backup, {
+    reason: 'PodNotReady',
+    message: `${oneLine(text)}; waiting until ${clockTime(until)}`,
+  });
+}
+
+/** A switchover is over within a minute. After that somebody has to stop one of them, and is warned. */
+function judgeSeveral(observation: Observation, backup: PgBackup, text: string): Transition {
+  const { now } = observation;
+  const { reason, unprovenSince } = backup.status;
+  const until = waitingSince(backup, 'SeveralPrimaries', now) + podPatience;
+  const advice = `${text}. Nothing was started. Stop one of them.`;
+  if (now >= until) return end(observation, backup, { kind: 'NoPodAccess', text: advice });
+  const since = (reason === 'SeveralPrimaries' ? parseTime(unprovenSince) : undefined) ?? now;
+  const isOver = now - since >= switchoverPatience;
+  const message = isOver
+    ? `${oneLine(advice)} Waiting until ${clockTime(until)}.`
+    : `waiting: ${oneLine(text)}, as in a switchover`;
+  const waiting = pend(observation, backup, { reason: 'SeveralPrimaries', message, unprovenSince: rfc3339(since) });
+  return isOver && waiting.kind === 'write' ? { ...waiting, before: warnings(observation, backup, advice) } : waiting;
+}
+
+/** One on the PgBackup and one on each of its managers; the same name makes each of them once. */
+function warnings({ managers, now }: Observation, { metadata }: PgBackup, message: string): Command[] {
+  const { name, namespace, uid } = metadata;
+  const common = { type: 'Warning', reason: 'SeveralPrimaries', time: now, reporter: 'backup' } as const;
+  const transition = 'several-primaries';
+  const own = { ...common, object: { kind: 'PgBackup', name, namespace, uid }, transition, message } as const;
+  const others = managers.map((manager) => ({
+    ...common,
+    object: { kind: 'PgManager', name: manager.metadata.name, namespace, uid: manager.metadata.uid } as const,
+    transition: `${uid}-${transition}`,
+    message: `${name}: ${message}`,
+  }));
+  return [own, ...others].map((event): Command => ({ type: 'recordEvent', event: buildKubernetesEvent(event) }));
 }
 
 function waitForPod(observation: Observation, backup: PgBackup, pod: { pod: string; state: string }): Transition {
@@ -239,16 +338,21 @@ function waitForPod(observation: Observation, backup: PgBackup, pod: { pod: stri
   });
 }
 
+/** Waits for a usable pod, whatever is the matter with it: all of them have ten minutes together. */
+const podWaits: readonly string[] = ['PodNotReady', 'SeveralPrimaries'];
+
 function waitingSince(backup: PgBackup, reason: WaitReason, now: UnixSeconds): UnixSeconds {
-  if (backup.status.reason !== reason) return now;
-  return parseTime(backup.status.pendingSince) ?? now;
+  const { reason: stored = '' } = backup.status;
+  const goesOn = stored === reason || (podWaits.includes(stored) && podWaits.includes(reason));
+  return (goesOn ? parseTime(backup.status.pendingSince) : undefined) ?? now;
 }
 
 function pend(
   observation: Observation,
   backup: PgBackup,
-  why: { reason: WaitReason; message: string },
+  why: { reason: WaitReason; message: string; unprovenSince?: string },
 ): Extract<Transition, { kind: 'write' | 'wait' | 'retry' }> {
+  const { reason, message } = why;
   const status = defined({
     state: 'pending' as const,
     ...why,
@@ -257,7 +361,7 @@ function pend(
   });
   const same =
     backup.status.state === 'pending' && backup.status.reason === why.reason && backup.status.message === why.message;
-  return same ? { kind: 'wait', ...why } : { kind: 'write', status, ...why };
+  return same ? { kind: 'wait', reason, message } : { kind: 'write', status, reason, message };
 }
 
 /** The younger ones wait with the oldest, for the same reason. */

@@ -1,16 +1,15 @@
 /** Reads what a decision about the rotation of one PgManager needs, and nothing else. */
 import { rotationIsDue } from '../domain/resources/manager-state.ts';
-import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { PgManager } from '../domain/resources/pg-manager.ts';
 import { databaseDown } from '../domain/run/obstacles.ts';
+import { podLost } from '../domain/run/pod-lost.ts';
 import { rotationOf } from './condition.ts';
 import { backupsAfter, managersAfter } from '../platform/reconcile/previous-round.ts';
 import { listHistory, listManagers } from '../platform/kubernetes/read.ts';
 import { serverNow } from '../platform/kubernetes/client.ts';
 import type { RoundContext, PreviousRound } from '../platform/reconcile/reconcile.ts';
 import { readManager, readNamespace } from '../platform/kubernetes/read.ts';
-import { locatePods, inspectPrimary, type PodReader } from '../platform/run/database-pods.ts';
-import { type StatefulSetRef } from '../platform/kubernetes/read.ts';
+import { findPrimary, readPod, type PodReader } from '../platform/run/database-pods.ts';
 import { podRef } from '../domain/commands/run-commands.ts';
 import { type PodInspection } from '../domain/run/observed-run.ts';
 import { rotationStateOf } from './state.ts';
@@ -32,7 +31,7 @@ const catalogueLatestMs = 10_000;
 /** Until then (ms) a lock that is held is waited for; somewhat less than a waiting activation lasts. */
 const patienceMs = 8_000;
 
-type Base = Omit<Observation, 'location' | 'podInspection' | 'catalogue'>;
+type Base = Omit<Observation, 'location' | 'podInspection' | 'podLost' | 'catalogue'>;
 
 /** Undefined when the manager is gone or going. */
 export async function gather(
@@ -58,7 +57,7 @@ export async function gather(
   const around = await readNeighbours(reader, base, seen);
   const state = rotationStateOf(around);
   if (state.kind !== 'due' || !rotates(around)) return around;
-  return readForStart({ reader, base: around, round }, state.success);
+  return readForStart({ reader, base: around, round });
 }
 
 type Known = Pick<Observation, 'manager' | 'managers' | 'backups' | 'complete'>;
@@ -115,7 +114,11 @@ async function inspectRun(reader: PodReader, base: Base, round: RoundContext<Obs
   const podInspection: PodInspection = { container: running.executor, answer };
   if (answer.ok && isAlive(answer.value)) return { ...base, podInspection };
   const around = await readNeighbours(reader, base);
-  const wanted = answer.ok && needsCatalogue(answer.value) && round.elapsed <= catalogueLatestMs;
+  if (!answer.ok) {
+    const found = await readPod(reader, pod.namespace, name);
+    return { ...around, podInspection, podLost: podLost(found, running.executor, base.now) };
+  }
+  const wanted = needsCatalogue(answer.value) && round.elapsed <= catalogueLatestMs;
   return { ...around, podInspection, catalogue: wanted ? await reader.runner.catalogue(pod) : undefined };
 }
 
@@ -123,12 +126,11 @@ async function inspectRun(reader: PodReader, base: Base, round: RoundContext<Obs
  * Inspects the pod again after the catalogue, which may take longer than a start stays valid. Nothing is lost between the
  * two, because the run compares the catalogue under the lock.
  */
-async function readForStart({ reader, base, round }: Search, success: PgBackup): Promise<Observation> {
+async function readForStart({ reader, base, round }: Search): Promise<Observation> {
   const { manager } = base;
   const subject = { namespace: manager.metadata.namespace, statefulSet: manager.spec.selector.name };
   const question = { dir: manager.spec.backup.directory };
-  const { location, podInspection } =
-    (await inspectLastPod(reader, success, question)) ?? (await inspectPrimaryOf(reader, subject, question));
+  const { location, podInspection } = await findPrimary(reader, subject, question);
   if (podInspection === undefined || !isFit(podInspection) || round.elapsed > catalogueLatestMs)
     return { ...base, location, podInspection };
   const pod = podRef(subject.namespace, podInspection.container.pod);
@@ -149,31 +151,6 @@ interface Search {
   readonly reader: PodReader;
   readonly base: Base;
   readonly round: RoundContext<Observation>;
-}
-
-type Found = Pick<Observation, 'location' | 'podInspection'>;
-
-async function inspectPrimaryOf(reader: PodReader, subject: StatefulSetRef, question: { dir: string }): Promise<Found> {
-  const location = await locatePods(reader, subject);
-  if (location.found !== 'ready') return { location };
-  return { location, podInspection: await inspectPrimary(reader, subject, location.containers, question) };
-}
-
-/** A round ago the primary was where the backup ran: while it is the same container still, nothing has to be searched. */
-async function inspectLastPod(
-  reader: PodReader,
-  { metadata, status }: PgBackup,
-  question: { dir: string },
-): Promise<Found | undefined> {
-  const { executor } = status;
-  if (executor === undefined) return undefined;
-  const { pod, podUID, containerID, ...pinned } = executor;
-  const answer = await reader.runner.inspect(podRef(metadata.namespace, pod), question);
-  if (!answer.ok || answer.value.role !== 'primary') return undefined;
-  const { host, ticks, boot } = answer.value.identity;
-  if (host !== pinned.host || ticks !== pinned.ticks || boot !== pinned.boot) return undefined;
-  const container = { pod, podUID, containerID };
-  return { location: { found: 'ready', containers: [container] }, podInspection: { container, answer } };
 }
 
 function isFit({ answer }: PodInspection): boolean {

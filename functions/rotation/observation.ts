@@ -38,6 +38,8 @@ export interface Observation {
   readonly podInspection?: PodInspection | undefined;
   /** UID of the Namespace; read before a run is planned. */
   readonly namespaceIdentity?: NamespaceIdentity | undefined;
+  /** Why the run's pod, which does not answer, will not answer any more. */
+  readonly podLost?: string | undefined;
   /** Read to plan a run and to verify one, when there was time for it. */
   readonly catalogue?: RunnerResult<CatalogueAnswer> | undefined;
 }

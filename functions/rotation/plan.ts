@@ -9,6 +9,7 @@ import { defined } from '../domain/defined.ts';
 import { pinExecutor, startNotAfter } from '../domain/run/launch.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { RotationCondition } from '../domain/resources/pg-manager.ts';
+import { noPrimaryText, severalPrimariesText } from '../domain/run/location.ts';
 import { readHistory } from '../domain/run/timeline-history.ts';
 import { databaseDown } from '../domain/run/obstacles.ts';
 import { attemptOf, attemptsFor, goneOf, rotationOf, runId, type Ending } from './condition.ts';
@@ -80,6 +81,9 @@ function noPod({ observation, id }: Serving): Decision | undefined {
   if (location.found === 'never') return fail(observation, id, location.problem.text);
   if (location.found === 'notReady')
     return fail(observation, id, `pod ${location.pod} is not ready (${location.state})`);
+  if (location.found === 'noPrimary') return fail(observation, id, noPrimaryText(location));
+  if (location.found === 'severalPrimaries')
+    return fail(observation, id, `${severalPrimariesText(location)}. Stop all but one`);
   return undefined;
 }
 

@@ -78,6 +78,8 @@ function judgeUnreachable(
 ): Decision {
   const { pod } = running.executor;
   const until = (parseTime(running.startTime) ?? 0) + rotationTimeout + lastGrace;
+  const { podLost } = observation;
+  if (podLost !== undefined) return fail(observation, running.id, podLost);
   const fact = `pod ${pod} does not answer: ${problem.message}`;
   if (problem.kind === 'not-found' || observation.now >= until) {
     return fail(observation, running.id, fact);

@@ -1,5 +1,6 @@
 /** What a finding says of storage: checks in their order, the first hit is the message. No side effects. */
 import { failureText } from '../domain/failure-kinds.ts';
+import { severalPrimariesText } from '../domain/run/location.ts';
 import { forbiddenText, obstacleFailure } from '../domain/run/obstacles.ts';
 import type { ProbeAnswer, ProbeResult } from '../domain/run/protocol.ts';
 import type { Finding } from './finding.ts';
@@ -21,7 +22,15 @@ export interface Verdict {
 
 type Check<T> = (subject: T, finding: Finding) => Verdict | undefined;
 
-const podChecks: readonly Check<Finding>[] = [neverThere, notReady, notAsked, execRefused, noAnswer];
+const podChecks: readonly Check<Finding>[] = [
+  neverThere,
+  notReady,
+  noPrimary,
+  severalPrimaries,
+  notAsked,
+  execRefused,
+  noAnswer,
+];
 const probeChecks: readonly Check<ProbeAnswer>[] = [obstacleInPod, readFails, writeFails, notChecked, archivingOff];
 
 export function judge(finding: Finding): Verdict {
@@ -48,6 +57,17 @@ function neverThere({ location }: Finding): Verdict | undefined {
 function notReady({ location }: Finding): Verdict | undefined {
   if (location.found !== 'notReady') return undefined;
   return { kind: 'unknown', fact: `pod ${location.pod} is not ready`, detail: location.state };
+}
+
+function noPrimary({ location }: Finding): Verdict | undefined {
+  if (location.found !== 'noPrimary') return undefined;
+  return { kind: 'unknown', fact: 'no pod is a primary in production', detail: location.who };
+}
+
+function severalPrimaries({ location }: Finding): Verdict | undefined {
+  return location.found === 'severalPrimaries'
+    ? { kind: 'unknown', fact: `${severalPrimariesText(location)}. Stop all but one.` }
+    : undefined;
 }
 
 function notAsked({ answer }: Finding): Verdict | undefined {

@@ -5,35 +5,39 @@ import { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { Holder } from '../domain/run/protocol.ts';
 import { listManagers } from '../platform/kubernetes/read.ts';
 import { listAll } from '../platform/kubernetes/list.ts';
-import { locatePods, inspectPrimary, type PodReader } from '../platform/run/database-pods.ts';
+import { choosePod, locatePods, type PodReader } from '../platform/run/database-pods.ts';
 import { logSkipped } from '../platform/kubernetes/list.ts';
 import { podRef } from '../domain/commands/run-commands.ts';
+import type { Chosen } from '../domain/run/primary.ts';
 import type { Finding, ProbedDatabase } from './finding.ts';
 
 /** Finds the pod, probes storage from inside it, and asks whom a run that holds its lock belongs to. */
 export async function probeStorage(reader: PodReader, subject: ProbedDatabase): Promise<Finding> {
-  const location = await locatePods(reader, subject);
-  if (location.found !== 'ready') return { subject, location };
-  const answer = await probe(reader, subject, location.containers);
+  const found = await findContainer(reader, subject);
+  const { location } = found;
+  const answer = await probe(reader, subject, found);
   const holder = answer?.result.ok === true ? answer.result.value.holder : undefined;
   return { subject, location, answer, orphan: await orphanOf(reader, subject, holder) };
 }
 
-/** With several ready pods the primary is asked, because backups are taken there. */
+/** With several pods the primary is asked, because backups are taken there. A single one is probed whatever its server does. */
+async function findContainer(reader: PodReader, subject: ProbedDatabase): Promise<Chosen> {
+  const location = await locatePods(reader, subject);
+  if (location.found !== 'ready') return { location };
+  const { containers, others = [] } = location;
+  if (containers.length === 1 && others.length === 0) return { location };
+  return choosePod({ reader, subject, question: { dir: subject.directory } }, location);
+}
+
 async function probe(
   reader: PodReader,
-  subject: ProbedDatabase,
-  containers: readonly { readonly pod: string; readonly podUID: string; readonly containerID: string }[],
+  { directory: dir, namespace }: ProbedDatabase,
+  { location, podInspection }: Chosen,
 ): Promise<Finding['answer']> {
-  const [only, ...others] = containers;
-  if (only === undefined) return undefined;
-  const { namespace, directory: dir } = subject;
-  let { pod } = only;
-  if (others.length > 0) {
-    const inspection = await inspectPrimary(reader, subject, containers, { dir });
-    if (inspection?.answer.ok === false) return { pod: inspection.container.pod, result: inspection.answer };
-    pod = inspection?.container.pod ?? pod;
-  }
+  const container = location.found === 'ready' ? location.containers[0] : undefined;
+  if (container === undefined) return undefined;
+  const { pod } = container;
+  if (podInspection?.answer.ok === false) return { pod, result: podInspection.answer };
   return { pod, result: await reader.runner.probe(podRef(namespace, pod), { dir }) };
 }
 

@@ -190,7 +190,8 @@ const runs: readonly HardCase[] = [
   },
   {
     name: 'H25 wal-g says that it failed, and what it stored is listed',
-    days: 6,
+    days: 12,
+    seed: 2,
     noise: { failures: 0.5 },
     want: ({ backups, database, seen }) => {
       assert.ok(seen.has('listed, yet it failed'));

@@ -344,7 +344,7 @@ export interface PgBackupStatus {
   /**
    * Kind of the failure (NoPodAccess, AlreadyRunning, WalgError, InitializationError), or Stale for a
    * PgBackup that was put back long after its slot. While the backup is unfinished, what it waits for
-   * (PodNotReady, WaitingForRotation, ProofUnknown).
+   * (PodNotReady, SeveralPrimaries, WaitingForRotation, ProofUnknown).
    */
   readonly reason?: string | undefined;
   /** What happened, in one line, followed by the wal-g log, shortened if it is long. */
@@ -359,7 +359,10 @@ export interface PgBackupStatus {
   readonly size?: string | undefined;
   /** Since when the backup waits for the pod. */
   readonly pendingSince?: string | undefined;
-  /** Since when wal-g has finished without a proof that the backup can be restored. */
+  /**
+   * Since when wal-g has finished without a proof that the backup can be restored, or since when its pod
+   * is silent. While the backup is pending, since when several pods say that they are the primary.
+   */
   readonly unprovenSince?: string | undefined;
   /** The newest transition that was announced as a CloudEvent. */
   readonly announced?: 'started' | 'success' | 'error' | undefined;

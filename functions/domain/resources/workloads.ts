@@ -11,6 +11,13 @@ export const StatefulSet = z.object({
 });
 export type StatefulSet = z.infer<typeof StatefulSet>;
 
+/** How a container ended. */
+const Terminated = z.object({
+  reason: z.string().default(''),
+  exitCode: z.int().optional(),
+  containerID: z.string().default(''),
+});
+
 const ContainerStatus = z.object({
   name: z.string(),
   ready: z.boolean().default(false),
@@ -19,19 +26,33 @@ const ContainerStatus = z.object({
     .object({
       waiting: z.object({ reason: z.string().default(''), message: z.string().default('') }).optional(),
       running: z.unknown().optional(),
-      terminated: z.object({ reason: z.string().default('') }).optional(),
+      terminated: Terminated.optional(),
     })
     .default({}),
+  /** The one before. */
+  lastState: z.object({ terminated: Terminated.optional() }).default({}),
 });
 
 export const Pod = z.object({
   metadata: Metadata.pick({ name: true, uid: true, deletionTimestamp: true }).extend({
     ownerReferences: z.array(z.object({ uid: z.string(), controller: z.boolean().default(false) })).default([]),
   }),
-  spec: z.object({ containers: z.array(z.object({ name: z.string() })) }),
+  spec: z.object({
+    containers: z.array(
+      z.object({
+        name: z.string(),
+        resources: z
+          .object({ limits: z.object({ memory: z.union([z.string(), z.number()]).optional() }).default({}) })
+          .default({ limits: {} }),
+      }),
+    ),
+    readinessGates: z.array(z.unknown()).default([]),
+  }),
   status: z
     .object({
       phase: z.string().default('Pending'),
+      /** Of the whole pod: `Evicted`. */
+      reason: z.string().default(''),
       conditions: z
         .array(
           z.object({
@@ -44,6 +65,6 @@ export const Pod = z.object({
         .default([]),
       containerStatuses: z.array(ContainerStatus).default([]),
     })
-    .default({ phase: 'Pending', conditions: [], containerStatuses: [] }),
+    .default({ phase: 'Pending', reason: '', conditions: [], containerStatuses: [] }),
 });
 export type Pod = z.infer<typeof Pod>;

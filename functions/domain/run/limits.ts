@@ -9,6 +9,12 @@ export const podPatience = 600;
 /** How long after its slot a PgBackup can be created at the latest: the schema bounds `startingDeadlineSeconds` by it. */
 export const latestStart = 75_600;
 
+/** How long two pods may both say that they are the primary before a person is warned: a switchover is over by then. */
+export const switchoverPatience = 60;
+
+/** How soon after its start wal-g must have ended for "takes no connection now" to mean that it has done nothing. */
+export const soonAfterStart = 60;
+
 /** How long a backup waits for a rotation. The rotation ends within its own deadline; the rest covers a delayed reconcile. */
 export const rotationPatience = 3600 + 900;
 

@@ -22,8 +22,26 @@ export interface Workload {
   readonly pods: readonly Pod[];
 }
 
+/** A pod that is not ready. It is asked all the same while its container runs, and what it says only explains. */
+export interface UnreadyPod {
+  readonly pod: string;
+  /** What Kubernetes says of it. */
+  readonly state: string;
+  /** Absent while the container does not run. */
+  readonly container?: DatabaseContainer;
+}
+
 export type Location =
-  | { readonly found: 'ready'; readonly containers: readonly DatabaseContainer[] }
+  /** `others` are the pods of the StatefulSet that are not ready, when there are any; with two or more pods all may be. */
+  | {
+      readonly found: 'ready';
+      readonly containers: readonly DatabaseContainer[];
+      readonly others?: readonly UnreadyPod[];
+    }
+  /** Of several pods none that is ready is a primary in production; `who` says what each of them is. */
+  | { readonly found: 'noPrimary'; readonly ready: number; readonly who: string }
+  /** Two pods or more are ready and in production: their data differs, or will. */
+  | { readonly found: 'severalPrimaries'; readonly count: number; readonly who: string }
   /** May become ready by itself; `state` is what Kubernetes says of it. */
   | { readonly found: 'notReady'; readonly pod: string; readonly state: string }
   | { readonly found: 'never'; readonly problem: BackupFailure };
@@ -43,8 +61,10 @@ export function locate(workload: Workload): Location {
   const first = pods[0];
   if (first === undefined) return { found: 'notReady', pod: `${workload.statefulSetName}-0`, state: 'no pod yet' };
   if (pods.every((pod) => !hasContainer(pod))) return never(noContainer(first));
-  const containers = pods.flatMap(containerIn);
-  if (containers.length > 0) return { found: 'ready', containers: containers };
+  const containers = pods.flatMap(readyContainer);
+  const others = pods.filter((pod) => readyContainer(pod).length === 0).map(unreadyPod);
+  if (others.length === 0) return { found: 'ready', containers };
+  if (pods.length > 1) return { found: 'ready', containers, others };
   return { found: 'notReady', pod: first.metadata.name, state: podState(first) };
 }
 
@@ -69,17 +89,29 @@ function hasContainer(pod: Pod): boolean {
   return pod.spec.containers.some(({ name }) => name === containerName);
 }
 
-function containerIn(pod: Pod): DatabaseContainer[] {
-  const container = pod.status.containerStatuses.find(({ name }) => name === containerName);
+function readyContainer(pod: Pod): DatabaseContainer[] {
+  const container = containerStatusOf(pod);
   if (pod.metadata.deletionTimestamp !== undefined || container?.ready !== true) return [];
   return [{ pod: pod.metadata.name, podUID: pod.metadata.uid, containerID: container.containerID }];
+}
+
+function unreadyPod(pod: Pod): UnreadyPod {
+  const container = containerStatusOf(pod);
+  const state = podState(pod);
+  const { name, uid: podUID } = pod.metadata;
+  if (container?.state.running === undefined) return { pod: name, state };
+  return { pod: name, state, container: { pod: name, podUID, containerID: container.containerID } };
+}
+
+/** What the kubelet says of the database container; undefined before it has seen the pod. */
+export function containerStatusOf(pod: Pod): Pod['status']['containerStatuses'][number] | undefined {
+  return pod.status.containerStatuses.find(({ name }) => name === containerName);
 }
 
 /** `Pending: Insufficient memory`, `Running: CrashLoopBackOff`: phase and the first reason that Kubernetes gives. */
 function podState(pod: Pod): string {
   if (pod.metadata.deletionTimestamp !== undefined) return 'being deleted';
-  const container = pod.status.containerStatuses.find(({ name }) => name === containerName);
-  const waiting = container?.state.waiting;
+  const waiting = containerStatusOf(pod)?.state.waiting;
   const blocked = pod.status.conditions.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
   const why = waiting?.message || waiting?.reason || blocked?.message || 'container not ready';
   return oneLine(`${pod.status.phase}: ${why}`);
@@ -88,4 +120,14 @@ function podState(pod: Pod): string {
 /** `waiting for pod postgres-0 to be ready (Pending: Insufficient memory), until 06:10:02Z`. */
 export function waitingMessage(pod: string, state: string, until: UnixSeconds): string {
   return `waiting for pod ${pod} to be ready (${state}), until ${clockTime(until)}`;
+}
+
+/** `no primary among 2 ready pods: postgres-1 and postgres-2 are standbys, postgres-0 is not ready (Pending: …)`. */
+export function noPrimaryText({ ready, who }: { readonly ready: number; readonly who: string }): string {
+  return `no primary among ${ready} ready ${ready === 1 ? 'pod' : 'pods'}: ${who}`;
+}
+
+/** `two pods say that they are the primary: postgres-0 (timeline 3) and postgres-1 (timeline 4)`. */
+export function severalPrimariesText({ count, who }: { readonly count: number; readonly who: string }): string {
+  return `${count === 2 ? 'two' : count} pods say that they are the primary: ${who}`;
 }

@@ -254,13 +254,12 @@ const ObstacleField = z
 
 const PodFields = z.object({ now: Whole, uid: OptionalWhole, obstacle: ObstacleField, holder: HolderField });
 
-/** Hexadecimal, as in the name of a WAL segment. */
+/** First 8 digits of a segment's name. */
 const Timeline = z
   .string()
-  .regex(/^[0-9A-F]{8}$/)
-  .transform((text) => Number.parseInt(text, 16))
-  .optional()
-  .catch(undefined);
+  .regex(/^([0-9A-F]{8})?$/)
+  .default('')
+  .transform((digits) => (digits === '' ? undefined : Number.parseInt(digits, 16)));
 
 const InspectFields = PodFields.extend({
   pgdata: z.string().max(4096),
@@ -269,7 +268,7 @@ const InspectFields = PodFields.extend({
   control: OptionalWhole,
   single: Flag,
   signal: z.enum(['standby.signal', 'recovery.signal', 'recovery.conf']).optional().catch(undefined),
-  timeline: Timeline,
+  timeline: Timeline.catch(undefined),
   host: Line,
   ticks: Line,
   boot: Line,
@@ -359,13 +358,6 @@ const PruneFields = z.object({ now: Whole }).transform(({ now }) => ({ podTime: 
 const SegmentSize = OptionalWhole.refine(
   (size) => size === undefined || (size >= 2 ** 20 && size <= 2 ** 30 && Number.isInteger(Math.log2(size))),
 );
-
-/** First 8 digits of a segment's name. */
-const Timeline = z
-  .string()
-  .regex(/^([0-9A-F]{8})?$/)
-  .default('')
-  .transform((digits) => (digits === '' ? undefined : Number.parseInt(digits, 16)));
 
 const CatalogueFields = PodFields.extend({
   sysid: SystemIdentifier,

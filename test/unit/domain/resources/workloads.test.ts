@@ -5,18 +5,25 @@ import { Pod, StatefulSet } from '../../../../functions/domain/resources/workloa
 
 const time = '2022-01-02T06:05:00Z';
 
+const ended = { reason: 'r', exitCode: 137, containerID: 'c' };
+
 const wholePod = {
   metadata: { name: 'a', uid: 'u', deletionTimestamp: time, ownerReferences: [{ uid: 'o', controller: true }] },
-  spec: { containers: [{ name: 'postgres' }] },
+  spec: {
+    containers: [{ name: 'postgres', resources: { limits: { memory: '512Mi' } } }],
+    readinessGates: [{ conditionType: 'g' }],
+  },
   status: {
     phase: 'Running',
+    reason: 'Evicted',
     conditions: [{ type: 'Ready', status: 'True', reason: 'r', message: 'm' }],
     containerStatuses: [
       {
         name: 'postgres',
         ready: true,
         containerID: 'c',
-        state: { waiting: { reason: 'r', message: 'm' }, running: {}, terminated: { reason: 'r' } },
+        state: { waiting: { reason: 'r', message: 'm' }, running: {}, terminated: ended },
+        lastState: { terminated: ended },
       },
     ],
   },
@@ -36,12 +43,12 @@ test('what Kubernetes may leave out of a StatefulSet has its default', () => {
 });
 
 test('what Kubernetes may leave out of a pod has its default', () => {
-  const bare = { metadata: { name: 'a', uid: 'u' }, spec: wholePod.spec };
+  const bare = { metadata: { name: 'a', uid: 'u' }, spec: { containers: [{ name: 'postgres' }] } };
   const read = Pod.parse(bare);
   assert.deepEqual(read, {
     metadata: { ...bare.metadata, ownerReferences: [] },
-    spec: bare.spec,
-    status: { phase: 'Pending', conditions: [], containerStatuses: [] },
+    spec: { containers: [{ name: 'postgres', resources: { limits: {} } }], readinessGates: [] },
+    status: { phase: 'Pending', reason: '', conditions: [], containerStatuses: [] },
   });
   assert.deepEqual(Pod.parse({ ...bare, status: {} }), read);
   const { status, metadata: owned } = Pod.parse({
@@ -55,12 +62,13 @@ test('what Kubernetes may leave out of a pod has its default', () => {
   assert.deepEqual(owned.ownerReferences, [{ uid: 'o', controller: false }]);
   assert.deepEqual(status.conditions, [{ type: 'Ready', status: 'True', reason: '', message: '' }]);
   assert.deepEqual(status.containerStatuses, [
-    { name: 'a', ready: false, containerID: '', state: {} },
+    { name: 'a', ready: false, containerID: '', state: {}, lastState: {} },
     {
       name: 'b',
       ready: false,
       containerID: '',
-      state: { waiting: { reason: '', message: '' }, terminated: { reason: '' } },
+      state: { waiting: { reason: '', message: '' }, terminated: { reason: '', containerID: '' } },
+      lastState: {},
     },
   ]);
 });

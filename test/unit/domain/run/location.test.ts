@@ -86,13 +86,37 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'a pod of the old template beside one that has the container': {
     pods: [pod({ name: 'postgres-1', containers: ['postgresql'], status: {} }), pod()],
-    want: { found: 'ready', containers: [container] },
+    want: {
+      found: 'ready',
+      containers: [container],
+      others: [{ pod: 'postgres-1', state: 'Pending: container not ready' }],
+    },
   },
   ready: { pods: [pod()], want: { found: 'ready', containers: [container] } },
   'several, one of them not ready': {
     statefulSet: set({ replicas: 3 }),
     pods: [pod(), pod({ name: 'postgres-1', ...waiting({}) }), pod({ name: 'postgres-2' })],
-    want: { found: 'ready', containers: [container, { ...container, pod: 'postgres-2', podUID: 'uid-postgres-2' }] },
+    want: {
+      found: 'ready',
+      containers: [container, { ...container, pod: 'postgres-2', podUID: 'uid-postgres-2' }],
+      others: [{ pod: 'postgres-1', state: 'Pending: container not ready' }],
+    },
+  },
+  'several, none of them ready: they explain what they are, those that run': {
+    statefulSet: set({ replicas: 2 }),
+    pods: [pod(waiting(undefined)), pod({ name: 'postgres-1', ...waiting({}) })],
+    want: {
+      found: 'ready',
+      containers: [],
+      others: [
+        {
+          pod: 'postgres-0',
+          state: 'Pending: container not ready',
+          container: { pod: 'postgres-0', podUID: 'uid-postgres-0', containerID: '' },
+        },
+        { pod: 'postgres-1', state: 'Pending: container not ready' },
+      ],
+    },
   },
   'ready and being deleted': {
     pods: [pod({ deleted: true })],
