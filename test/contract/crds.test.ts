@@ -106,7 +106,11 @@ describe('accepted', () => {
     'a directory with dots inside a name': '/data/a..b/...',
     'a directory with a blank': '/my runs',
   });
-  accepts(manager, 'spec.rotation', { 'rotation that adopts': { adopt: true }, 'an empty rotation': {} });
+  accepts(manager, 'spec.rotation', {
+    'rotation that adopts': { adopt: true },
+    'rotation that takes another installation over': { adoptFrom: ['4c21e2aa-0d54-4b9b-b0b2-4a4c3e1c8f10'] },
+    'an empty rotation': {},
+  });
   accepts(manager, 'spec.selector.name', {
     'a StatefulSet named by one letter': 'p',
     'a StatefulSet named by a digit first': '1db',
@@ -225,6 +229,8 @@ describe('refused', () => {
   refuses(manager, 'spec.backup.suspend', 'must be of type boolean: "string"', { 'suspend in words': 'yes' });
   const modes = 'Unsupported value: "dryrun": supported values: "Enforce", "DryRun"';
   refuses(manager, 'spec.rotation.mode', modes, { 'a rotation mode in lower case': 'dryrun' });
+
+  refuses(manager, 'spec.rotation.adoptFrom', 'must be of type array: "string"', { 'a UID that is no list': 'a' });
 
   for (const field of ['spec', 'spec.selector', 'spec.selector.name', 'spec.backup', 'spec.backup.at'])
     refuses(manager, field, 'Required value', { [`a manager without ${field}`]: undefined });

@@ -115,6 +115,27 @@ test('a bucket with foreign backups: nothing is deleted unasked, nor by a dry ru
   });
 });
 
+test('another cluster stores its backups beside ours: none goes, until its UID is named (H66 H123)', async () => {
+  const database = await cluster.database({ name: 'shared' });
+  const other = '4c21e2aa-0d54-4b9b-b0b2-4a4c3e1c8f10';
+  await cluster.manager({ name: 'shared', statefulSet: 'shared', keep: 1, rotation: { adopt: true } });
+  await untilRotated(cluster, await takeBackup(cluster, 'shared-1', 'shared'), 'shared');
+  await pushByHand(database, '00000000-0000-4000-8000-000000000000', other);
+
+  const refusal = await untilRotated(cluster, await takeBackup(cluster, 'shared-2', 'shared'), 'shared');
+  const told =
+    /^refused: 1 of 3 stored backups are of another installation \(namespace UID (\S+), newest \S+\)\. Give each/;
+  assert.match(refusal.message ?? '', told);
+  assert.equal(told.exec(refusal.message ?? '')?.[1], other);
+  assert.equal((await database.stored()).length, 3);
+
+  await cluster.patch({ spec: { rotation: { adoptFrom: [other] } } }, 'shared');
+  const newest = await takeBackup(cluster, 'shared-3', 'shared');
+  const rotation = await untilRotated(cluster, newest, 'shared');
+  assert.equal(rotation.status, 'ok', rotation.message);
+  assert.deepEqual(await database.stored(), [newest.status.backup?.name]);
+});
+
 test('storage that was changed: no PgBackup is pruned, and each that vanished is warned of once (H41)', async () => {
   const database = await cluster.database({ name: 'moved' });
   await cluster.manager({ name: 'moved', statefulSet: 'moved', keep: 5 });
@@ -279,8 +300,8 @@ async function letTimePass(manager: string): Promise<void> {
 }
 
 /** What a CronJob did before there was a manager; with a UID, what a run of ours leaves that was never proved. */
-async function pushByHand(database: TestDatabase, uid?: string): Promise<void> {
-  const owner = { uid, namespace: cluster.namespace, statefulSet: database.pod.replace(/-0$/, '') };
+async function pushByHand(database: TestDatabase, uid?: string, of?: string): Promise<void> {
+  const owner = { uid, namespace: cluster.namespace, statefulSet: database.pod.replace(/-0$/, ''), cluster: of };
   const userData = uid === undefined ? '' : `WALG_SENTINEL_USER_DATA='${JSON.stringify({ aidboxops: owner })}' `;
   await database.asOwner(`${userData}wal-g backup-push "$PGDATA"`);
 }
