@@ -194,7 +194,7 @@ test('two PgManagers with one selector: nothing is deleted, only the slots of th
       assert.equal(rotation.status, 'error');
       assert.match(
         rotation.message ?? '',
-        /^refused: ScheduleConflict: 2 PgManagers .* \(older, younger\)\. Delete all/,
+        /^refused: ScheduleConflict: 2 PgManagers .* \(older, younger\)\. Delete or suspend all/,
       );
     }
     assert.equal((await database.stored()).length, 2);
