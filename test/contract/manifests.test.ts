@@ -330,6 +330,7 @@ const groups: Readonly<Record<string, string>> = {
   pingsources: 'sources.knative.dev',
   statefulsets: 'apps',
   pods: '',
+  namespaces: '',
   events: '',
 };
 
