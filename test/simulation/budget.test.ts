@@ -4,13 +4,14 @@ import { test } from 'node:test';
 import { priceOf } from './costs.ts';
 import { costOf } from './ledger.ts';
 
-// In order 6 two functions write one status at once, so that an event is posted twice.
-for (const seed of [1, 2, 3, 4, 5, 7, 8, 9]) {
-  test(`slot → success → rotated takes at most 40 requests, order ${seed}`, async () => {
+// Rotation asks for the primary, as a backup does: that it is the only one shows only in all pods. Where two functions
+// write one status at once, four requests are made again.
+for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
+  test(`slot → success → rotated takes at most 44 requests, order ${seed}`, async () => {
     const { effects } = await priceOf({ from: -30, to: 240, seconds: 4, seed });
     const { requests, posts } = costOf(effects);
     assert.equal(posts, 4, 'woken, started, succeeded, rotated');
-    assert.ok(requests <= 40, effects.map(({ function: name, text }) => `${name} ${text}`).join('\n'));
+    assert.ok(requests <= 44, effects.map(({ function: name, text }) => `${name} ${text}`).join('\n'));
   });
 }
 
