@@ -128,7 +128,7 @@ async function readEnd(search: Search, backup: PgBackup, seen: Observation): Pro
   const ending = isRestarted(backup, inspection) ? (await seePod(search, executor)).ending : undefined;
   const wanted = needsCatalogue(backup, inspection) && round.elapsed <= catalogueLatestMs;
   const pod = podRef(base.namespace, executor.pod);
-  return { ...seen, ending, catalogue: wanted ? await reader.runner.catalogue(pod) : undefined };
+  return { ...seen, ending, catalogue: wanted ? await reader.runner.catalogue(pod, backup.metadata.uid) : undefined };
 }
 
 interface SeenPod {
@@ -154,7 +154,7 @@ async function lostRun({ reader, base, round }: Search, backup: PgBackup, why: s
   const { podInspection } = await findPrimary(reader, base, {});
   if (podInspection?.answer.ok !== true || databaseDown(podInspection.answer.value) !== undefined)
     return { uid, why, proof: 'noPrimary' };
-  return { uid, why, proof: await reader.runner.catalogue(podRef(base.namespace, podInspection.container.pod)) };
+  return { uid, why, proof: await reader.runner.catalogue(podRef(base.namespace, podInspection.container.pod), uid) };
 }
 
 /** Where the next one could start, and who holds the lock there. */

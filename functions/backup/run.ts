@@ -17,7 +17,7 @@ import { failed, runningSince, succeeded } from './outcome.ts';
 import { foundNoDatabase, waitForConnections } from './no-connection.ts';
 import type { Observation } from './observation.ts';
 import type { Transition } from './transition.ts';
-import { archivingGrace, deadlineGrace, proofPatience, podPatience } from '../domain/run/limits.ts';
+import { archivingGrace, deadlineGrace, listingGrace, proofPatience, podPatience } from '../domain/run/limits.ts';
 
 export type RunningBackup = PgBackup & { status: { executor: Executor } };
 
@@ -206,19 +206,16 @@ const noTime: Transition = {
 /** Success only with proof; `otherwise` is what it was when the catalogue has nothing of this run. */
 function judgeProof(observed: RunObservation, otherwise: BackupFailure): Transition {
   const proof = proofOf(observed);
-  switch (proof?.verdict) {
-    case undefined:
-      return noTime;
-    case 'proved': {
-      const { catalogue } = observed.observation;
-      const walgVersion = catalogue?.ok === true ? catalogue.value.walgVersion : undefined;
-      const status = succeeded(observed.backup, { entry: proof.entry, walgVersion }, observed.run);
-      return { kind: 'write', status, reason: 'Proved', message: `${proof.entry.name} is stored and restorable` };
-    }
+  if (proof === undefined) return noTime;
+  switch (proof.verdict) {
+    case 'proved':
+      return judgeProved(observed, proof);
     case 'absent':
       return judgeAbsent(observed, otherwise);
     case 'walMissing':
       return judgeWalMissing(observed, proof);
+    case 'notWhole':
+      return judgeNotWhole(observed, proof);
     case 'foreign':
       return ended(observed, { kind: 'WalgError', text: foreign(proof) });
     case 'unknown':
@@ -226,9 +223,23 @@ function judgeProof(observed: RunObservation, otherwise: BackupFailure): Transit
   }
 }
 
+function judgeProved(observed: RunObservation, { entry }: Extract<Proof, { verdict: 'proved' }>): Transition {
+  const { catalogue } = observed.observation;
+  const walgVersion = catalogue?.ok === true ? catalogue.value.walgVersion : undefined;
+  const status = succeeded(observed.backup, { entry, walgVersion }, observed.run);
+  return { kind: 'write', status, reason: 'Proved', message: `${entry.name} is stored and restorable` };
+}
+
 function judgeAbsent(observed: RunObservation, otherwise: BackupFailure): Transition {
-  const mayStillCome = observed.run.exitCode === 0 && secondsSinceEnd(observed) < archivingGrace;
+  const mayStillCome = observed.run.exitCode === 0 && secondsSinceEnd(observed) < listingGrace;
   return mayStillCome ? waitForProof(observed, 'not listed yet') : ended(observed, otherwise);
+}
+
+/** A storage may show an object a little later than it got it. */
+function judgeNotWhole(observed: RunObservation, { text }: Extract<Proof, { verdict: 'notWhole' }>): Transition {
+  return secondsSinceEnd(observed) < listingGrace
+    ? waitForProof(observed, text)
+    : ended(observed, { kind: 'WalgError', text });
 }
 
 function judgeWalMissing(observed: RunObservation, proof: Extract<Proof, { verdict: 'walMissing' }>): Transition {

@@ -17,9 +17,15 @@ export function rfc3339(time: UnixSeconds): string {
 
 /** Unix seconds of an RFC 3339 text, rounded down; undefined when it is not one. */
 export function parseTime(text: string | undefined): UnixSeconds | undefined {
+  const time = parsePreciseTime(text);
+  return time === undefined ? undefined : Math.floor(time);
+}
+
+/** The same to the millisecond, to compare two moments of one clock. */
+export function parsePreciseTime(text: string | undefined): UnixSeconds | undefined {
   if (text === undefined) return undefined;
   const time = DateTime.fromISO(text, { zone: 'utc' });
-  return time.isValid ? Math.floor(time.toSeconds()) : undefined;
+  return time.isValid ? time.toSeconds() : undefined;
 }
 
 /** `06:10:02Z`: a moment of today for a message. */

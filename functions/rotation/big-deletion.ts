@@ -5,7 +5,7 @@
 import type { RotationCondition } from '../domain/resources/pg-manager.ts';
 import type { CatalogueEntry } from '../domain/run/catalogue.ts';
 import { oneLine } from '../domain/text.ts';
-import { isBefore } from './order.ts';
+import { isBefore } from '../domain/run/order.ts';
 import type { Plan } from './retention.ts';
 
 type Deletion = Extract<Plan, { verdict: 'delete' }>;

@@ -3,7 +3,7 @@ import type { CatalogueEntry } from '../domain/run/catalogue.ts';
 import { oneLine } from '../domain/text.ts';
 import { rfc3339, type UnixSeconds } from '../domain/time.ts';
 import { someNames } from './messages.ts';
-import { newestFirst, position } from './order.ts';
+import { newestFirst, position } from '../domain/run/order.ts';
 import { ownershipOf } from './ownership.ts';
 import type { Plan, StoredBackups } from './retention.ts';
 

@@ -4,7 +4,8 @@
  */
 import type { CatalogueEntry } from '../domain/run/catalogue.ts';
 import { isOnHistory, type TimelineHistory } from '../domain/run/timeline-history.ts';
-import { isBefore, newestFirst, position } from './order.ts';
+import { chainOf } from '../domain/run/chain.ts';
+import { isBefore, newestFirst } from '../domain/run/order.ts';
 import { ownershipOf, type Installation } from './ownership.ts';
 import { catalogueChecks, firstRefusal, planChecks, type Refusal } from './refusals.ts';
 
@@ -110,23 +111,4 @@ function isProven(stored: StoredBackups, entry: CatalogueEntry): boolean {
 
 function fullOf(entry: CatalogueEntry, entries: readonly CatalogueEntry[]): CatalogueEntry {
   return chainOf(entry, entries)?.at(-1) ?? entry;
-}
-
-/** The backup and what it rests on, down to its full; undefined when a link is not stored. */
-function chainOf(entry: CatalogueEntry, entries: readonly CatalogueEntry[]): CatalogueEntry[] | undefined {
-  const chain = [entry];
-  for (let last = entry; ;) {
-    const parent = parentPosition(last.name);
-    if (parent === undefined) return chain;
-    // A delta is newer than its base; anything else could go round in circles.
-    const link = entries.find(({ name }) => position(name) === parent && isBefore(name, last.name));
-    if (link === undefined) return undefined;
-    chain.push(link);
-    last = link;
-  }
-}
-
-/** `base_…0B_D_…09` rests on the backup that begins in segment `…09`. */
-function parentPosition(name: string): string | undefined {
-  return /^base_[0-9A-F]{24}_D_([0-9A-F]{24})/.exec(name)?.[1];
 }

@@ -22,7 +22,7 @@ export function createModelRunner(world: World, activation: Activation): Runner 
     inspect: (pod, about = {}) => exec(pod, 'inspect', (database) => inspect(walG, database, about)),
     start: (pod, request) => exec(pod, `start ${request.id}`, (database) => start(walG, database, request)),
     stop: (pod, address) => exec(pod, `stop ${address.id}`, (database) => stop(walG, database, address)),
-    catalogue: (pod) => exec(pod, 'catalogue', (database) => catalogue(walG, database)),
+    catalogue: (pod, uid) => exec(pod, 'catalogue', (database) => catalogue(walG, database, uid)),
     probe: (pod) => exec(pod, 'probe', (database) => probe(walG, database)),
     prune: (pod, what) => exec(pod, 'prune', (database) => prune(walG, database, what)),
   };

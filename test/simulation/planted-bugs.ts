@@ -137,8 +137,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: 'functions/domain/run/proof.ts',
-        from: `if (entry === undefined) return absentOrHidden(catalogue.entries, claim, answer.error);`,
-        to: `if (entry === undefined) return catalogue.entries[0] === undefined ? { verdict: 'absent' } : { verdict: 'proved', entry: catalogue.entries[0] };`,
+        from: `if (entry === undefined) return absentOrHidden(entries, claim, answer.error);`,
+        to: `if (entry === undefined) return entries[0] === undefined ? { verdict: 'absent' } : { verdict: 'proved', entry: entries[0] };`,
       },
     ],
     breaks: [3],
@@ -150,8 +150,8 @@ export const plantedBugs: readonly PlantedBug[] = [
     patches: [
       {
         file: 'functions/domain/run/proof.ts',
-        from: `return missing === undefined ? { verdict: 'proved', entry }`,
-        to: `return missing !== '' ? { verdict: 'proved', entry }`,
+        from: `return segment === undefined ? undefined :`,
+        to: `return segment !== '' ? undefined :`,
       },
     ],
     breaks: [3],

@@ -131,7 +131,7 @@ export function stop(walG: WalG, database: Database, { dir, id, kind }: RunAddre
   return ok({ podTime: podTime(walG, database), state: alive ? 'signalled' : 'gone', tombstone: true });
 }
 
-export function catalogue(walG: WalG, database: Database): RunnerResult<CatalogueAnswer> {
+export function catalogue(walG: WalG, database: Database, uid?: string): RunnerResult<CatalogueAnswer> {
   const { bucket } = database;
   const common = { podTime: podTime(walG, database), systemIdentifier: database.systemIdentifier };
   if (bucket.state === 'down') {
@@ -144,6 +144,7 @@ export function catalogue(walG: WalG, database: Database): RunnerResult<Catalogu
     ...common,
     backups: `[${bucket.entries.map(({ json }) => json).join(',')}]`,
     plain: bucket.detailBroken,
+    parts: uid === undefined ? {} : partsOf(bucket),
     wal: JSON.stringify([
       {
         id: 1,
@@ -156,6 +157,15 @@ export function catalogue(walG: WalG, database: Database): RunnerResult<Catalogu
     readyTotal: ready.length,
     timeline: 1,
   });
+}
+
+/** Everything that the model stores is whole. */
+function partsOf({ entries }: Database['bucket']): NonNullable<CatalogueAnswer['parts']> {
+  const parts = [
+    { name: 'part_001.tar.lz4', bytes: 1024 },
+    { name: 'pg_control.tar.lz4', bytes: 400 },
+  ];
+  return Object.fromEntries(entries.map(({ name }) => [name, parts]));
 }
 
 export function probe(walG: WalG, database: Database): RunnerResult<ProbeAnswer> {

@@ -70,6 +70,7 @@ const nothing = z.unknown().transform(() => ({ backup_name: '' }));
 /** What the plain list says. */
 const listedFields = { backup_name: z.string().catch(''), time: Fields.time.catch(undefined) };
 const Listed = z.object(listedFields).or(nothing);
+const Metadata = z.record(z.string(), z.unknown());
 
 /** Whatever stands in the list: each field that is as documented is taken, and every other one is left out. */
 const OddEntry = z
@@ -127,7 +128,8 @@ export function parseCatalogue(answer: CatalogueAnswer): Catalogue {
   const listed = z.array(z.unknown()).safeParse(parseOrUndefined(answer.backups));
   if (!listed.success)
     return { known: false, why: oneLine(`wal-g's list is not as documented: ${z.prettifyError(listed.error)}`) };
-  return { known: true, entries: listed.data.map((raw) => readEntry(raw, answer.plain)) };
+  const read = (raw: unknown): CatalogueEntry => (answer.plain ? readListed(raw, answer.details) : readEntry(raw));
+  return { known: true, entries: listed.data.map(read) };
 }
 
 /** Names the entries that cannot be read, for a message; undefined when all can. */
@@ -139,8 +141,14 @@ export function unreadableText(entries: readonly CatalogueEntry[]): string | und
   return oneLine(`details of ${names.length} of ${entries.length} stored backups could not be read (${shown}${more})`);
 }
 
-function readEntry(raw: unknown, plain: boolean): CatalogueEntry {
-  if (plain) return entryOf(Listed.parse(raw), false);
+/** Name and time of the plain list, and the rest from the backup's own metadata.json, when that was read. */
+function readListed(raw: unknown, details: CatalogueAnswer['details'] = {}): CatalogueEntry {
+  const listed = Listed.parse(raw);
+  const metadata = Metadata.safeParse(parseOrUndefined(details[listed.backup_name] ?? '')).data;
+  return metadata === undefined ? entryOf(listed, false) : readEntry({ ...metadata, ...listed });
+}
+
+function readEntry(raw: unknown): CatalogueEntry {
   const documented = Entry.safeParse(raw).data;
   return entryOf(documented ?? OddEntry.parse(raw), documented !== undefined);
 }

@@ -21,6 +21,9 @@ export const rotationPatience = 3600 + 900;
 /** How long the WAL of a finished backup may take to be archived. */
 export const archivingGrace = 120;
 
+/** How long a backup that wal-g has just stored, or a part of it, may be missing in the storage's listing. */
+export const listingGrace = 120;
+
 /** How long a run waits for its proof while the storage or the pod cannot be read. */
 export const proofPatience = 3600;
 

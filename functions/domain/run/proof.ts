@@ -1,12 +1,13 @@
 /**
- * The proof of a backup: an entry in the catalogue with the run's own user data and the database's system identifier, and
- * every WAL segment from its start to its finish stored. No side effects.
+ * The proof of a backup: an entry in the catalogue with the run's own user data and the database's system identifier, all
+ * its parts stored, and those of each backup that it rests on, and every WAL segment from its start to its finish. No side effects.
  */
 import * as z from 'zod';
 import { oneLine } from '../text.ts';
 import type { UnixSeconds } from '../time.ts';
 import { parseCatalogue, parseOrUndefined, unreadableText, type CatalogueEntry } from './catalogue.ts';
-import type { CatalogueAnswer } from './protocol.ts';
+import { chainOf, followChain } from './chain.ts';
+import type { CatalogueAnswer, StoredPart } from './protocol.ts';
 
 /** Whose backup is to be proved. */
 export interface Claim {
@@ -23,6 +24,8 @@ export type Proof =
   | { readonly verdict: 'absent' }
   /** Listed, but `segment` or one before it is not stored: it cannot be restored now. */
   | { readonly verdict: 'walMissing'; readonly entry: CatalogueEntry; readonly segment: string }
+  /** Listed, but something of it, or something that it rests on, is not stored. `text` says what, in a sentence. */
+  | { readonly verdict: 'notWhole'; readonly entry: CatalogueEntry; readonly text: string }
   /** Listed under this run's UID, but it is a backup of another database. */
   | { readonly verdict: 'foreign'; readonly entry: CatalogueEntry }
   | { readonly verdict: 'unknown'; readonly why: string };
@@ -31,19 +34,94 @@ export type Proof =
 export function prove(answer: CatalogueAnswer, claim: Claim): Proof {
   const catalogue = parseCatalogue(answer);
   if (!catalogue.known) return { verdict: 'unknown', why: catalogue.why };
-  const entry = catalogue.entries.find((candidate) => isClaimed(candidate, claim));
-  const timelines = readTimelines(answer.wal);
-  const unlisted = { verdict: 'unknown', why: oneLine(answer.error ?? 'the stored WAL could not be listed') } as const;
+  const { entries } = catalogue;
+  const entry = entries.find((candidate) => isClaimed(candidate, claim));
   // wal-g up to 3.0.5 also shows an empty list when the storage fails: a storage that can be read lists its WAL.
-  if (entry === undefined && catalogue.entries.length === 0 && timelines === undefined) return unlisted;
-  if (entry === undefined) return absentOrHidden(catalogue.entries, claim, answer.error);
-  if (!entry.readable) return { verdict: 'unknown', why: `${entry.name} is listed, but not as wal-g documents it` };
-  if (entry.systemIdentifier !== answer.systemIdentifier) return { verdict: 'foreign', entry };
-  if (timelines === undefined) return unlisted;
-  const hidden = whatIsNotSaid(entry, answer);
-  if (hidden !== undefined) return { verdict: 'unknown', why: hidden };
-  const missing = firstMissingSegment(segmentRange(entry, answer.segmentSize), timelines, answer.ready);
-  return missing === undefined ? { verdict: 'proved', entry } : { verdict: 'walMissing', entry, segment: missing };
+  if (entries.length === 0 && readTimelines(answer.wal) === undefined) return unlisted(answer);
+  if (entry === undefined) return absentOrHidden(entries, claim, answer.error);
+  for (const check of checks) {
+    const doubt = check({ answer, entries, entry });
+    if (doubt !== undefined) return doubt;
+  }
+  return { verdict: 'proved', entry };
+}
+
+/** A backup that is listed under the run's UID, and everything that was read with it. */
+interface Candidate {
+  readonly answer: CatalogueAnswer;
+  readonly entries: readonly CatalogueEntry[];
+  readonly entry: CatalogueEntry;
+}
+
+/** What speaks against the backup; the first hit is the verdict. */
+const checks: readonly ((candidate: Candidate) => Proof | undefined)[] = [
+  oddEntry,
+  otherDatabase,
+  hiddenWal,
+  brokenChain,
+  missingParts,
+  missingWal,
+];
+
+function oddEntry({ entry }: Candidate): Proof | undefined {
+  if (entry.readable) return undefined;
+  return { verdict: 'unknown', why: `${entry.name} is listed, but not as wal-g documents it` };
+}
+
+function otherDatabase({ answer, entry }: Candidate): Proof | undefined {
+  return entry.systemIdentifier === answer.systemIdentifier ? undefined : { verdict: 'foreign', entry };
+}
+
+function hiddenWal({ answer, entry }: Candidate): Proof | undefined {
+  if (readTimelines(answer.wal) === undefined) return unlisted(answer);
+  const why = whatIsNotSaid(entry, answer);
+  return why === undefined ? undefined : { verdict: 'unknown', why };
+}
+
+function unlisted({ error }: CatalogueAnswer): Proof {
+  return { verdict: 'unknown', why: oneLine(error ?? 'the stored WAL could not be listed') };
+}
+
+function brokenChain({ entries, entry }: Candidate): Proof | undefined {
+  const chain = followChain(entry, entries);
+  if (chain.whole) return undefined;
+  const since =
+    chain.why === 'notStored'
+      ? 'which is not stored any more: it cannot be restored. Is there a lifecycle rule on the bucket?'
+      : 'which was stored again under the same name since: it cannot be restored. Was the database set back?';
+  return { verdict: 'notWhole', entry, text: `${entry.name} rests on ${chain.missing}, ${since}` };
+}
+
+/** wal-g neither lists nor fetches a backup by its parts: it reports no part that is gone. */
+function missingParts({ answer, entries, entry }: Candidate): Proof | undefined {
+  for (const link of chainOf(entry, entries) ?? [entry]) {
+    const parts = answer.parts?.[link.name];
+    if (parts === undefined)
+      return { verdict: 'unknown', why: oneLine(answer.error ?? `the parts of ${link.name} could not be listed`) };
+    const gap = gapOf(link, parts);
+    if (gap === undefined) continue;
+    const rests = link === entry ? '' : `${entry.name} rests on it. `;
+    const text = `${link.name} is not whole: ${gap}. ${rests}It cannot be restored. Is there a lifecycle rule on the bucket?`;
+    return { verdict: 'notWhole', entry, text };
+  }
+  return undefined;
+}
+
+/**
+ * Says what of a backup is not stored. A gap in the numbers of parts is none, because wal-g leaves some out. Its figure of the
+ * size is taken before the last upload ends, so what is stored may be a little more.
+ */
+function gapOf({ compressedSize = 0 }: CatalogueEntry, parts: readonly StoredPart[]): string | undefined {
+  if (!parts.some(({ name }) => name.startsWith('part_'))) return 'no part of it is stored';
+  if (!parts.some(({ name }) => name.startsWith('pg_control.tar'))) return 'the part with pg_control is not stored';
+  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+  return bytes >= compressedSize ? undefined : `its ${parts.length} parts have ${bytes} of ${compressedSize} bytes`;
+}
+
+function missingWal({ answer, entry }: Candidate): Proof | undefined {
+  const timelines = readTimelines(answer.wal) ?? [];
+  const segment = firstMissingSegment(segmentRange(entry, answer.segmentSize), timelines, answer.ready);
+  return segment === undefined ? undefined : { verdict: 'walMissing', entry, segment };
 }
 
 /** How far the clocks of the storage and of the API server may differ, in seconds. */

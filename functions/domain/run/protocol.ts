@@ -149,6 +149,12 @@ export interface PruneAnswer {
   readonly pruned: readonly string[];
 }
 
+/** An object of a stored backup: part of what `backup-fetch` unpacks. */
+export interface StoredPart {
+  readonly name: string;
+  readonly bytes: number;
+}
+
 /** Answer of `catalogue`: raw material of a proof; catalogue.ts and proof.ts give it meaning. */
 export interface CatalogueAnswer {
   readonly podTime: number;
@@ -157,6 +163,10 @@ export interface CatalogueAnswer {
   readonly backups?: string;
   /** True when `backups` has only names and times: details of at least one entry could not be read. */
   readonly plain: boolean;
+  /** When `plain`: metadata.json of single backups by name, newest first, as many as there was time for. */
+  readonly details?: Readonly<Record<string, string>>;
+  /** What is stored of the backup that was asked for and of each that it rests on, by name; those that could be listed. */
+  readonly parts?: Readonly<Record<string, readonly StoredPart[]>>;
   /** stdout of `wal-g wal-show --detailed-json`; undefined when it failed. */
   readonly wal?: string;
   /** Names of WAL segments that PostgreSQL still waits to archive (archive_status/<segment>.ready), newest 20 000. */

@@ -21,7 +21,7 @@ import { roleOf } from '../../domain/run/server-role.ts';
 import { wholeWords } from '../../domain/text.ts';
 import type { Exec, ExecResult, ExecTarget } from '../kubernetes/exec.ts';
 import { runnerParts } from './runner-script.generated.ts';
-import { backupList, walgVersion, walShow } from './walg.ts';
+import { backupList, storedParts, walgVersion, walShow } from './walg.ts';
 import type { PrunableRun, RunnerProblem, RunnerResult } from '../../domain/run/observed-run.ts';
 
 /** The runner in one database container. No method rejects. */
@@ -32,7 +32,8 @@ export interface Runner {
   start(pod: ExecTarget, request: StartRequest): Promise<RunnerResult<StartAnswer>>;
   /** One step of stopping: see StopAnswer. */
   stop(pod: ExecTarget, run: RunAddress): Promise<RunnerResult<StopAnswer>>;
-  catalogue(pod: ExecTarget): Promise<RunnerResult<CatalogueAnswer>>;
+  /** Reads what is stored. With the UID of a run it hurries to what the proof of that run needs. */
+  catalogue(pod: ExecTarget, uid?: string): Promise<RunnerResult<CatalogueAnswer>>;
   probe(pod: ExecTarget, options?: { readonly dir?: string }): Promise<RunnerResult<ProbeAnswer>>;
   /** Removes files of at most 40 runs a call; the answer says which. */
   prune(
@@ -106,7 +107,7 @@ export function createRunner(exec: Exec): Runner {
         ],
         (fields) => StopFields.parse(fields),
       ),
-    catalogue: (pod) => ask(pod, 'catalogue', [], readCatalogueAnswer),
+    catalogue: (pod, uid) => ask(pod, 'catalogue', [['id', uid]], readCatalogueAnswer),
     probe: (pod, options = {}) => ask(pod, 'probe', [['dir', options.dir]], readProbe),
     prune: (pod, { dir, runs }) =>
       ask(
@@ -389,6 +390,8 @@ function readCatalogueAnswer(fields: Fields, all: AllFields): CatalogueAnswer {
     readyTotal: answer.ready_total ?? 0,
     ...defined({
       backups,
+      details: unlessEmpty(Object.fromEntries(named(all.get('meta')))),
+      parts: unlessEmpty(readParts(all)),
       wal: walShow({ code: answer.wal_code ?? -1, stdout: answer.wal }),
       archiver: readArchiver(answer.archiver),
       segmentSize: answer.segment_size,
@@ -398,6 +401,28 @@ function readCatalogueAnswer(fields: Fields, all: AllFields): CatalogueAnswer {
       walgVersion: printable(walgVersion(answer.version)) || undefined,
     }),
   };
+}
+
+function unlessEmpty<T extends object>(read: T): T | undefined {
+  return Object.keys(read).length === 0 ? undefined : read;
+}
+
+/** Each value is `<backup name>=<what was read of it>`. */
+function named(values: readonly string[] = []): [name: string, text: string][] {
+  return values.flatMap((value): [string, string][] => {
+    const at = value.indexOf('=');
+    return at < 1 ? [] : [[value.slice(0, at), value.slice(at + 1)]];
+  });
+}
+
+function readParts(all: AllFields): NonNullable<CatalogueAnswer['parts']> {
+  const codes = new Map(named(all.get('parts_code')));
+  return Object.fromEntries(
+    named(all.get('parts')).flatMap(([name, stdout]) => {
+      const parts = storedParts({ code: Number(codes.get(name) ?? -1), stdout });
+      return parts === undefined ? [] : [[name, parts]];
+    }),
+  );
 }
 
 function catalogueError(answer: z.infer<typeof CatalogueFields>): string | undefined {

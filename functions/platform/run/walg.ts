@@ -11,6 +11,8 @@
  * | `--version` of a custom build | `devel` with tabs | a number | output | `walgVersion` |
  */
 
+import type { StoredPart } from '../../domain/run/protocol.ts';
+
 /** What one call of wal-g left: exit code and stdout. */
 export interface WalgOutput {
   readonly code: number;
@@ -27,6 +29,18 @@ export function backupList(output: WalgOutput): string | undefined {
 /** JSON array text of `wal-show --detailed-json`; undefined when the storage could not be read. */
 export function walShow(output: WalgOutput): string | undefined {
   return jsonArray(output);
+}
+
+/**
+ * Objects of `st ls <folder>`, whose lines the runner has joined: `obj <bytes> <date> <time> <zone> <zone> <name>`. A
+ * folder that is not there is an empty one for both versions. Undefined when it could not be read.
+ */
+export function storedParts({ code, stdout }: WalgOutput): StoredPart[] | undefined {
+  if (code !== 0 || !/^\s*type\s+size\s/.test(stdout)) return undefined;
+  return stdout.split(/\s(?=obj\s+\d)/).flatMap((line) => {
+    const [kind, bytes, ...rest] = line.trim().split(/\s+/);
+    return kind === 'obj' ? [{ name: rest.at(-1) ?? '', bytes: Number(bytes) }] : [];
+  });
 }
 
 /** `wal-g version v3.0.8 ...` as one short line. */

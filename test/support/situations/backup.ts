@@ -95,12 +95,23 @@ const wal = [
   },
 ];
 
+/** All that `listed` stores. */
+const parts = [
+  { name: 'part_001.tar.lz4', bytes: 1_500_000_000 },
+  { name: 'pg_control.tar.lz4', bytes: 399 },
+];
+
 /** The catalogue's answer, with WAL up to segment 22. */
 export function catalogue(
   entries: readonly Record<string, unknown>[],
   shape: Partial<CatalogueAnswer> = {},
 ): Observation['catalogue'] {
-  const value = catalogueOf(slot + 400, entries, { wal: JSON.stringify(wal), walgVersion: 'v3.0.8', ...shape });
+  const value = catalogueOf(slot + 400, entries, {
+    wal: JSON.stringify(wal),
+    parts: Object.fromEntries(entries.map((entry) => [String(entry.backup_name), parts])),
+    walgVersion: 'v3.0.8',
+    ...shape,
+  });
   return { ok: true, value };
 }
 

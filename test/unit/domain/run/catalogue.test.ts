@@ -20,6 +20,12 @@ const detail =
 const wal =
   '[{"id":1,"parent_id":0,"switch_point_lsn":0,"start_segment":"000000010000000000000001","end_segment":"00000001000000000000000C","segments_count":12,"missing_segments":[],"status":"OK"}]';
 
+/** Whatever backup is asked for, all of it is stored. */
+const everything = [
+  { name: 'part_001.tar.lz4', bytes: Number.MAX_SAFE_INTEGER },
+  { name: 'pg_control.tar.lz4', bytes: 399 },
+];
+
 function answer(shape: Partial<CatalogueAnswer> = {}): CatalogueAnswer {
   return {
     podTime: 0,
@@ -27,6 +33,7 @@ function answer(shape: Partial<CatalogueAnswer> = {}): CatalogueAnswer {
     backups: detail,
     plain: false,
     wal,
+    parts: new Proxy({}, { get: () => everything }),
     ready: [],
     readyTotal: 0,
     ...shape,

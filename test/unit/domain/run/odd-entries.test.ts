@@ -37,6 +37,12 @@ function answer(list: readonly unknown[], shape: Partial<CatalogueAnswer> = {}):
     backups: JSON.stringify(list),
     plain: false,
     wal: '[{"id":1,"start_segment":"000000010000000000000001","end_segment":"00000001000000000000000C","missing_segments":[]}]',
+    parts: {
+      [ours]: [
+        { name: 'part_001.tar.lz4', bytes: 12636639 },
+        { name: 'pg_control.tar.lz4', bytes: 399 },
+      ],
+    },
     ready: [],
     readyTotal: 0,
     ...shape,
