@@ -1,7 +1,7 @@
 /** Decides about running PgBackups whose pod is lost: ten minutes to come back, then what the catalogue says. No side effects. */
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import { podPatience, proofPatience } from '../domain/run/limits.ts';
-import { prove, type Proof } from '../domain/run/proof.ts';
+import { prove, type Proof } from '../domain/catalogue/proof.ts';
 import { oneLine } from '../domain/text.ts';
 import { clockTime, parseTime, rfc3339, type UnixSeconds } from '../domain/time.ts';
 import type { LostRun, Observation } from './observation.ts';

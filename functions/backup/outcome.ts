@@ -1,5 +1,5 @@
 /** Statuses of a started PgBackup and the messages that a person reads. No side effects. */
-import { lsnText, type CatalogueEntry } from '../domain/run/catalogue.ts';
+import { lsnText, type CatalogueEntry } from '../domain/catalogue/catalogue.ts';
 import { defined } from '../domain/defined.ts';
 import { failureText, type BackupFailure } from '../domain/failure-kinds.ts';
 import type { RunReport } from '../domain/run/protocol.ts';

@@ -1,6 +1,6 @@
 /** Decides about the running PgBackup: is it alive, did it end, can it be proved? No side effects. */
 import { isLaunching } from '../domain/resources/backup-state.ts';
-import { prove, type Proof, type Claim } from '../domain/run/proof.ts';
+import { prove, type Proof, type Claim } from '../domain/catalogue/proof.ts';
 import { podRef } from '../domain/commands/run-commands.ts';
 import type { Command } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';

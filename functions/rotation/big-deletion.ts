@@ -3,10 +3,10 @@
  * mistyped numberToRetain is seen only when it is too late. No side effects.
  */
 import type { RotationCondition } from '../domain/resources/pg-manager.ts';
-import type { CatalogueEntry } from '../domain/run/catalogue.ts';
+import type { CatalogueEntry } from '../domain/catalogue/catalogue.ts';
 import { oneLine } from '../domain/text.ts';
-import { isBefore } from '../domain/run/order.ts';
-import type { Plan } from './retention.ts';
+import { isBefore } from '../domain/catalogue/order.ts';
+import type { Plan } from './stored-backups.ts';
 
 type Deletion = Extract<Plan, { verdict: 'delete' }>;
 type Warned = NonNullable<RotationCondition['warned']>;

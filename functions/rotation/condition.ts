@@ -1,5 +1,5 @@
 /** `conditions.rotation` of a PgManager: run ids, attempts, and how one ending changes it. No side effects. */
-import type { CatalogueEntry } from '../domain/run/catalogue.ts';
+import type { CatalogueEntry } from '../domain/catalogue/catalogue.ts';
 import { defined } from '../domain/defined.ts';
 import type {
   FinishedRotation,

@@ -4,7 +4,7 @@ import type { Command, Decision } from '../domain/commands/command.ts';
 import type { PgManager, RotationCondition } from '../domain/resources/pg-manager.ts';
 import { atRest, rotationOf } from './condition.ts';
 import { timerName } from '../domain/events/timer.ts';
-import { backupRequest } from '../domain/events/backup-request.ts';
+import { backupRequest } from '../domain/commands/backup-request.ts';
 import { announcePending } from './announce.ts';
 import type { Observation } from './observation.ts';
 import { judgeDue } from './plan.ts';

@@ -1,5 +1,5 @@
 /** What a person reads about a rotation: one line each. No side effects. */
-import type { CatalogueEntry } from '../domain/run/catalogue.ts';
+import type { CatalogueEntry } from '../domain/catalogue/catalogue.ts';
 import { maxAttempts } from './condition.ts';
 import { oneLine } from '../domain/text.ts';
 import { rfc3339 } from '../domain/time.ts';

@@ -1,6 +1,6 @@
 /** Ends a rotation: its condition, what has to be warned of, and files that nothing names any more. No side effects. */
 import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
-import type { CatalogueEntry } from '../domain/run/catalogue.ts';
+import type { CatalogueEntry } from '../domain/catalogue/catalogue.ts';
 import { podRef } from '../domain/commands/run-commands.ts';
 import type { Command, Decision } from '../domain/commands/command.ts';
 import { fieldManager } from '../domain/resources/names.ts';

@@ -1,5 +1,5 @@
 /** Whose a stored backup is, by what its user data says of its maker. No side effects. */
-import type { CatalogueEntry } from '../domain/run/catalogue.ts';
+import type { CatalogueEntry } from '../domain/catalogue/catalogue.ts';
 
 /** The installation that asks, and what it knows of its own runs. */
 export interface Installation {

@@ -1,16 +1,17 @@
 /** A rotation that is due: what keeps it from beginning, and what the plan leads to. No side effects. */
 import { podRef } from '../domain/commands/run-commands.ts';
-import { parseCatalogue, unreadableText, type CatalogueEntry } from '../domain/run/catalogue.ts';
+import { parseCatalogue, unreadableText, type CatalogueEntry } from '../domain/catalogue/catalogue.ts';
 import type { Decision } from '../domain/commands/command.ts';
 import { warningMessage, warningOf } from './big-deletion.ts';
 import { refusalMessage } from './refusals.ts';
-import { deletedBefore, planRetention, type Plan, type StoredBackups } from './retention.ts';
+import { deletedBefore, planRetention } from './retention.ts';
+import type { Plan, StoredBackups } from './stored-backups.ts';
 import { defined } from '../domain/defined.ts';
 import { pinExecutor, startNotAfter } from '../domain/run/launch.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { RotationCondition } from '../domain/resources/pg-manager.ts';
 import { noPrimaryText, severalPrimariesText } from '../domain/run/location.ts';
-import { readHistory } from '../domain/run/timeline-history.ts';
+import { readHistory } from '../domain/catalogue/timeline-history.ts';
 import { databaseDown } from '../domain/run/obstacles.ts';
 import { attemptOf, attemptsFor, goneOf, rotationOf, runId, type Ending } from './condition.ts';
 import { oneLine } from '../domain/text.ts';

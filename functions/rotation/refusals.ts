@@ -1,21 +1,11 @@
 /** Why nothing may be deleted from a catalogue, one check for each reason, in the order in which they are asked. No side effects. */
-import type { CatalogueEntry } from '../domain/run/catalogue.ts';
+import type { CatalogueEntry } from '../domain/catalogue/catalogue.ts';
 import { oneLine } from '../domain/text.ts';
 import { rfc3339, type UnixSeconds } from '../domain/time.ts';
 import { someNames } from './messages.ts';
-import { newestFirst, position } from '../domain/run/order.ts';
+import { newestFirst, position } from '../domain/catalogue/order.ts';
 import { ownershipOf } from './ownership.ts';
-import type { Plan, StoredBackups } from './retention.ts';
-
-/** Why nothing may be deleted. */
-export type Refusal =
-  | 'SeveralDatabases'
-  | 'OtherOwner'
-  | 'NameOrder'
-  | 'NewerWouldGo'
-  | 'NotOurs'
-  | 'ScheduleConflict'
-  | 'NamespaceUnknown';
+import type { Plan, Refusal, StoredBackups } from './stored-backups.ts';
 
 type Refused = Extract<Plan, { verdict: 'refused' }>;
 

@@ -2,46 +2,13 @@
  * The cut: from which stored backup on everything stays. Chosen by us and given to wal-g by name (`delete before
  * FIND_FULL <cut>`), because wal-g's own counting (`retain n`) would count backups that cannot be restored.
  */
-import type { CatalogueEntry } from '../domain/run/catalogue.ts';
-import { isOnHistory, type TimelineHistory } from '../domain/run/timeline-history.ts';
-import { chainOf } from '../domain/run/chain.ts';
-import { isBefore, newestFirst } from '../domain/run/order.ts';
-import { ownershipOf, type Installation } from './ownership.ts';
-import { catalogueChecks, firstRefusal, planChecks, type Refusal } from './refusals.ts';
-
-/** What is stored, whose it is, and how much of it is to stay. */
-export interface StoredBackups extends Installation {
-  /** Of the database that asks, decimal text. */
-  readonly systemIdentifier: string;
-  readonly entries: readonly CatalogueEntry[];
-  /** UID → name of the stored backup, of this StatefulSet's PgBackups in `success`. */
-  readonly proven: ReadonlyMap<string, string | undefined>;
-  /** UIDs of this StatefulSet's PgBackups in `error`. */
-  readonly failed: ReadonlySet<string>;
-  /** Of the database that asks. */
-  readonly history: TimelineHistory;
-  /** How many proven backups stay, at least 1. */
-  readonly retain: number;
-  /** Backups that are not ours may go as well. */
-  readonly adopt: boolean;
-  /** UIDs of the Namespaces whose installations have been taken over: their backups may go as well. */
-  readonly adoptFrom: readonly string[];
-}
-
-/** What is to be done with a catalogue. `permanent` are permanent backups that sort before the cutoff: wal-g keeps them. */
-export type Plan =
-  | { readonly verdict: 'refused'; readonly reason: Refusal; readonly message: string }
-  | { readonly verdict: 'keep'; readonly permanent: readonly CatalogueEntry[] }
-  | {
-      readonly verdict: 'delete';
-      /** A full backup: it and everything from it on stays. */
-      readonly cutoff: CatalogueEntry;
-      /** Everything that goes. */
-      readonly toDelete: readonly CatalogueEntry[];
-      /** Proven backups before the deletion, newest first. */
-      readonly proven: readonly CatalogueEntry[];
-      readonly permanent: readonly CatalogueEntry[];
-    };
+import type { CatalogueEntry } from '../domain/catalogue/catalogue.ts';
+import { isOnHistory } from '../domain/catalogue/timeline-history.ts';
+import { chainOf } from '../domain/catalogue/chain.ts';
+import { isBefore, newestFirst } from '../domain/catalogue/order.ts';
+import { ownershipOf } from './ownership.ts';
+import { catalogueChecks, firstRefusal, planChecks } from './refusals.ts';
+import type { Plan, StoredBackups } from './stored-backups.ts';
 
 /** No side effects. The checks of the catalogue come first: they hold even while there is nothing to delete yet. */
 export function planRetention(stored: StoredBackups): Plan {

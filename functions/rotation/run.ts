@@ -1,5 +1,5 @@
 /** Decides about the running rotation: is it alive, did it end, is gone what was to go? No side effects. */
-import { parseCatalogue, unreadableText, type CatalogueEntry } from '../domain/run/catalogue.ts';
+import { parseCatalogue, unreadableText, type CatalogueEntry } from '../domain/catalogue/catalogue.ts';
 import { podRef } from '../domain/commands/run-commands.ts';
 import type { Command, Decision } from '../domain/commands/command.ts';
 import { deletedBefore, permanentBefore } from './retention.ts';

@@ -1,6 +1,6 @@
 /** The sweep: whatever an event, a timer or a crash has lost is found here within one interval. */
 import { isAnnounced } from '../domain/resources/backup-state.ts';
-import { backupRequest } from '../domain/events/backup-request.ts';
+import { backupRequest } from '../domain/commands/backup-request.ts';
 import { eventType, type OwnEvent } from '../domain/events/cloud-event.ts';
 import { requestError } from '../domain/request-error.ts';
 import type { PageToken } from '../domain/events/event-target.ts';

@@ -1,7 +1,7 @@
 /** Looks at a case from outside: the API server, the storage, the processes, the events; never the functions. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseLossless } from '../../functions/domain/run/lossless-json.ts';
+import { parseLossless } from '../../functions/domain/catalogue/lossless-json.ts';
 import { eventually } from '../support/eventually.ts';
 import { isProbe, livingRuns } from './processes.ts';
 import { secret, type Fixture } from './fixture.ts';

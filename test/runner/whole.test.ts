@@ -4,8 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { parseCatalogue } from '../../functions/domain/run/catalogue.ts';
-import { prove, type Proof } from '../../functions/domain/run/proof.ts';
+import { parseCatalogue } from '../../functions/domain/catalogue/catalogue.ts';
+import { prove, type Proof } from '../../functions/domain/catalogue/proof.ts';
 import type { CatalogueAnswer } from '../../functions/domain/run/protocol.ts';
 import { createPod, give, owner, type Pod, target } from './pod.ts';
 

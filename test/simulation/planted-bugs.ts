@@ -136,7 +136,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'success on exit code 0 alone',
     patches: [
       {
-        file: 'functions/domain/run/proof.ts',
+        file: 'functions/domain/catalogue/proof.ts',
         from: `if (entry === undefined) return absentOrHidden(entries, claim, answer.error);`,
         to: `if (entry === undefined) return entries[0] === undefined ? { verdict: 'absent' } : { verdict: 'proved', entry: entries[0] };`,
       },
@@ -149,7 +149,7 @@ export const plantedBugs: readonly PlantedBug[] = [
     name: 'success without WAL',
     patches: [
       {
-        file: 'functions/domain/run/proof.ts',
+        file: 'functions/domain/catalogue/proof.ts',
         from: `return segment === undefined ? undefined :`,
         to: `return segment !== '' ? undefined :`,
       },

@@ -1,7 +1,7 @@
 /** What the condition of a rotation says of its runs, and how an ending changes it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { CatalogueEntry } from '../../../functions/domain/run/catalogue.ts';
+import type { CatalogueEntry } from '../../../functions/domain/catalogue/catalogue.ts';
 import { rotationIsDue, successToServe } from '../../../functions/domain/resources/manager-state.ts';
 import type { FinishedRotation, RotationCondition } from '../../../functions/domain/resources/pg-manager.ts';
 import {

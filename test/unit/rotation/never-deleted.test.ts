@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { CatalogueEntry } from '../../../functions/domain/run/catalogue.ts';
-import { readHistory } from '../../../functions/domain/run/timeline-history.ts';
-import { planRetention, type Plan, type StoredBackups } from '../../../functions/rotation/retention.ts';
+import type { CatalogueEntry } from '../../../functions/domain/catalogue/catalogue.ts';
+import { readHistory } from '../../../functions/domain/catalogue/timeline-history.ts';
+import { planRetention } from '../../../functions/rotation/retention.ts';
+import type { Plan, StoredBackups } from '../../../functions/rotation/stored-backups.ts';
 
 const makers = [
   'proven',

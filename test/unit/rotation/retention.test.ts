@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { CatalogueEntry } from '../../../functions/domain/run/catalogue.ts';
+import type { CatalogueEntry } from '../../../functions/domain/catalogue/catalogue.ts';
 import { rfc3339 } from '../../../functions/domain/time.ts';
-import { readHistory } from '../../../functions/domain/run/timeline-history.ts';
-import { deletedBefore, planRetention, type StoredBackups, type Plan } from '../../../functions/rotation/retention.ts';
+import { readHistory } from '../../../functions/domain/catalogue/timeline-history.ts';
+import { deletedBefore, planRetention } from '../../../functions/rotation/retention.ts';
+import type { Plan, StoredBackups } from '../../../functions/rotation/stored-backups.ts';
 
 const day = 86_400;
 const begin = 1_640_000_000;

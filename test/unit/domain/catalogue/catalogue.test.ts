@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { lsnText, parseCatalogue } from '../../../../functions/domain/run/catalogue.ts';
-import { segmentRange } from '../../../../functions/domain/run/proof.ts';
-import { prove } from '../../../../functions/domain/run/proof.ts';
-import { parseLossless } from '../../../../functions/domain/run/lossless-json.ts';
+import { lsnText, parseCatalogue } from '../../../../functions/domain/catalogue/catalogue.ts';
+import { segmentRange } from '../../../../functions/domain/catalogue/proof.ts';
+import { prove } from '../../../../functions/domain/catalogue/proof.ts';
+import { parseLossless } from '../../../../functions/domain/catalogue/lossless-json.ts';
 import type { CatalogueAnswer } from '../../../../functions/domain/run/protocol.ts';
 
 const claim = { uid: 'u1', namespace: 'shop', statefulSet: 'postgres', since: 0 };

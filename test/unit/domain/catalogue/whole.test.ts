@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseCatalogue, type CatalogueEntry } from '../../../../functions/domain/run/catalogue.ts';
-import { chainOf, followChain } from '../../../../functions/domain/run/chain.ts';
-import { prove } from '../../../../functions/domain/run/proof.ts';
+import { parseCatalogue, type CatalogueEntry } from '../../../../functions/domain/catalogue/catalogue.ts';
+import { chainOf, followChain } from '../../../../functions/domain/catalogue/chain.ts';
+import { prove } from '../../../../functions/domain/catalogue/proof.ts';
 import type { CatalogueAnswer, StoredPart } from '../../../../functions/domain/run/protocol.ts';
 import { storedParts } from '../../../../functions/platform/run/walg.ts';
 

@@ -1,6 +1,6 @@
 import { path } from '../resources/api-paths.ts';
 import type { PgManager } from '../resources/pg-manager.ts';
-import { eventType, type OwnEvent } from './cloud-event.ts';
+import { eventType, type OwnEvent } from '../events/cloud-event.ts';
 
 /**
  * Requests that the backup function reconciles the StatefulSet of a PgManager because its status still names a PgBackup that

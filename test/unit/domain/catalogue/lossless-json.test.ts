@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseLossless } from '../../../../functions/domain/run/lossless-json.ts';
+import { parseLossless } from '../../../../functions/domain/catalogue/lossless-json.ts';
 
 test('integers beyond 2^53 become their text, all else is as ever', () => {
   assert.deepEqual(

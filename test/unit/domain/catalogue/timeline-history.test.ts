@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { isOnHistory, readHistory } from '../../../../functions/domain/run/timeline-history.ts';
+import { isOnHistory, readHistory } from '../../../../functions/domain/catalogue/timeline-history.ts';
 
 /** Three restores: from 1 at 0/5000000, from 2 at 1/0. */
 const third = readHistory(3, [

@@ -3,7 +3,7 @@
  */
 import * as z from 'zod';
 import { parseLossless } from './lossless-json.ts';
-import type { CatalogueAnswer } from './protocol.ts';
+import type { CatalogueAnswer } from '../run/protocol.ts';
 import { oneLine } from '../text.ts';
 import { parseTime, type UnixSeconds } from '../time.ts';
 

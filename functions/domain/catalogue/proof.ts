@@ -7,7 +7,7 @@ import { oneLine } from '../text.ts';
 import type { UnixSeconds } from '../time.ts';
 import { parseCatalogue, parseOrUndefined, unreadableText, type CatalogueEntry } from './catalogue.ts';
 import { chainOf, followChain } from './chain.ts';
-import type { CatalogueAnswer, StoredPart } from './protocol.ts';
+import type { CatalogueAnswer, StoredPart } from '../run/protocol.ts';
 
 /** Whose backup is to be proved. */
 export interface Claim {

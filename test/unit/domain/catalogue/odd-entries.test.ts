@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseCatalogue, unreadableText } from '../../../../functions/domain/run/catalogue.ts';
-import { prove } from '../../../../functions/domain/run/proof.ts';
+import { parseCatalogue, unreadableText } from '../../../../functions/domain/catalogue/catalogue.ts';
+import { prove } from '../../../../functions/domain/catalogue/proof.ts';
 import type { CatalogueAnswer } from '../../../../functions/domain/run/protocol.ts';
 
 const made = 1_641_103_000;
