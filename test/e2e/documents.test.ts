@@ -88,7 +88,7 @@ test('use: suspend and resume, dry run, adopt', async () => {
   assert.equal((await cluster.pgm()).spec.rotation.mode, 'DryRun');
   await run('adopt');
   const { spec } = await cluster.pgm();
-  assert.deepEqual(spec.rotation, { mode: 'Enforce', adopt: true });
+  assert.deepEqual(spec.rotation, { mode: 'Enforce', adopt: true, adoptFrom: [] });
   assert.equal(spec.backup.suspend, false);
 });
 
