@@ -62,8 +62,8 @@ function severalDatabases({ stored: { entries, systemIdentifier } }: Catalogue):
  * is the former life of this database; that is not ours, and may be adopted.
  */
 function otherOwner({ stored, proven, kept }: Catalogue): Refused | undefined {
-  const begun = earliest(proven.filter(({ permanent }) => !permanent));
   const oldestKept = earliest(kept);
+  const begun = Math.min(oldestKept, earliest(proven.filter(({ permanent }) => !permanent)));
   const others = stored.entries.filter(
     (entry) => ownershipOf(stored, entry) === 'other' && !isTakenOver(stored, entry),
   );

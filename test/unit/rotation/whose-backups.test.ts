@@ -317,6 +317,16 @@ const cases: readonly Case[] = [
     want: 'deletes 8',
   },
   {
+    name: 'H123 a permanent backup that stays after the cutoff shows since when we store ours, too',
+    given: {
+      rotation: { adopt: true },
+      proven: [7, 9, 10],
+      entries: [theirs(6), ours(7), ours(9, { is_permanent: true, finish_time: rfc3339(timeOf(5)) }), ours(10)],
+    },
+    want: 'refused',
+    wantMessage: /are of another installation/,
+  },
+  {
     name: 'H123 fail-back: the backups of the other side lie between ours',
     given: {
       retain: 3,
