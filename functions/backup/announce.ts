@@ -64,7 +64,9 @@ export function announceCommands(observation: Observation, backup: PgBackup): Co
   const { namespace, uid } = backup.metadata;
   const pending = pendingOf(observation, backup);
   return [
-    ...pending.flatMap((transition) => kubernetesEvents(observation, backup, transition)),
+    ...[...pending, ...suspicionOf(observation, backup)].flatMap((transition) =>
+      kubernetesEvents(observation, backup, transition),
+    ),
     ...(backup.status.state === 'success'
       ? observation.managers.map((manager) => rotationTimer(manager, backup.status.finishTime))
       : []),
@@ -131,8 +133,17 @@ function endOf({ status }: PgBackup, now: UnixSeconds): BackupAnnouncement {
       };
 }
 
+type Announced = Pick<BackupAnnouncement, 'type' | 'reason' | 'message' | 'time'> & { readonly name: string };
+
+/** Pages that wal-g suspects do not fail a backup, and nobody reads the message of a success. */
+function suspicionOf({ now }: Observation, { status }: PgBackup): Announced[] {
+  if (status.state !== 'success' || status.backup?.suspectPages === undefined) return [];
+  const message = status.message?.split('\n', 1)[0] ?? '';
+  return [{ name: 'suspect-pages', type: 'Warning', reason: 'SuspectPages', message, time: now }];
+}
+
 /** One on the PgBackup and one on each of its managers. */
-function kubernetesEvents({ managers }: Observation, backup: PgBackup, transition: BackupAnnouncement): Command[] {
+function kubernetesEvents({ managers }: Observation, backup: PgBackup, transition: Announced): Command[] {
   const { name, namespace, uid } = backup.metadata;
   const { message, reason, time, type } = transition;
   const common = { type, reason, time, reporter: 'backup' };

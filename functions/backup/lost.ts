@@ -45,8 +45,8 @@ function judgeProof(observation: Observation, backup: RunningBackup, { proof, wh
   const proved = proofOf(backup, proof);
   switch (proved.verdict) {
     case 'proved': {
-      const walgVersion = typeof proof === 'object' && proof.ok ? proof.value.walgVersion : undefined;
-      const status = succeeded(backup, { entry: proved.entry, walgVersion }, undefined);
+      const answer = typeof proof === 'object' && proof.ok ? proof.value : undefined;
+      const status = succeeded(backup, { entry: proved.entry, answer }, undefined);
       const message = `${proved.entry.name} is stored and restorable, although ${why}`;
       return { kind: 'write', status, reason: 'Proved', message: oneLine(message) };
     }

@@ -2,7 +2,7 @@
 import { lsnText, type CatalogueEntry } from '../domain/catalogue/catalogue.ts';
 import { defined } from '../domain/defined.ts';
 import { failureText, type BackupFailure } from '../domain/failure-kinds.ts';
-import type { RunReport } from '../domain/run/protocol.ts';
+import type { CatalogueAnswer, RunReport } from '../domain/run/protocol.ts';
 import type { PgBackup, PgBackupStatus } from '../domain/resources/pg-backup.ts';
 import { bounded, byteSize, redact } from '../domain/text.ts';
 import { parseTime, rfc3339, span, type UnixSeconds } from '../domain/time.ts';
@@ -21,15 +21,11 @@ interface Times {
 /** What is known of a proved backup: its entry in the catalogue, and the wal-g that showed it. */
 interface Proved {
   readonly entry: CatalogueEntry;
-  readonly walgVersion?: string | undefined;
+  readonly answer: CatalogueAnswer | undefined;
 }
 
 /** Proved: it is in the catalogue and its WAL is stored. */
-export function succeeded(
-  backup: PgBackup,
-  { entry, walgVersion }: Proved,
-  run: RunReport | undefined,
-): PgBackupStatus {
+export function succeeded(backup: PgBackup, { entry, answer }: Proved, run: RunReport | undefined): PgBackupStatus {
   const startedAt = run?.startedAt ?? parseTime(backup.status.startTime) ?? entry.startedAt;
   const endedAt = run?.endedAt ?? entry.finishedAt;
   const log = run === undefined || run.state === 'none' ? 'log lost with the container' : logText(run);
@@ -38,7 +34,7 @@ export function succeeded(
     { startedAt, endedAt },
     {
       state: 'success',
-      message: withLog(`Job finished in ${inWords(endedAt - startedAt)}.`, log),
+      message: withLog(`Job finished in ${inWords(endedAt - startedAt)}.${suspicion(run)}`, log),
       size: entry.compressedSize === undefined ? undefined : byteSize(entry.compressedSize),
       backup: defined({
         name: entry.name,
@@ -47,10 +43,22 @@ export function succeeded(
         systemIdentifier: entry.systemIdentifier,
         compressedSize: entry.compressedSize,
         uncompressedSize: entry.uncompressedSize,
-        walgVersion,
+        walgVersion: answer?.walgVersion,
+        storedAt: entry.storedAt,
+        timeline: Number.parseInt(entry.name.slice('base_'.length, 'base_'.length + 8), 16),
+        parts: answer?.parts?.[entry.name]?.length,
+        suspectPages: run?.suspectPages,
+        suspectPath: run?.suspectPath,
       }),
     },
   );
+}
+
+/** wal-g reads no page twice, so a page that was being written is suspected as well. */
+function suspicion({ suspectPages, suspectPath }: Pick<RunReport, 'suspectPages' | 'suspectPath'> = {}): string {
+  if (suspectPages === undefined) return '';
+  const pages = suspectPages === 1 ? '1 page' : `${suspectPages} pages`;
+  return ` wal-g suspects that ${pages} of the database may be damaged (first in ${suspectPath}). Restore this backup somewhere else to find out.`;
 }
 
 /** `endedAt` is used when the run itself did not record its end. */

@@ -225,8 +225,8 @@ function judgeProof(observed: RunObservation, otherwise: BackupFailure): Transit
 
 function judgeProved(observed: RunObservation, { entry }: Extract<Proof, { verdict: 'proved' }>): Transition {
   const { catalogue } = observed.observation;
-  const walgVersion = catalogue?.ok === true ? catalogue.value.walgVersion : undefined;
-  const status = succeeded(observed.backup, { entry, walgVersion }, observed.run);
+  const answer = catalogue?.ok === true ? catalogue.value : undefined;
+  const status = succeeded(observed.backup, { entry, answer }, observed.run);
   return { kind: 'write', status, reason: 'Proved', message: `${entry.name} is stored and restorable` };
 }
 

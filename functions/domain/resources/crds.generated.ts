@@ -388,6 +388,19 @@ export interface PgBackupStatusBackup {
   readonly uncompressedSize?: number | undefined;
   /** Version of wal-g that took it. */
   readonly walgVersion?: string | undefined;
+  /** When the storage got it, by the storage's clock. Another time under the same name is another backup. */
+  readonly storedAt?: string | undefined;
+  /** Timeline of the database on which it was taken. */
+  readonly timeline?: number | undefined;
+  /** How many objects it consists of. All of them were stored when it was proved. */
+  readonly parts?: number | undefined;
+  /**
+   * How many pages wal-g suspected to be damaged while it copied them. A page that was being written may
+   * be among them. Restore the backup to find out.
+   */
+  readonly suspectPages?: number | undefined;
+  /** File of the first page that wal-g suspected. */
+  readonly suspectPath?: string | undefined;
 }
 
 /** Where the run takes place, and how that place is recognised. */

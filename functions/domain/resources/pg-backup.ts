@@ -12,6 +12,11 @@ const StoredBackup = z.object({
   compressedSize: z.number().optional(),
   uncompressedSize: z.number().optional(),
   walgVersion: z.string().optional(),
+  storedAt: z.string().optional(),
+  timeline: z.number().optional(),
+  parts: z.number().optional(),
+  suspectPages: z.number().optional(),
+  suspectPath: z.string().optional(),
 } satisfies FieldsOf<crd.PgBackupStatusBackup>);
 export type StoredBackup = z.infer<typeof StoredBackup>;
 

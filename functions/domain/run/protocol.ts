@@ -53,6 +53,9 @@ export interface RunReport {
   /** First and last line of the log with `ERROR` (or the first line of a Go panic), when there is one. */
   readonly firstError?: string;
   readonly lastError?: string;
+  /** How many pages wal-g found to be damaged while it copied them, in the whole log, and the file of the first. */
+  readonly suspectPages?: number;
+  readonly suspectPath?: string;
 }
 
 /** What stops us from working in the pod at all, whatever the run. `detail` is one line. */

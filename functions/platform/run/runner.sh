@@ -418,6 +418,17 @@ show_log() {
   case $state in exited | died) ;; *) return ;; esac
   say first_error "$(sed -nE "$errors{p;q;}" "$run/log" | head -c 1000)"
   say last_error "$(sed -nE "${errors}p" "$run/log" | tail -n 1 | head -c 1000)"
+  suspects=$(suspect_pages <"$run/log")
+  [ -z "$suspects" ] || {
+    say suspect_pages "$(printf '%s\n' "$suspects" | sort -u | grep -c .)"
+    say suspect_path "$(printf '%s\n' "$suspects" | sed -n '1s/ [0-9]*$//p' | head -c 1000)"
+  }
+}
+
+# suspect_pages: path and block of each page that wal-g found to be damaged. 1.1 reports a bad header in both ways.
+suspect_pages() {
+  sed -nE 's#^.*Corruption found in (.*)/\[([0-9]+)\].*$#\1 \2#p
+    s#^.*Invalid page header encountered: blockNo ([0-9]+), path (.*)$#\2 \1#p' | head -n 100000
 }
 
 show_run() {

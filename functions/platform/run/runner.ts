@@ -287,6 +287,8 @@ const RunFields = z.object({
   bytes: OptionalWhole,
   first_error: OptionalLine,
   last_error: OptionalLine,
+  suspect_pages: OptionalWhole,
+  suspect_path: OptionalLine,
 });
 
 function readInspection(fields: Fields, all: AllFields, about: Partial<RunAddress>): Inspection {
@@ -313,6 +315,7 @@ function readInspection(fields: Fields, all: AllFields, about: Partial<RunAddres
 
 function readRun(fields: Fields, all: AllFields, run: { id: string; kind: RunKind }): RunReport {
   const { exit, started, ended, deadline, changed, bytes, first_error, last_error, ...rest } = RunFields.parse(fields);
+  const { suspect_pages: suspectPages, suspect_path: suspectPath } = rest;
   return {
     ...run,
     state: rest.state,
@@ -320,7 +323,15 @@ function readRun(fields: Fields, all: AllFields, run: { id: string; kind: RunKin
     tombstone: rest.tombstone,
     catalogueChanged: changed,
     log: { head: logText(all.get('head')), tail: logText(all.get('tail')), bytes: bytes ?? 0 },
-    ...defined({ exitCode: exit, startedAt: started, endedAt: ended, firstError: first_error, lastError: last_error }),
+    ...defined({
+      exitCode: exit,
+      startedAt: started,
+      endedAt: ended,
+      firstError: first_error,
+      lastError: last_error,
+      suspectPages,
+      suspectPath,
+    }),
   };
 }
 

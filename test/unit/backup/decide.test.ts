@@ -642,6 +642,9 @@ test("finishTime is when wal-g ended by the pod's clock, not when it was noticed
     compressedSize: 1_500_000_000,
     uncompressedSize: 2_000_000,
     walgVersion: 'v3.0.8',
+    storedAt: '2022-01-02T06:05:00Z',
+    timeline: 1,
+    parts: 2,
   });
 });
 
