@@ -6,6 +6,9 @@ import { run } from './run.ts';
 import { createScenario } from './scenario.ts';
 import { shrink } from './shrink.ts';
 
+/** Seeds. */
+const progressEvery = 1_000;
+
 await runCommand(
   {
     name: 'npm run simulate',
@@ -25,9 +28,6 @@ await runCommand(
       ? runMany(wholeNumber('--seeds', seeds), wholeNumber('--from', from))
       : runOne(wholeNumber('--seed', seed), isTraced),
 );
-
-/** Seeds. */
-const progressEvery = 1_000;
 
 async function runMany(count: number, from: number): Promise<number> {
   const begun = performance.now();
