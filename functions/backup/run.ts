@@ -5,7 +5,7 @@ import { podRef } from '../domain/commands/run-commands.ts';
 import type { Command } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';
 import { failureText, type BackupFailure } from '../domain/failure-kinds.ts';
-import { startMayStillArrive } from '../domain/run/launch.ts';
+import { overdueOf, startMayStillArrive } from '../domain/run/launch.ts';
 import type { Executor } from '../domain/resources/executor.ts';
 import { actingManager } from '../domain/resources/manager-state.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
@@ -119,7 +119,7 @@ function judgeAlive(observed: RunObservation): Transition {
   const { executor, unprovenSince } = backup.status;
   // Seen for the first time, or again: silence that is over must not count towards what comes later.
   if (unprovenSince !== undefined || (isLaunching(backup) && run.startedAt !== undefined)) return recordAlive(observed);
-  const overdue = inspection.podTime - (parseTime(executor.deadline) ?? inspection.podTime);
+  const overdue = overdueOf(executor, run, inspection.podTime);
   if (overdue > proofPatience) {
     return ended(observed, {
       kind: 'WalgError',

@@ -4,7 +4,7 @@ import { podRef } from '../domain/commands/run-commands.ts';
 import type { Command, Decision } from '../domain/commands/command.ts';
 import { deletedBefore, permanentBefore } from './retention.ts';
 import { defined } from '../domain/defined.ts';
-import { startMayStillArrive } from '../domain/run/launch.ts';
+import { overdueOf, startMayStillArrive } from '../domain/run/launch.ts';
 import type { Inspection, RunReport } from '../domain/run/protocol.ts';
 import type { RotationCondition } from '../domain/resources/pg-manager.ts';
 import { attemptOf, goneOf, maxAttempts, rotationOf, type Ending } from './condition.ts';
@@ -89,7 +89,7 @@ function judgeUnreachable(
 
 function judgeAlive(observed: RunObservation): Decision {
   const { inspection, observation, running } = observed;
-  const overdue = inspection.podTime - (parseTime(running.executor.deadline) ?? inspection.podTime);
+  const overdue = overdueOf(running.executor, observed.run, inspection.podTime);
   if (overdue > lastGrace) {
     return fail(
       observation,

@@ -1,6 +1,6 @@
 /** Where a run takes place: pinned when it starts, so that every later inspection is compared with it. No side effects. */
 import type { DatabaseContainer } from './location.ts';
-import type { Inspection } from './protocol.ts';
+import type { Inspection, RunReport } from './protocol.ts';
 import type { Executor } from '../resources/executor.ts';
 import { parseTime, rfc3339, type UnixSeconds } from '../time.ts';
 import { startGrace, startValidity } from './limits.ts';
@@ -30,4 +30,13 @@ export function startNotAfter(podTime: UnixSeconds): UnixSeconds {
 /** Whether a `start` that was cut may still begin its run: until then nothing is concluded. */
 export function startMayStillArrive({ notAfter }: Executor, podTime: UnixSeconds): boolean {
   return podTime <= (parseTime(notAfter) ?? 0) + startGrace;
+}
+
+/** How long a run has outlived its deadline, in seconds; less than 0 before. Its own uptime decides: a clock may jump. */
+export function overdueOf(
+  { deadline, timeoutSeconds }: Executor,
+  { age }: Pick<RunReport, 'age'>,
+  podTime: UnixSeconds,
+): number {
+  return age === undefined ? podTime - (parseTime(deadline) ?? podTime) : age - timeoutSeconds;
 }

@@ -42,6 +42,8 @@ export interface RunReport {
   readonly exitCode?: number;
   readonly startedAt?: number;
   readonly endedAt?: number;
+  /** Seconds since it began by the uptime of its node, which does not jump as a clock does; runs of an earlier version do not say it. */
+  readonly age?: number;
   /** The pod-side deadline ended it: it lasted at least as long as it was allowed to. */
   readonly deadlineHit: boolean;
   /** A stop was asked for: nothing may start under this id any more. */

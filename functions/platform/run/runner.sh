@@ -352,6 +352,7 @@ guard() {
   put "$run/started" "$(now)"
   uptime_cs
   begun=$value
+  put "$run/uptime" "$begun"
   if [ "$kind" = rotation ]; then rotate; else step push "$limit"; fi
   code=$?
   uptime_cs
@@ -431,6 +432,12 @@ suspect_pages() {
     s#^.*Invalid page header encountered: blockNo ([0-9]+), path (.*)$#\2 \1#p' | head -n 100000
 }
 
+# age CENTISECONDS: how long the run has been there by the clock that nobody sets.
+age() {
+  read -r value _ </proc/uptime
+  say age "$(((${value%.*}${value#*.} - $1) / 100))"
+}
+
 show_run() {
   [ ! -e "$run/stop" ] || say tombstone 1
   [ ! -e "$run/catalogue-changed" ] || say changed 1
@@ -438,6 +445,8 @@ show_run() {
   say state "$state"
   line_of "$run/started"
   say started "$value"
+  line_of "$run/uptime"
+  [ -z "$value" ] || age "$value"
   if { read -r code ended hit <"$run/exit"; } 2>/dev/null; then
     say exit "$code"
     say ended "$ended"
@@ -790,7 +799,7 @@ prune_run() {
     '' | */*) ;;
     *) [ "$(readlink "$dir/$name.log")" != ".run/$id/log" ] || rm -f "$dir/$name.log" ;;
   esac
-  for file in format runner guard pid started exit log list stop term refused catalogue-changed; do
+  for file in format runner guard pid started uptime exit log list stop term refused catalogue-changed; do
     rm -f "$run/$file" "$run/$file.tmp"
   done
   [ ! -d "$run" ] || rmdir "$run"

@@ -212,6 +212,11 @@ const OptionalWhole = z
   .transform(() => undefined)
   .or(Whole)
   .optional();
+/** The node was restarted since when it is negative: then it says nothing. */
+const OptionalAge = z
+  .string()
+  .optional()
+  .transform((text) => (/^\d{1,9}$/.test(text ?? '') ? Number(text) : undefined));
 const Flag = z
   .enum(['0', '1'])
   .default('0')
@@ -287,6 +292,7 @@ const RunFields = z.object({
   bytes: OptionalWhole,
   first_error: OptionalLine,
   last_error: OptionalLine,
+  age: OptionalAge,
   suspect_pages: OptionalWhole,
   suspect_path: OptionalLine,
 });
@@ -315,7 +321,7 @@ function readInspection(fields: Fields, all: AllFields, about: Partial<RunAddres
 
 function readRun(fields: Fields, all: AllFields, run: { id: string; kind: RunKind }): RunReport {
   const { exit, started, ended, deadline, changed, bytes, first_error, last_error, ...rest } = RunFields.parse(fields);
-  const { suspect_pages: suspectPages, suspect_path: suspectPath } = rest;
+  const { age, suspect_pages: suspectPages, suspect_path: suspectPath } = rest;
   return {
     ...run,
     state: rest.state,
@@ -329,6 +335,7 @@ function readRun(fields: Fields, all: AllFields, run: { id: string; kind: RunKin
       endedAt: ended,
       firstError: first_error,
       lastError: last_error,
+      age,
       suspectPages,
       suspectPath,
     }),
