@@ -39,7 +39,7 @@ underEach('the runner', shells, (shell) => {
       deadlineHit: false,
       tombstone: false,
       catalogueChanged: false,
-      log: { head: '', tail: 'data {"a":"b c"} stop 30m\nERROR: first\nERROR: end=1', bytes: run.log.bytes },
+      log: { head: '', tail: 'data {"a":"b c"} stop 1h\nERROR: first\nERROR: end=1', bytes: run.log.bytes },
       firstError: 'ERROR: first',
       lastError: 'ERROR: end=1',
     });

@@ -372,9 +372,7 @@ walg() {
   # shellcheck disable=SC2086
   case $op in
     push)
-      WALG_SENTINEL_USER_DATA=$userdata
-      WALG_STOP_BACKUP_TIMEOUT=${WALG_STOP_BACKUP_TIMEOUT:-30m}
-      export WALG_SENTINEL_USER_DATA WALG_STOP_BACKUP_TIMEOUT
+      export WALG_SENTINEL_USER_DATA="$userdata" WALG_STOP_BACKUP_TIMEOUT="${WALG_STOP_BACKUP_TIMEOUT:-1h}"
       exec $gently wal-g backup-push "$PGDATA"
       ;;
     list) exec wal-g backup-list --json >"$run/list" ;;
@@ -446,7 +444,7 @@ show_run() {
   line_of "$run/started"
   say started "$value"
   line_of "$run/uptime"
-  [ -z "$value" ] || age "$value"
+  case $state$value in running?* | starting?*) age "$value" ;; esac
   if { read -r code ended hit <"$run/exit"; } 2>/dev/null; then
     say exit "$code"
     say ended "$ended"
