@@ -1,5 +1,6 @@
 /** Statuses of a started PgBackup and the messages that a person reads. No side effects. */
 import { lsnText, type CatalogueEntry } from '../domain/catalogue/catalogue.ts';
+import { timelineOf } from '../domain/catalogue/timeline-history.ts';
 import { defined } from '../domain/defined.ts';
 import { failureText, type BackupFailure } from '../domain/failure-kinds.ts';
 import type { CatalogueAnswer, RunReport } from '../domain/run/protocol.ts';
@@ -36,22 +37,28 @@ export function succeeded(backup: PgBackup, { entry, answer }: Proved, run: RunR
       state: 'success',
       message: withLog(`Job finished in ${inWords(endedAt - startedAt)}.${suspicion(run)}`, log),
       size: entry.compressedSize === undefined ? undefined : byteSize(entry.compressedSize),
-      backup: defined({
-        name: entry.name,
-        startLSN: lsnText(entry.startLSN),
-        finishLSN: lsnText(entry.finishLSN),
-        systemIdentifier: entry.systemIdentifier,
-        compressedSize: entry.compressedSize,
-        uncompressedSize: entry.uncompressedSize,
-        walgVersion: answer?.walgVersion,
-        storedAt: entry.storedAt,
-        timeline: Number.parseInt(entry.name.slice('base_'.length, 'base_'.length + 8), 16),
-        parts: answer?.parts?.[entry.name]?.length,
-        suspectPages: run?.suspectPages,
-        suspectPath: run?.suspectPath,
-      }),
+      backup: storedBackup({ entry, answer }, run),
     },
   );
+}
+
+/** What is stored, as far as wal-g and the pod report it. */
+function storedBackup({ entry, answer }: Proved, run: RunReport | undefined): NonNullable<PgBackupStatus['backup']> {
+  const { name, startLSN, finishLSN, systemIdentifier, compressedSize, uncompressedSize, storedAt } = entry;
+  return defined({
+    name,
+    startLSN: lsnText(startLSN),
+    finishLSN: lsnText(finishLSN),
+    systemIdentifier,
+    compressedSize,
+    uncompressedSize,
+    walgVersion: answer?.walgVersion,
+    storedAt,
+    timeline: timelineOf(name),
+    parts: answer?.parts?.[name]?.length,
+    suspectPages: run?.suspectPages,
+    suspectPath: run?.suspectPath,
+  });
 }
 
 /** wal-g reads no page twice, so a page that was being written is suspected as well. */

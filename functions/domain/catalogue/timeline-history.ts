@@ -35,6 +35,6 @@ export function isOnHistory(
 }
 
 /** `base_0000000200…` is of timeline 2. */
-function timelineOf(name: string): number {
+export function timelineOf(name: string): number {
   return Number.parseInt(name.slice('base_'.length, 'base_'.length + 8), 16);
 }
