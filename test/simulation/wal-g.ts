@@ -88,7 +88,8 @@ function end(
   alive: Alive,
   { code, hit }: { code: number; hit: boolean },
 ): void {
-  if (database.lock !== alive) return;
+  // The exit file is written once; the lock is free a moment later.
+  if (database.lock !== alive || alive.files.exit !== undefined) return;
   const at = Math.floor(scheduler.now() / 1000) + database.skew;
   alive.files.exit = { code, at, hit };
   if (code !== 0) alive.files.log += `ERROR: ended with ${code}: password=${plantedSecret}\n`;
