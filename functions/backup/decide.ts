@@ -1,8 +1,9 @@
 /** Decides about the backups of one StatefulSet: first the running one, then the oldest pending one, then announcements. No side effects. */
-import { isLaunching, isRunning } from '../domain/resources/backup-state.ts';
+import { isLaunching, isRunning, isWaitingForArchive } from '../domain/resources/backup-state.ts';
 import type { Command, Decision } from '../domain/commands/command.ts';
 import { judgeLost } from './lost.ts';
 import { judgeRunning } from './run.ts';
+import { judgeWaiting, waitingOf } from './archive.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import { backupTimer } from '../domain/commands/run-timers.ts';
 import { timerName } from '../domain/events/timer.ts';
@@ -19,14 +20,16 @@ export function decide(observation: Observation): Decision {
     return { commands: stale, next: 'again', reason: 'Stale', message };
   }
   const lost = lostOf(observation);
-  const changed = decideLost(observation, lost);
+  const waiting = waitingOf(observation.open);
+  const changed = decideWaiting(observation, waiting) ?? decideLost(observation, lost);
   if (changed !== undefined) return changed;
-  const [subject, ...others] = queueOf(observation.open).filter((backup) => !lost.includes(backup));
+  const beside = [...lost, ...waiting];
+  const [subject, ...others] = queueOf(observation.open).filter((backup) => !beside.includes(backup));
   if (subject === undefined)
-    return announcePending(observation, lost.length > 0 ? waitForLost(observation, lost) : afterLast(observation));
+    return announcePending(observation, beside.length > 0 ? waitBeside(observation, beside) : afterLast(observation));
   const judged = isRunning(subject) ? judgeRunning(observation, subject) : judgeStart(observation, subject);
   const transition = judged.kind === 'startLost' ? relaunch(observation, subject) : judged;
-  const timers = ensuresTimers(observation) ? [subject, ...others, ...lost].map(backupTimer) : [];
+  const timers = ensuresTimers(observation) ? [subject, ...others, ...beside].map(backupTimer) : [];
   switch (transition.kind) {
     case 'write':
       return {
@@ -59,10 +62,31 @@ function decideLost(observation: Observation, lost: readonly PgBackup[]): Decisi
   return undefined;
 }
 
-function waitForLost(observation: Observation, lost: readonly PgBackup[]): Decision {
-  const commands = ensuresTimers(observation) ? lost.map(backupTimer) : [];
-  const names = lost.map(({ metadata }) => metadata.name).join(', ');
-  return { commands, next: 'done', reason: 'PodLost', message: `the pod of ${names} is lost` };
+/** The first of those that wait for their WAL that changes; undefined when none does. */
+function decideWaiting(observation: Observation, waiting: readonly PgBackup[]): Decision | undefined {
+  for (const backup of waiting) {
+    const seen = observation.waiting?.find(({ uid }) => uid === backup.metadata.uid);
+    const judged = seen === undefined ? undefined : judgeWaiting(observation, backup, seen);
+    if (judged?.kind !== 'write') continue;
+    const { message, reason } = judged;
+    const unfinished = queueOf(observation.open).filter((other) => other !== backup || !endsNow(judged));
+    const timers = ensuresTimers(observation) ? unfinished.map(backupTimer) : [];
+    return { commands: [...timers, ...transitionCommands(backup, judged)], next: 'again', reason, message };
+  }
+  return undefined;
+}
+
+/** Nothing but those that wait beside the others: a lost pod needs minutes, an archiver that works needs seconds. */
+function waitBeside(observation: Observation, beside: readonly PgBackup[]): Decision {
+  const commands = ensuresTimers(observation) ? beside.map(backupTimer) : [];
+  const names = beside.map(({ metadata }) => metadata.name).join(', ');
+  const archive = beside.some(isWaitingForArchive);
+  return {
+    commands,
+    next: archive && !observation.firstRound ? 'wait' : 'done',
+    reason: archive ? 'WaitingForArchive' : 'PodLost',
+    message: archive ? `waiting for the WAL of ${names}` : `the pod of ${names} is lost`,
+  };
 }
 
 function endsNow(transition: Extract<Transition, { kind: 'write' }>): boolean {

@@ -1,5 +1,5 @@
 /** Reads what a decision about one StatefulSet's backups needs, and nothing else. */
-import { isFinished, isRunning, isAnnounced } from '../domain/resources/backup-state.ts';
+import { isFinished, isRunning, isAnnounced, isWaitingForArchive } from '../domain/resources/backup-state.ts';
 import { isProofDue } from './lost.ts';
 import { isRestarted, needsCatalogue } from './run.ts';
 import { databaseDown } from '../domain/run/obstacles.ts';
@@ -18,7 +18,8 @@ import { findPrimary, readPod, type PodReader } from '../platform/run/database-p
 import { logSkipped } from '../platform/kubernetes/list.ts';
 import { podRef } from '../domain/commands/run-commands.ts';
 import { type PodInspection } from '../domain/run/observed-run.ts';
-import { queueOf, type LostRun, type Observation, settingsFor } from './observation.ts';
+import { waitingOf } from './archive.ts';
+import { queueOf, type LostRun, type Observation, settingsFor, type WaitingRun } from './observation.ts';
 
 /** Which StatefulSet to reconcile, and why. */
 export interface StatefulSetTarget {
@@ -63,13 +64,34 @@ interface Search {
 async function inspectPods(search: Search, mayRun: boolean): Promise<Observation> {
   const { base, reader } = search;
   const lost: LostRun[] = [];
+  const waiting: WaitingRun[] = [];
+  for (const backup of waitingOf(base.open)) waiting.push(await readWaiting(search, backup));
   for (const backup of queueOf(base.open)) {
-    if (!isRunning(backup)) return { ...(await inspectCandidate(reader, base, backup)), lost };
+    if (isWaitingForArchive(backup)) continue;
+    if (!isRunning(backup)) return { ...(await inspectCandidate(reader, base, backup)), lost, waiting };
     const seen = await inspectRun(search, backup);
-    if (!('why' in seen)) return { ...seen, lost };
+    if (!('why' in seen)) return { ...seen, lost, waiting };
     lost.push(seen);
   }
-  return mayRun && lost.length === 0 ? inspectCandidate(reader, base, undefined) : { ...base, lost };
+  return mayRun && lost.length === 0
+    ? { ...(await inspectCandidate(reader, base, undefined)), waiting }
+    : { ...base, lost, waiting };
+}
+
+/** In the pod of its run, which has its log, or else through the present primary: the storage is the same. */
+async function readWaiting({ reader, base, round }: Search, backup: PgBackup): Promise<WaitingRun> {
+  const { uid } = backup.metadata;
+  const { executor } = backup.status;
+  if (executor === undefined || round.elapsed > catalogueLatestMs) return { uid };
+  const about = { id: uid, kind: 'backup' as const, dir: executor.directory };
+  const answer = await reader.runner.inspect(podRef(base.namespace, executor.pod), about);
+  if (answer.ok) {
+    const catalogue = await reader.runner.catalogue(podRef(base.namespace, executor.pod), uid);
+    return { uid, run: answer.value.run, catalogue };
+  }
+  const { podInspection } = await findPrimary(reader, base, {});
+  if (podInspection?.answer.ok !== true) return { uid, catalogue: answer };
+  return { uid, catalogue: await reader.runner.catalogue(podRef(base.namespace, podInspection.container.pod), uid) };
 }
 
 async function readObjects(reader: PodReader, target: StatefulSetTarget): Promise<Known> {

@@ -2,7 +2,7 @@
 import type { Location } from '../domain/run/location.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { PgManager } from '../domain/resources/pg-manager.ts';
-import type { CatalogueAnswer } from '../domain/run/protocol.ts';
+import type { CatalogueAnswer, RunReport } from '../domain/run/protocol.ts';
 import type { NamespaceIdentity } from '../domain/resources/namespace.ts';
 import type { UnixSeconds } from '../domain/time.ts';
 import type { PodInspection, RunnerResult } from '../domain/run/observed-run.ts';
@@ -43,6 +43,8 @@ export interface Observation {
   readonly asked?: readonly PodInspection[] | undefined;
   /** Running ones whose pod is lost: they wait beside the others, and hold nobody up. */
   readonly lost?: readonly LostRun[] | undefined;
+  /** Those that only wait for their WAL: beside the others, and in nobody's way. */
+  readonly waiting?: readonly WaitingRun[] | undefined;
   /** How the container of the run ended, where Kubernetes explains it; read when another one answers. */
   readonly ending?: string | undefined;
   /** Read when the running one needs proof and there was time for it. */
@@ -55,6 +57,15 @@ export interface LostRun {
   readonly why: string;
   /** The catalogue through the present primary, or why it was not read; absent while it is not due. */
   readonly proof?: RunnerResult<CatalogueAnswer> | 'noTime' | 'noPrimary';
+}
+
+/** A stored backup that lacks WAL, and what was read of it. */
+export interface WaitingRun {
+  readonly uid: string;
+  /** Its files, when its pod is there still. */
+  readonly run?: RunReport | undefined;
+  /** Absent when there was no time. */
+  readonly catalogue?: RunnerResult<CatalogueAnswer> | undefined;
 }
 
 /** Where a run's files go and how long it may last: of the acting manager, or the defaults of the CRD. */

@@ -17,7 +17,8 @@ import { failed, runningSince, succeeded } from './outcome.ts';
 import { foundNoDatabase, waitForConnections } from './no-connection.ts';
 import type { Observation } from './observation.ts';
 import type { Transition } from './transition.ts';
-import { archivingGrace, deadlineGrace, listingGrace, proofPatience, podPatience } from '../domain/run/limits.ts';
+import { beginWaiting } from './archive.ts';
+import { deadlineGrace, listingGrace, proofPatience, podPatience } from '../domain/run/limits.ts';
 
 export type RunningBackup = PgBackup & { status: { executor: Executor } };
 
@@ -213,7 +214,7 @@ function judgeProof(observed: RunObservation, otherwise: BackupFailure): Transit
     case 'absent':
       return judgeAbsent(observed, otherwise);
     case 'walMissing':
-      return judgeWalMissing(observed, proof);
+      return waitForArchive(observed, proof);
     case 'notWhole':
       return judgeNotWhole(observed, proof);
     case 'foreign':
@@ -242,10 +243,10 @@ function judgeNotWhole(observed: RunObservation, { text }: Extract<Proof, { verd
     : ended(observed, { kind: 'WalgError', text });
 }
 
-function judgeWalMissing(observed: RunObservation, proof: Extract<Proof, { verdict: 'walMissing' }>): Transition {
-  return secondsSinceEnd(observed) < archivingGrace
-    ? waitForProof(observed, `${proof.entry.name} is listed, WAL ${proof.segment} is not stored yet`)
-    : ended(observed, { kind: 'WalgError', text: notRestorable(observed, proof) });
+/** Pushing again would archive no WAL: the backup waits beside the others. */
+function waitForArchive(observed: RunObservation, proof: Extract<Proof, { verdict: 'walMissing' }>): Transition {
+  const { catalogue } = observed.observation;
+  return catalogue?.ok === true ? beginWaiting(observed, proof, catalogue.value) : noTime;
 }
 
 /** Returns the seconds since the end of wal-g by the pod's clock, or, when that is unknown, since the first inspection without proof. */
@@ -363,16 +364,6 @@ function died(observed: RunObservation): string {
 
 function foreign({ entry }: Extract<Proof, { verdict: 'foreign' }>): string {
   return `${entry.name} carries this run's UID but is of another database (system identifier ${entry.systemIdentifier ?? 'unknown'}). It counts for nothing.`;
-}
-
-function notRestorable(observed: RunObservation, proof: Extract<Proof, { verdict: 'walMissing' }>): string {
-  const { catalogue } = observed.observation;
-  const archiver = catalogue?.ok === true ? catalogue.value.archiver : undefined;
-  const why =
-    archiver === undefined
-      ? ''
-      : ` (archiver: ${archiver.failedCount} failures, last ${archiver.lastFailedTime || 'never'})`;
-  return `${proof.entry.name} is stored but NOT restorable: WAL ${proof.segment} was not archived within ${archivingGrace} s${why}. Fix archive_command, then run a new backup.`;
 }
 
 export function whatNext({ managers, namespace, statefulSet }: Observation): string {

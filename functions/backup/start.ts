@@ -1,5 +1,5 @@
 /** Decides about the PgBackup that is next in turn: start it, let it wait, or end it at once. No side effects. */
-import { isFinished } from '../domain/resources/backup-state.ts';
+import { isFinished, isWaitingForArchive } from '../domain/resources/backup-state.ts';
 import type { Command } from '../domain/commands/command.ts';
 import { buildKubernetesEvent } from '../domain/commands/kubernetes-event.ts';
 import { defined } from '../domain/defined.ts';
@@ -101,6 +101,9 @@ function judgeHolder(observation: Observation, backup: PgBackup, inspection: Ins
   if (holder.id === backup.metadata.uid)
     return { kind: 'wait', reason: 'OwnRunAlive', message: 'an earlier start of this run is alive' };
   const live = observation.open.find((other) => other.metadata.uid === holder.id && !isFinished(other));
+  // wal-g has ended, and the lock is free a second later.
+  if (live !== undefined && isWaitingForArchive(live))
+    return { kind: 'wait', reason: 'LockHeld', message: `the run of ${live.metadata.name} has just ended` };
   if (live !== undefined) return end(observation, backup, alreadyRunning(observation, live));
   return waitForOrphan(observation, backup, holder.id);
 }

@@ -9,7 +9,8 @@
 export type FailureKind = 'NoPodAccess' | 'AlreadyRunning' | 'WalgError' | 'InitializationError';
 
 /** Why a backup has not ended yet, where a person would ask. */
-export type WaitReason = 'PodNotReady' | 'SeveralPrimaries' | 'WaitingForRotation' | 'ProofUnknown';
+export type WaitReason =
+  'PodNotReady' | 'SeveralPrimaries' | 'WaitingForRotation' | 'ProofUnknown' | 'WaitingForArchive';
 
 /** A kind and the sentence after it: the fact, then what to do. */
 export interface BackupFailure {

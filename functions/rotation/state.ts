@@ -1,6 +1,6 @@
 /** Where the rotation of one PgManager stands. No side effects. */
 import { successToServe, byAge } from '../domain/resources/manager-state.ts';
-import { isFinished } from '../domain/resources/backup-state.ts';
+import { isFinished, isWaitingForArchive } from '../domain/resources/backup-state.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { RotationCondition } from '../domain/resources/pg-manager.ts';
 import type { Observation } from './observation.ts';
@@ -11,7 +11,7 @@ import { rfc3339 } from '../domain/time.ts';
 export type RotationState =
   | { readonly kind: 'running'; readonly running: NonNullable<RotationCondition['running']> }
   | { readonly kind: 'due'; readonly success: PgBackup }
-  /** Due, but a backup of the StatefulSet is not finished. */
+  /** Due, but a backup of the StatefulSet is not finished, and does not only wait for its WAL. */
   | { readonly kind: 'waiting'; readonly behind: PgBackup }
   /** Due, but its last run failed a short while ago. */
   | { readonly kind: 'later'; readonly until: string }
@@ -29,7 +29,7 @@ export function rotationStateOf({
   if (rotation.running !== undefined) return { kind: 'running', running: rotation.running };
   const uid = successToServe(manager);
   if (uid === undefined) return { kind: 'served' };
-  const behind = backups.filter((backup) => !isFinished(backup)).toSorted(byAge)[0];
+  const behind = backups.filter((backup) => !isFinished(backup) && !isWaitingForArchive(backup)).toSorted(byAge)[0];
   if (behind !== undefined) return { kind: 'waiting', behind };
   const success = backups.find(({ metadata, status }) => metadata.uid === uid && status.state === 'success');
   if (success === undefined) return { kind: 'successGone' };

@@ -182,6 +182,16 @@ export function firstMissingSegment(
   return [...(timeline.missing_segments ?? []), ...ready].find(inRange);
 }
 
+/** How many segments there are from the first to the last. */
+export function segmentsOf([first, last]: readonly [string, string], segmentSize: number = defaultSegmentSize): number {
+  return segmentNumber(last, segmentSize) - segmentNumber(first, segmentSize) + 1;
+}
+
+function segmentNumber(segment: string, segmentSize: number): number {
+  const half = (from: number): number => Number.parseInt(segment.slice(from, from + 8), 16);
+  return half(8) * (2 ** 32 / segmentSize) + half(16);
+}
+
 /** What initdb makes without --wal-segsize (bytes). */
 export const defaultSegmentSize = 16 * 1024 * 1024;
 

@@ -16,6 +16,11 @@ export function isRunning(backup: PgBackup): boolean {
   return backup.status.state === 'running' && backup.status.executor !== undefined;
 }
 
+/** Stored, wal-g has ended, and only WAL is not archived yet: it holds no lock and is in nobody's way. */
+export function isWaitingForArchive(backup: PgBackup): boolean {
+  return isRunning(backup) && backup.status.reason === 'WaitingForArchive';
+}
+
 /** Running, but the pod has not confirmed the start yet. */
 export function isLaunching(backup: PgBackup): boolean {
   return isRunning(backup) && backup.status.startTime === undefined;

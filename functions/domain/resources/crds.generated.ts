@@ -344,7 +344,7 @@ export interface PgBackupStatus {
   /**
    * Kind of the failure (NoPodAccess, AlreadyRunning, WalgError, InitializationError), or Stale for a
    * PgBackup that was put back long after its slot. While the backup is unfinished, what it waits for
-   * (PodNotReady, SeveralPrimaries, WaitingForRotation, ProofUnknown).
+   * (PodNotReady, SeveralPrimaries, WaitingForRotation, ProofUnknown, WaitingForArchive).
    */
   readonly reason?: string | undefined;
   /** What happened, in one line, followed by the wal-g log, shortened if it is long. */
@@ -364,12 +364,32 @@ export interface PgBackupStatus {
    * is silent. While the backup is pending, since when several pods say that they are the primary.
    */
   readonly unprovenSince?: string | undefined;
+  /**
+   * How far archiving is behind the stored backup, while the backup waits for its WAL
+   * (WaitingForArchive). It changes only when archiving gets on.
+   */
+  readonly archive?: PgBackupStatusArchive | undefined;
   /** The newest transition that was announced as a CloudEvent. */
   readonly announced?: 'started' | 'success' | 'error' | undefined;
   /** The stored backup. */
   readonly backup?: PgBackupStatusBackup | undefined;
   /** Where the run takes place, and how that place is recognised. */
   readonly executor?: PgBackupStatusExecutor | undefined;
+}
+
+/**
+ * How far archiving is behind the stored backup, while the backup waits for its WAL
+ * (WaitingForArchive). It changes only when archiving gets on.
+ */
+export interface PgBackupStatusArchive {
+  /** How many WAL segments of the backup are not stored. */
+  readonly missing: number;
+  /** The first file that PostgreSQL waits to archive. */
+  readonly oldestReady?: string | undefined;
+  /** The newest stored WAL segment of the backup's timeline. */
+  readonly newestStored?: string | undefined;
+  /** When archiving was last seen to get on. */
+  readonly progressTime: string;
 }
 
 /** The stored backup. */

@@ -20,6 +20,13 @@ const StoredBackup = z.object({
 } satisfies FieldsOf<crd.PgBackupStatusBackup>);
 export type StoredBackup = z.infer<typeof StoredBackup>;
 
+const Archive = z.object({
+  missing: z.number(),
+  oldestReady: z.string().optional(),
+  newestStored: z.string().optional(),
+  progressTime: z.string(),
+} satisfies FieldsOf<crd.PgBackupStatusArchive>);
+
 const PgBackupStatus = z.object({
   state: z.enum(['pending', 'running', 'success', 'error']).optional(),
   reason: z.string().optional(),
@@ -33,6 +40,7 @@ const PgBackupStatus = z.object({
   announced: z.enum(['started', 'success', 'error']).optional(),
   // Another version may have written these two. Refusing the whole PgBackup would make its run an orphan. Without them
   // the run is found by its UID in the pod.
+  archive: Archive.optional().catch(undefined),
   backup: StoredBackup.optional().catch(undefined),
   executor: Executor.optional().catch(undefined),
 } satisfies FieldsOf<crd.PgBackupStatus>);

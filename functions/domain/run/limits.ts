@@ -18,8 +18,14 @@ export const soonAfterStart = 60;
 /** How long a backup waits for a rotation. The rotation ends within its own deadline; the rest covers a delayed reconcile. */
 export const rotationPatience = 3600 + 900;
 
-/** How long the WAL of a finished backup may take to be archived. */
-export const archivingGrace = 120;
+/** How long archiving may make no progress before a backup that waits for its WAL may fail. */
+export const archivingStall = 600;
+
+/** How long the backup of a person waits for its WAL. That of a slot waits until the slot's starting deadline. */
+export const archivingPatience = 3600;
+
+/** The schema accepts a shorter starting deadline; this is the least that counts. */
+export const leastStartingDeadline = 1800;
 
 /** How long a backup that wal-g has just stored, or a part of it, may be missing in the storage's listing. */
 export const listingGrace = 120;

@@ -176,6 +176,8 @@ export interface CatalogueAnswer {
   readonly wal?: string;
   /** Names of WAL segments that PostgreSQL still waits to archive (archive_status/<segment>.ready), newest 20 000. */
   readonly ready: readonly string[];
+  /** The first file of any kind that PostgreSQL waits to archive, without `.ready`. */
+  readonly oldestReady?: string;
   /** Size of a WAL segment of this database in bytes; 16 MiB when the pod does not say it. */
   readonly segmentSize?: number;
   /** How many there are: when more than `ready` holds, a segment older than its first may wait as well. */

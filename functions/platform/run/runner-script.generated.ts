@@ -618,6 +618,7 @@ export const runnerParts: readonly { readonly with: readonly string[]; readonly 
       'say segment_size "$(segment_size)"',
       'timeline',
       'ready=$(ls "$PGDATA/pg_wal/archive_status" 2>/dev/null | sed -nE \'s/^([0-9A-F]{24})\\.ready$/\\1/p\')',
+      'say ready_oldest "$(ls "$PGDATA/pg_wal/archive_status" 2>/dev/null | sed -n \'/\\.ready$/{s///p;q;}\')"',
       'say ready_total "$(printf \'%s\\n\' "$ready" | grep -c .)"',
       "say ready \"$(printf '%s\\n' \"$ready\" | tail -n 20000 | tr '\\n' ' ')\"",
       "sql archiver \"select concat_ws('|', failed_count, coalesce(last_failed_wal, ''),",

@@ -705,6 +705,8 @@ catalogue() {
   timeline
   # shellcheck disable=SC2012
   ready=$(ls "$PGDATA/pg_wal/archive_status" 2>/dev/null | sed -nE 's/^([0-9A-F]{24})\.ready$/\1/p')
+  # shellcheck disable=SC2012
+  say ready_oldest "$(ls "$PGDATA/pg_wal/archive_status" 2>/dev/null | sed -n '/\.ready$/{s///p;q;}')"
   say ready_total "$(printf '%s\n' "$ready" | grep -c .)"
   say ready "$(printf '%s\n' "$ready" | tail -n 20000 | tr '\n' ' ')"
   sql archiver "select concat_ws('|', failed_count, coalesce(last_failed_wal, ''),

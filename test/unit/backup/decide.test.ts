@@ -135,7 +135,7 @@ const cases: Readonly<Record<string, Case>> = {
     wantCommands: ['status daily error WalgError (started)'],
     wantMessage: /^WalgError: wal-g ended with exit code 0 but no stored backup carries this run's UID/,
   },
-  'H24 listed, WAL not stored for two minutes: stored but NOT restorable': {
+  'H83 listed, and WAL is not stored: it waits for archiving, with the last failure of the archiver': {
     given: afterStart(
       { podTime: slot + 421, run: exitedOk },
       {
@@ -144,22 +144,15 @@ const cases: Readonly<Record<string, Case>> = {
           archiver: {
             failedCount: 14,
             lastFailedWal: '000000010000000000000021',
-            lastFailedTime: '06:05:58Z',
+            lastFailedTime: '2022-01-02T06:05:58Z',
             lastArchivedTime: '',
           },
         }),
       },
     ),
-    wantCommands: ['status daily error WalgError (started)'],
+    wantCommands: ['status daily running WaitingForArchive (started)'],
     wantMessage:
-      /^WalgError: base_000000010000000000000020 is stored but NOT restorable: WAL 000000010000000000000021 was not archived within 120 s \(archiver: 14 failures, last 06:05:58Z\)/,
-  },
-  'H24 listed, WAL missing, but wal-g ended just now: wait': {
-    given: afterStart(
-      { podTime: slot + 302, run: exitedOk },
-      { catalogue: catalogue([listed()], { ready: ['000000010000000000000021'] }) },
-    ),
-    wantCommands: ['status daily running ProofUnknown (started)'],
+      /^base_000000010000000000000020 is stored; WAL 000000010000000000000021 is not archived yet; last failure 2022-01-02T06:05:58Z at 000000010000000000000021$/,
   },
   'H25 exit 1 although listed: error, finished but not proved': {
     given: afterStart(
