@@ -60,6 +60,7 @@ underEach('wal-g 3.0.8', shells, (shell) => {
       wal: timeline,
       ready: ['000000010000000000000007', '000000010000000000000008'],
       readyTotal: 2,
+      oldestReady: '000000010000000000000007',
       walgVersion: 'v3.0.8 f81943e6 2026.01.20_10:00:00 PostgreSQL',
     });
   });

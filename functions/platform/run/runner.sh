@@ -675,7 +675,6 @@ say_parts() {
 catalogue() {
   exec 4>&1
   begun=$(now) plain='' wanted=''
-  deadline=$((begun + 38))
   about_pod
   say sysid "$(sysid)"
   [ -z "$obstacle" ] || finish
@@ -704,9 +703,9 @@ catalogue() {
   say segment_size "$(segment_size)"
   timeline
   # shellcheck disable=SC2012
-  ready=$(ls "$PGDATA/pg_wal/archive_status" 2>/dev/null | sed -nE 's/^([0-9A-F]{24})\.ready$/\1/p')
-  # shellcheck disable=SC2012
-  say ready_oldest "$(ls "$PGDATA/pg_wal/archive_status" 2>/dev/null | sed -n '/\.ready$/{s///p;q;}')"
+  ready=$(ls "$PGDATA/pg_wal/archive_status" 2>/dev/null | sed -n 's/\.ready$//p')
+  say ready_oldest "$(printf '%s\n' "$ready" | head -n 1)"
+  ready=$(printf '%s\n' "$ready" | sed -nE '/^[0-9A-F]{24}$/p')
   say ready_total "$(printf '%s\n' "$ready" | grep -c .)"
   say ready "$(printf '%s\n' "$ready" | tail -n 20000 | tr '\n' ' ')"
   sql archiver "select concat_ws('|', failed_count, coalesce(last_failed_wal, ''),
