@@ -17,7 +17,7 @@ import { oneLine } from '../domain/text.ts';
 import { clockTime, parseTime, rfc3339, type UnixSeconds } from '../domain/time.ts';
 import type { Observation, WaitingRun } from './observation.ts';
 import { failed, succeeded } from './outcome.ts';
-import { claimOf, unprovable } from './run.ts';
+import { claimOf, unprovable } from './claim.ts';
 import type { Transition } from './transition.ts';
 
 type MissingWal = Extract<Proof, { verdict: 'walMissing' }>;

@@ -14,16 +14,51 @@ import { endStale } from './stale.ts';
 import { transitionCommands, type Transition } from './transition.ts';
 
 export function decide(observation: Observation): Decision {
-  const stale = endStale(observation.open, observation.now);
-  if (stale.length > 0) {
-    const message = `${stale.length} PgBackups that were put back are ended`;
-    return { commands: stale, next: 'again', reason: 'Stale', message };
+  const beside = besideOf(observation);
+  return decideStale(observation) ?? decideBeside(observation, beside) ?? decideQueue(observation, beside);
+}
+
+function decideStale({ now, open }: Observation): Decision | undefined {
+  const stale = endStale(open, now);
+  if (stale.length === 0) return undefined;
+  const message = `${stale.length} PgBackups that were put back are ended`;
+  return { commands: stale, next: 'again', reason: 'Stale', message };
+}
+
+/** A PgBackup that is in nobody's way, and what becomes of it now. */
+interface Beside {
+  readonly backup: PgBackup;
+  readonly judged: Transition | undefined;
+}
+
+/** Those whose pod is lost, then those that only wait for their WAL. */
+function besideOf(observation: Observation): Beside[] {
+  const { lost = [], open, waiting = [] } = observation;
+  const gone = open.flatMap((backup) => {
+    const run = lost.find(({ uid }) => uid === backup.metadata.uid);
+    return run === undefined ? [] : [{ backup, judged: judgeLost(observation, backup, run) }];
+  });
+  const behind = waitingOf(open).map((backup) => {
+    const run = waiting.find(({ uid }) => uid === backup.metadata.uid);
+    return { backup, judged: run && judgeWaiting(observation, backup, run) };
+  });
+  return [...behind, ...gone];
+}
+
+/** The first of them that changes; undefined when none does. */
+function decideBeside(observation: Observation, beside: readonly Beside[]): Decision | undefined {
+  for (const { backup, judged } of beside) {
+    if (judged?.kind !== 'write') continue;
+    const { message, reason } = judged;
+    const unfinished = queueOf(observation.open).filter((other) => other !== backup || !endsNow(judged));
+    const timers = ensuresTimers(observation) ? unfinished.map(backupTimer) : [];
+    return { commands: [...timers, ...transitionCommands(backup, judged)], next: 'again', reason, message };
   }
-  const lost = lostOf(observation);
-  const waiting = waitingOf(observation.open);
-  const changed = decideWaiting(observation, waiting) ?? decideLost(observation, lost);
-  if (changed !== undefined) return changed;
-  const beside = [...lost, ...waiting];
+  return undefined;
+}
+
+function decideQueue(observation: Observation, besides: readonly Beside[]): Decision {
+  const beside = besides.map(({ backup }) => backup);
   const [subject, ...others] = queueOf(observation.open).filter((backup) => !beside.includes(backup));
   if (subject === undefined)
     return announcePending(observation, beside.length > 0 ? waitBeside(observation, beside) : afterLast(observation));
@@ -43,40 +78,7 @@ export function decide(observation: Observation): Decision {
   }
 }
 
-/** Running ones whose pod is lost. */
-function lostOf({ lost = [], open }: Observation): PgBackup[] {
-  return open.filter((backup) => lost.some(({ uid }) => uid === backup.metadata.uid));
-}
-
-/** The first of them that changes; undefined when none does. */
-function decideLost(observation: Observation, lost: readonly PgBackup[]): Decision | undefined {
-  for (const backup of lost) {
-    const run = observation.lost?.find(({ uid }) => uid === backup.metadata.uid);
-    const judged = run === undefined ? undefined : judgeLost(observation, backup, run);
-    if (judged?.kind !== 'write') continue;
-    const { message, reason } = judged;
-    const unfinished = queueOf(observation.open).filter((other) => other !== backup || !endsNow(judged));
-    const timers = ensuresTimers(observation) ? unfinished.map(backupTimer) : [];
-    return { commands: [...timers, ...transitionCommands(backup, judged)], next: 'again', reason, message };
-  }
-  return undefined;
-}
-
-/** The first of those that wait for their WAL that changes; undefined when none does. */
-function decideWaiting(observation: Observation, waiting: readonly PgBackup[]): Decision | undefined {
-  for (const backup of waiting) {
-    const seen = observation.waiting?.find(({ uid }) => uid === backup.metadata.uid);
-    const judged = seen === undefined ? undefined : judgeWaiting(observation, backup, seen);
-    if (judged?.kind !== 'write') continue;
-    const { message, reason } = judged;
-    const unfinished = queueOf(observation.open).filter((other) => other !== backup || !endsNow(judged));
-    const timers = ensuresTimers(observation) ? unfinished.map(backupTimer) : [];
-    return { commands: [...timers, ...transitionCommands(backup, judged)], next: 'again', reason, message };
-  }
-  return undefined;
-}
-
-/** Nothing but those that wait beside the others: a lost pod needs minutes, an archiver that works needs seconds. */
+/** Only those in nobody's way are unfinished: a lost pod needs minutes, an archiver that works needs seconds. */
 function waitBeside(observation: Observation, beside: readonly PgBackup[]): Decision {
   const commands = ensuresTimers(observation) ? beside.map(backupTimer) : [];
   const names = beside.map(({ metadata }) => metadata.name).join(', ');

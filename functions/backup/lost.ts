@@ -6,7 +6,8 @@ import { oneLine } from '../domain/text.ts';
 import { clockTime, parseTime, rfc3339, type UnixSeconds } from '../domain/time.ts';
 import type { LostRun, Observation } from './observation.ts';
 import { succeeded } from './outcome.ts';
-import { claimOf, provingSince, unprovable, whatNext, writeFailure, type RunningBackup } from './run.ts';
+import { claimOf, unprovable } from './claim.ts';
+import { provingSince, whatNext, writeFailure, type RunningBackup } from './run.ts';
 import type { Transition } from './transition.ts';
 
 /** Whether the catalogue decides now: wal-g is known to have ended, or the pod had its time to come back. */

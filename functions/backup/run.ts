@@ -1,6 +1,6 @@
 /** Decides about the running PgBackup: is it alive, did it end, can it be proved? No side effects. */
 import { isLaunching } from '../domain/resources/backup-state.ts';
-import { prove, type Proof, type Claim } from '../domain/catalogue/proof.ts';
+import { prove, type Proof } from '../domain/catalogue/proof.ts';
 import { podRef } from '../domain/commands/run-commands.ts';
 import type { Command } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';
@@ -18,6 +18,7 @@ import { foundNoDatabase, waitForConnections } from './no-connection.ts';
 import type { Observation } from './observation.ts';
 import type { Transition } from './transition.ts';
 import { beginWaiting } from './archive.ts';
+import { claimOf, unprovable } from './claim.ts';
 import { deadlineGrace, listingGrace, proofPatience, podPatience } from '../domain/run/limits.ts';
 
 export type RunningBackup = PgBackup & { status: { executor: Executor } };
@@ -267,11 +268,6 @@ function judgeUnknown(observed: RunObservation, why: string): Transition {
   return now - since < proofPatience ? waitForProof(observed, why) : ended(observed, unprovable(why));
 }
 
-export function unprovable(why: string): BackupFailure {
-  const text = `finished but could not be proved within ${span(proofPatience)}: ${oneLine(why)}. Nothing counts as stored. Check the storage, then run a new backup.`;
-  return { kind: 'WalgError', text };
-}
-
 function waitForProof(observed: RunObservation, why: string): Transition {
   const { backup, observation } = observed;
   const message = oneLine(`wal-g has ended; proof is awaited: ${why}`);
@@ -292,12 +288,6 @@ function proofOf({ backup, observation }: RunObservation): Proof | undefined {
   if (catalogue === undefined) return undefined;
   if (!catalogue.ok) return { verdict: 'unknown', why: catalogue.problem.message };
   return prove(catalogue.value, claimOf(backup));
-}
-
-/** What a stored backup of this PgBackup says of itself in its user data. */
-export function claimOf(backup: PgBackup): Claim {
-  const { uid, namespace, creationTimestamp } = backup.metadata;
-  return { uid, namespace, statefulSet: backup.spec.selector.name, since: parseTime(creationTimestamp) ?? 0 };
 }
 
 /** What of the identity is different now, in words; undefined when nothing is. */
