@@ -131,6 +131,12 @@ const kinds = {
   changeBucket: ({ database }: Call) => void (database.bucket = createBucket(database.segment + 1)),
   foreignEntry: (call: Call) => addEntry(call, false),
   permanentEntry: (call: Call) => addEntry(call, true),
+  /** Another cluster with the same names writes into the same bucket. */
+  otherInstallation: ({ world, database, action }: Call) => {
+    const { namespace, statefulSet } = database;
+    const owner = { uid: `other-${action.at}`, namespace, statefulSet, cluster: 'uid-of-another-cluster' };
+    addEntry({ world, database }, false, JSON.stringify({ aidboxops: owner }));
+  },
   forbidExec: (call: Call) => meanwhile(call, call.database, { forbidden: true }),
   obstacle: (call: Call) =>
     meanwhile(call, call.database, { obstacle: { kind: 'NoWalg', detail: 'wal-g is not in the PATH' } }),
@@ -172,6 +178,7 @@ const harmless: readonly ActionKind[] = [
   'foreignEntry',
   'forget',
   'lockBucket',
+  'otherInstallation',
   'permanentEntry',
   'retain',
   'suspend',
@@ -297,11 +304,11 @@ function storage(call: Call, state: 'down' | 'full'): void {
   });
 }
 
-function addEntry({ world, database }: Call, permanent: boolean): void {
+function addEntry({ world, database }: Pick<Call, 'world' | 'database'>, permanent: boolean, userData?: string): void {
   const now = Math.floor(world.scheduler.now() / 1000) + database.skew;
   const { bucket, systemIdentifier } = database;
   const times = { startedAt: now - 60, finishedAt: now };
-  const entry = createEntry({ ...nextSegments(world.walG, database), ...times, systemIdentifier, permanent });
+  const entry = createEntry({ ...nextSegments(world.walG, database), ...times, systemIdentifier, permanent, userData });
   bucket.entries = [...bucket.entries, entry];
 }
 

@@ -1,6 +1,13 @@
 /** Object storage as wal-g uses it: stored backups, archived WAL, and the ways in which it fails. */
 import { rfc3339 } from '../../functions/domain/time.ts';
 
+export interface Owner {
+  readonly uid: string;
+  readonly namespace: string;
+  readonly statefulSet: string;
+  readonly cluster?: string;
+}
+
 export interface Entry {
   readonly name: string;
   /** First and last WAL segment that a restore needs. */
@@ -9,7 +16,9 @@ export interface Entry {
   readonly permanent: boolean;
   readonly systemIdentifier: string;
   /** Set when one of our runs made it. */
-  readonly owner?: { readonly uid: string; readonly namespace: string; readonly statefulSet: string } | undefined;
+  readonly owner?: Owner | undefined;
+  /** Pod's clock. */
+  readonly finishedAt: number;
   /** Name of the backup that it rests on. */
   readonly parent?: string | undefined;
   /** As `backup-list --detail --json` shows it. */
@@ -72,7 +81,17 @@ export function createEntry(push: Push): Entry {
   const [start, finish] = [first * segmentBytes + 40, last * segmentBytes + 256];
   const json = `{"backup_name":"${name}","time":"${rfc3339(finishedAt)}","wal_file_name":"${segmentName(first)}","start_time":"${rfc3339(startedAt)}","finish_time":"${rfc3339(finishedAt)}","start_lsn":${start},"finish_lsn":${finish},"is_permanent":${permanent},"system_identifier":${systemIdentifier},"uncompressed_size":4096,"compressed_size":1024,"user_data":${userData ?? 'null'}}`;
   const parsed = JSON.parse(userData ?? '{}') as { aidboxops?: NonNullable<Entry['owner']> };
-  return { name, first, last, permanent, systemIdentifier, owner: parsed.aidboxops, parent: parent?.name, json };
+  return {
+    name,
+    first,
+    last,
+    permanent,
+    systemIdentifier,
+    owner: parsed.aidboxops,
+    finishedAt,
+    parent: parent?.name,
+    json,
+  };
 }
 
 /** All WAL that this backup needs is stored. */

@@ -337,6 +337,9 @@ function protectedEntries(world: World, database: Database, deletedWithin: numbe
   for (const entry of entries) {
     if (entry.permanent) why.set(entry.name, 'it is permanent');
     if (!adopt && !isOurs(database, entry)) why.set(entry.name, 'it is not ours');
+    const newer = isOther(database, entry) ? oldestOf(proven) : oldestOf(proven.slice(0, keep));
+    if (!isOurs(database, entry) && entry.finishedAt > newer)
+      why.set(entry.name, 'it is not ours, and newer than ours');
     const unfinished = stateOfOwner(world, database, entry);
     if (unfinished === 'running') why.set(entry.name, 'its PgBackup is not finished');
   }
@@ -355,8 +358,18 @@ function protect(entries: readonly Entry[], entry: Entry, why: Map<string, strin
   if (parent !== undefined) protect(entries, parent, why);
 }
 
-function isOurs({ namespace, statefulSet }: Database, { owner }: Entry): boolean {
-  return owner?.namespace === namespace && owner.statefulSet === statefulSet;
+function isOurs(database: Database, entry: Entry): boolean {
+  const { namespace, statefulSet } = database;
+  return entry.owner?.namespace === namespace && entry.owner.statefulSet === statefulSet && !isOther(database, entry);
+}
+
+/** Another installation made it. */
+function isOther({ namespace }: Database, { owner }: Entry): boolean {
+  return owner?.cluster !== undefined && owner.cluster !== `uid-of-${namespace}`;
+}
+
+function oldestOf(entries: readonly Entry[]): number {
+  return Math.min(...entries.map(({ finishedAt }) => finishedAt));
 }
 
 function stateOfOwner(world: World, { namespace }: Database, { owner }: Entry): string | undefined {

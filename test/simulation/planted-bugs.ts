@@ -409,4 +409,30 @@ const noWork: Outcome = {`,
     within: 400,
     seed: 266,
   },
+  {
+    name: 'another installation is not noticed',
+    patches: [
+      {
+        file: 'functions/rotation/refusals.ts',
+        from: `export const catalogueChecks = [severalDatabases, otherOwner, nameOrder];`,
+        to: `export const catalogueChecks = [severalDatabases, nameOrder, otherOwner].slice(0, 2);`,
+      },
+    ],
+    breaks: [6],
+    within: 400,
+    seed: 145,
+  },
+  {
+    name: 'the backups of another cluster with the same names are ours',
+    patches: [
+      {
+        file: 'functions/rotation/ownership.ts',
+        from: `return owner.cluster === cluster ? 'ours' : 'other';`,
+        to: `return owner.cluster === cluster || owner.cluster !== '' ? 'ours' : 'other';`,
+      },
+    ],
+    breaks: [6],
+    within: 400,
+    seed: 28,
+  },
 ];

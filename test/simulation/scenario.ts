@@ -49,6 +49,7 @@ export function createScenario(seed: number): Scenario {
     ...quiet,
     ...others.flatMap((action) => clustered(random, action)),
     ...createTail(seed, days),
+    ...createSecond(seed, days),
   ].toSorted((a, b) => a.at - b.at);
   return { seed, days, databases, noise: createNoise(random), pageCap: random.pick([500, 500, 1, 2, 5]), actions };
 }
@@ -78,6 +79,20 @@ function createTail(seed: number, days: number): Action[] {
   return [{ at, kind: 'abandon', target: 0, seconds: 0, number: random.between(0, 1_000) }];
 }
 
+/** Another installation in the same bucket: it goes on writing, or all that is left of it is older than anything of ours. */
+function createSecond(seed: number, days: number): Action[] {
+  const random = createRandom(seed, 'second installation');
+  if (!random.chance(0.2)) return [];
+  const end = random.chance(0.3) ? 2 : days * 86_400 - 1;
+  const writes = Array.from({ length: random.between(1, 4) }, () => random.between(1, end));
+  const target = random.between(0, 1);
+  const adopted = random.chance(0.6) ? [random.between(1, 80_000)] : [];
+  return [
+    ...writes.map((at): Action => ({ at, kind: 'otherInstallation', target, seconds: 0, number: 0 })),
+    ...adopted.map((at): Action => ({ at, kind: 'adopt', target, seconds: 0, number: 0 })),
+  ];
+}
+
 /** Busy days, and a gap after the first `from` of them. */
 interface Calendar {
   readonly busy: number;
@@ -97,7 +112,7 @@ function momentIn(random: Random, { busy, from, gap, managers }: Calendar): numb
 
 function createAction(random: Random, calendar: Calendar): Action {
   const length = (calendar.busy + calendar.gap) * 86_400;
-  const chosen = random.pick(actionKinds.filter((kind) => kind !== 'createManager'));
+  const chosen = random.pick(actionKinds.filter((kind) => kind !== 'createManager' && kind !== 'otherInstallation'));
   const kind = rare.includes(chosen) && random.chance(0.6) ? 'backup' : chosen;
   const seconds = random.between(1, random.pick([30, 300, 900, 3_600, 20_000]));
   const at = momentIn(random, calendar);
