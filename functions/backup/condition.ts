@@ -1,5 +1,5 @@
 /** `conditions.backup` of a PgManager: a projection of the PgBackups of its StatefulSet, never a memory of its own. */
-import { isFinished } from '../domain/resources/backup-state.ts';
+import { endedStale, isFinished } from '../domain/resources/backup-state.ts';
 import { defined } from '../domain/defined.ts';
 import { byAge } from '../domain/resources/manager-state.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
@@ -37,7 +37,7 @@ export function projectBackupCondition(facts: BackupFacts, stored: BackupConditi
 
 /** Finished, and not one that was put back after its run. */
 function isRun(backup: PgBackup): boolean {
-  return isFinished(backup) && backup.status.reason !== 'Stale';
+  return isFinished(backup) && !endedStale(backup);
 }
 
 type Past = Pick<BackupCondition, 'status' | 'log' | 'message' | 'lastSuccess'>;

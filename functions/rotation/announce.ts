@@ -8,6 +8,7 @@ import type { Command, Decision } from '../domain/commands/command.ts';
 import { defined } from '../domain/defined.ts';
 import { eventType, type OwnEvent } from '../domain/events/cloud-event.ts';
 import { path } from '../domain/resources/api-paths.ts';
+import { endedStale } from '../domain/resources/backup-state.ts';
 import { byAge } from '../domain/resources/manager-state.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { PgManager, PendingAnnouncement } from '../domain/resources/pg-manager.ts';
@@ -50,18 +51,13 @@ function isDeletedBy(
   return served === undefined || backup.metadata.creationTimestamp <= served.metadata.creationTimestamp;
 }
 
-/** Beyond the newest ten. Only a rotation that may delete clears away. */
+/** Beyond the newest ten; those that stand for no run take no place from one that does. Only a rotation that may delete clears away. */
 function oldFailures({ backups }: Observation, outbox: readonly PendingAnnouncement[]): PgBackup[] {
   if (outbox.every(({ outcome }) => outcome !== 'success')) return [];
   const failures = backups
     .filter(({ status }) => status.state === 'error')
-    .toSorted((a, b) => Number(isStale(a)) - Number(isStale(b)) || byAge(b, a));
+    .toSorted((a, b) => Number(endedStale(a)) - Number(endedStale(b)) || byAge(b, a));
   return failures.slice(keptFailures).filter(({ status }) => status.announced === 'error');
-}
-
-/** It stands for no run here, so it takes no place from one that does. */
-function isStale({ status }: PgBackup): boolean {
-  return status.reason === 'Stale';
 }
 
 /** Files first: without its PgBackup nobody would know of them. */

@@ -1,5 +1,5 @@
 /** Reads what a decision about the rotation of one PgManager needs, and nothing else. */
-import { rotationIsDue } from '../domain/resources/manager-state.ts';
+import { deletingManager, rotationIsDue } from '../domain/resources/manager-state.ts';
 import type { PgManager } from '../domain/resources/pg-manager.ts';
 import { databaseDown } from '../domain/run/obstacles.ts';
 import { podLost } from '../domain/run/pod-lost.ts';
@@ -56,7 +56,8 @@ export async function gather(
   if (rotationOf(manager).running !== undefined) return inspectRun(reader, base, round);
   const around = await readNeighbours(reader, base, seen);
   const state = rotationStateOf(around);
-  if (state.kind !== 'due' || !rotates(around)) return around;
+  if (state.kind !== 'due' || deletingManager(manager, around.managers)?.metadata.uid !== manager.metadata.uid)
+    return around;
   return readForStart({ reader, base: around, round });
 }
 
@@ -93,11 +94,6 @@ async function readNeighbours(reader: PodReader, base: Base, seen?: readonly PgM
   const managers = seen ?? (await listManagers(reader, { namespace, statefulSet }));
   const backups = await listHistory(reader, { namespace, statefulSet });
   return { ...base, now: serverNow(reader.kube), managers: managers.filter(isLive), backups, complete: true };
-}
-
-/** Only a PgManager that is alone, or the only one that is not suspended, deletes anything. */
-function rotates({ manager, managers }: Pick<Observation, 'manager' | 'managers'>): boolean {
-  return managers.every(({ metadata, spec }) => metadata.uid === manager.metadata.uid || spec.backup.suspend);
 }
 
 function isLive({ metadata }: PgManager): boolean {

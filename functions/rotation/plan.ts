@@ -8,6 +8,7 @@ import { deletedBefore, planRetention } from './retention.ts';
 import type { Plan, StoredBackups } from './stored-backups.ts';
 import { defined } from '../domain/defined.ts';
 import { pinExecutor, startNotAfter } from '../domain/run/launch.ts';
+import { deletingManager } from '../domain/resources/manager-state.ts';
 import type { PgBackup } from '../domain/resources/pg-backup.ts';
 import type { RotationCondition } from '../domain/resources/pg-manager.ts';
 import { noPrimaryText, severalPrimariesText } from '../domain/run/location.ts';
@@ -61,11 +62,10 @@ const obstacles: readonly ((serving: Serving) => Decision | undefined)[] = [
 /** Two values of numberToRetain for one set of backups: the smaller one would win, and it may be the wrong one. */
 function severalManagers({ observation, id }: Serving): Decision | undefined {
   const { managers, manager } = observation;
-  if (managers.length < 2) return undefined;
-  const [active, ...others] = managers.filter(({ spec }) => !spec.backup.suspend);
-  if (active !== undefined && others.length === 0) {
-    if (active.metadata.uid === manager.metadata.uid) return undefined;
-    const message = `this PgManager is suspended; PgManager ${active.metadata.name} deletes old backups`;
+  const deleting = deletingManager(manager, managers);
+  if (deleting?.metadata.uid === manager.metadata.uid) return undefined;
+  if (deleting !== undefined) {
+    const message = `this PgManager is suspended; PgManager ${deleting.metadata.name} deletes old backups`;
     return recordOutcome(observation, atOnce(observation, { id, outcome: 'success', message, deleted: [] }));
   }
   const names = managers.map(({ metadata }) => metadata.name).toSorted();

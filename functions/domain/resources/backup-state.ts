@@ -6,6 +6,11 @@ export function isFinished(backup: PgBackup): boolean {
   return backup.status.state === 'success' || backup.status.state === 'error';
 }
 
+/** Ended in silence because it was put back after its run: it stands for no run here. */
+export function endedStale({ status }: PgBackup): boolean {
+  return status.reason === 'Stale';
+}
+
 /** Finished and announced: nothing is left to do for it. */
 export function isAnnounced(backup: PgBackup): boolean {
   return isFinished(backup) && backup.status.announced === backup.status.state;

@@ -21,6 +21,16 @@ export function actingManager(managers: readonly PgManager[]): PgManager | undef
   return live.find((manager) => !manager.spec.backup.suspend) ?? live[0];
 }
 
+/**
+ * Returns the PgManager that deletes old backups: this one when it is alone, else the only one that is not suspended;
+ * undefined when none may.
+ */
+export function deletingManager(manager: PgManager, managers: readonly PgManager[]): PgManager | undefined {
+  if (managers.length < 2) return manager;
+  const [active, ...others] = managers.filter(({ spec }) => !spec.backup.suspend);
+  return others.length === 0 ? active : undefined;
+}
+
 /** True when another PgManager acts for the StatefulSet although this one is not suspended: its slots do not run. */
 export function isInConflict(manager: PgManager, managers: readonly PgManager[]): boolean {
   const acting = actingManager(managers);
